@@ -1,0 +1,149 @@
+"""Engines, the table registry, and the few column types that both databases share."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.types import TypeDecorator
+
+metadata = sa.MetaData()
+"""Every table of the main database. Keyring and decision log have registries of their own."""
+
+APPLICATION_ROLE = "governance_app"
+"""PostgreSQL role that every transaction takes: it owns nothing, so row-level security binds it."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, kept in UTC with microseconds. SQLite keeps whole microseconds since 1970."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """Use the database's own type where it keeps the zone."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.DateTime(timezone=True))
+        return dialect.type_descriptor(sa.BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        """Refuse naive instants; write UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive instant cannot be stored: it names no moment")
+        return value.astimezone(UTC) if dialect.name == "postgresql" else micros(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        """Read back an aware instant in UTC."""
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return from_micros(value)
+
+
+class Json(TypeDecorator[Any]):
+    """JSON text, written compactly with sorted keys."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+        """Write a JSON value."""
+        return None if value is None else json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        """Read a JSON value."""
+        return None if value is None else json.loads(value)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(instant: datetime) -> int:
+    """Whole microseconds since 1970-01-01T00:00:00Z, exactly."""
+    delta = instant - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def from_micros(value: int) -> datetime:
+    """The aware UTC instant of so many microseconds since 1970."""
+    seconds, rest = divmod(value, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+@dataclass(slots=True)
+class Writes:
+    """Counts the writing statements of one transaction."""
+
+    count: int = 0
+
+
+def make_engine(url: str, *, full_sync: bool = True, pool_size: int = 8) -> Engine:
+    """Open an engine on SQLite (WAL, durable commits, foreign keys) or PostgreSQL."""
+    address: URL = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        engine = sa.create_engine(address, hide_parameters=True, pool_size=pool_size, max_overflow=16)
+        _prepare_sqlite(engine, full_sync)
+    else:
+        engine = sa.create_engine(
+            address, hide_parameters=True, pool_size=pool_size, max_overflow=16, pool_pre_ping=False
+        )
+    sa.event.listen(engine, "before_cursor_execute", _count_writes)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine, full_sync: bool) -> None:
+    """Take transactions into our own hands: the driver's default leaves half a migration behind."""
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None
+        dbapi.execute("PRAGMA busy_timeout=30000")
+        dbapi.execute("PRAGMA journal_mode=WAL")
+        dbapi.execute(f"PRAGMA synchronous={'FULL' if full_sync else 'NORMAL'}")
+        dbapi.execute("PRAGMA foreign_keys=ON")
+        dbapi.execute("PRAGMA secure_delete=ON")
+        dbapi.execute("PRAGMA cache_size=-65536")
+        dbapi.execute("PRAGMA temp_store=MEMORY")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A reader never waits for writers; a writer takes its place in the queue before it reads.
+        reads = connection.get_execution_options().get("governance_reads", False)
+        connection.exec_driver_sql("BEGIN DEFERRED" if reads else "BEGIN IMMEDIATE")
+
+
+def _count_writes(
+    connection: Connection, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
+) -> None:
+    counter = connection.get_execution_options().get("governance_writes")
+    if counter is not None and statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE"):
+        counter.count += 1
+
+
+def is_sqlite(connection: Connection) -> bool:
+    """Whether this connection leads to SQLite."""
+    return connection.dialect.name == "sqlite"
+
+
+def for_reading(connection: Connection) -> Connection:
+    """Make the connection's next transaction one read-only snapshot."""
+    if is_sqlite(connection):
+        return connection.execution_options(governance_reads=True)
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def enter_tenant(connection: Connection, tenant_id: str) -> None:
+    """On PostgreSQL take the application role and name the tenant, for this transaction only.
+
+    `SET LOCAL` semantics: nothing is left on the pooled connection for the next transaction.
+    """
+    if not is_sqlite(connection):
+        connection.exec_driver_sql(
+            "SELECT set_config('role', %s, true), set_config('governance.tenant', %s, true)",
+            (APPLICATION_ROLE, tenant_id),
+        )

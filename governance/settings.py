@@ -1,0 +1,77 @@
+"""Everything told from outside: `GOVERNANCE_*` variables, read once, all gaps named at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from governance.errors import NotReadyError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this installation is set up. URLs are SQLAlchemy URLs; lifetimes are in seconds."""
+
+    data_dir: Path
+    database_url: str
+    keyring_url: str
+    decision_log_url: str
+    root_key_file: Path
+    issuer: str
+    public_url: str
+    policies_dir: Path | None
+    token_lifetime: int = 3600
+    max_body_bytes: int = 1_048_576
+    log_level: str = "info"
+    metrics: bool = True
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the settings; raises NotReadyError naming every variable that cannot be used."""
+        complaints: list[str] = []
+        data_dir = Path(environ.get("GOVERNANCE_DATA_DIR", "./var")).absolute()
+        public_url = environ.get("GOVERNANCE_PUBLIC_URL", "http://127.0.0.1:8080").rstrip("/")
+        policies = environ.get("GOVERNANCE_POLICIES_DIR")
+        if policies and not Path(policies).is_dir():
+            complaints.append(f"GOVERNANCE_POLICIES_DIR names {policies!r}, which is no folder")
+
+        def number(name: str, default: int) -> int:
+            text = environ.get(name, str(default))
+            if not text.isdigit() or int(text) == 0:
+                complaints.append(f"{name} must be a whole number above zero, not {text!r}")
+                return default
+            return int(text)
+
+        settings = cls(
+            data_dir=data_dir,
+            database_url=_driver(
+                environ.get("GOVERNANCE_DATABASE_URL", f"sqlite:///{data_dir}/governance.db")
+            ),
+            keyring_url=_driver(environ.get("GOVERNANCE_KEYRING_URL", f"sqlite:///{data_dir}/keyring.db")),
+            decision_log_url=_driver(
+                environ.get("GOVERNANCE_DECISION_LOG_URL", f"sqlite:///{data_dir}/decisions.db")
+            ),
+            root_key_file=Path(
+                environ.get("GOVERNANCE_ROOT_KEY_FILE", str(data_dir / "root.key"))
+            ).absolute(),
+            issuer=environ.get("GOVERNANCE_ISSUER", public_url).rstrip("/"),
+            public_url=public_url,
+            policies_dir=Path(policies).absolute() if policies else None,
+            token_lifetime=number("GOVERNANCE_TOKEN_LIFETIME", 3600),
+            max_body_bytes=number("GOVERNANCE_MAX_BODY_BYTES", 1_048_576),
+            log_level=environ.get("GOVERNANCE_LOG_LEVEL", "info"),
+            metrics=environ.get("GOVERNANCE_METRICS", "on") not in ("off", "0", "false"),
+        )
+        for name, url in (("GOVERNANCE_PUBLIC_URL", public_url), ("GOVERNANCE_ISSUER", settings.issuer)):
+            if not url.startswith(("http://", "https://")):
+                complaints.append(f"{name} must start with https:// (or http:// on loopback)")
+        if complaints:
+            raise NotReadyError("The settings cannot be used: " + "; ".join(complaints) + ".")
+        return settings
+
+
+def _driver(url: str) -> str:
+    """Name psycopg 3 where a plain PostgreSQL URL was given."""
+    for plain in ("postgresql://", "postgres://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    return url

@@ -1,0 +1,97 @@
+"""One transaction, at one instant, by one actor, for one tenant."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy.engine import Connection
+
+from governance.database import Writes
+from governance.errors import UnrecordedWriteError
+from governance.events import Actor, Event, Fact, Sealed, Sealing
+from governance.ids import IdMaker, new_secret, system_ids
+
+Resource = TypeVar("Resource")
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """A consistent view of one tenant's data: whatever is read through it was true at one moment."""
+
+    connection: Connection
+    tenant_id: str
+    tenant_ref: str
+    now: datetime
+    actor: Actor
+    ids: IdMaker = system_ids
+    resources: Mapping[type, object] = field(default_factory=dict)
+
+    def resource(self, kind: type[Resource]) -> Resource:
+        """Give the one long-lived thing of this kind that the process was built with."""
+        thing = self.resources[kind]
+        assert isinstance(thing, kind)
+        return thing
+
+    def new_id(self, prefix: str) -> str:
+        """Make an id for something that is born in this unit of work."""
+        return self.ids(prefix, self.now)
+
+    def new_secret(self) -> str:
+        """Make a secret of 256 bits (confirmation tokens, links)."""
+        return new_secret()
+
+
+@dataclass(slots=True)
+class Work(Snapshot):
+    """A unit of work: what is written in it stands or falls together with the events it records.
+
+    Whoever opens it commits it (`governance.bootstrap.Runtime.work`); services never do.
+    """
+
+    sealer: Callable[["Work"], list[Sealing]] | None = None
+    writes: Writes = field(default_factory=Writes)
+    events: list[Event] = field(default_factory=list)
+    sealings: dict[str, Sealing] = field(default_factory=dict)
+
+    def record(
+        self,
+        kind: str,
+        *,
+        subject_ref: str | None = None,
+        facts: Mapping[str, Fact] | None = None,
+        sealed: Sealed | None = None,
+        event_id: str | None = None,
+    ) -> Event:
+        """Say what happened. The event enters the ledger when the work is sealed, in this transaction.
+
+        `kind` is `<room>.<past participle>`; `facts` hold ids, codes and counts, never personal data;
+        what is personal is in `sealed` (see `governance.vault.service`).
+        """
+        event = Event(
+            id=event_id or self.new_id("evt"),
+            kind=kind,
+            at=self.now,
+            actor_ref=self.actor.ref,
+            subject_ref=subject_ref,
+            facts=dict(facts or {}),
+            sealed=sealed,
+        )
+        self.events.append(event)
+        return event
+
+    def seal(self) -> None:
+        """Append the recorded events to the tenant's ledger. May be called again after further events.
+
+        Takes the head lock: nothing that waits for another transaction may follow.
+        Raises UnrecordedWriteError if rows were written and nothing was recorded.
+        """
+        if not self.events:
+            if self.writes.count and not self.sealings:
+                raise UnrecordedWriteError("rows were written without an event in the ledger")
+            return
+        if self.sealer is None:
+            raise UnrecordedWriteError("this unit of work has no ledger to record in")
+        for sealing in self.sealer(self):
+            self.sealings[sealing.event_id] = sealing
+        self.events = []
