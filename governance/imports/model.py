@@ -1,0 +1,200 @@
+"""What a mapping says about a file, and what one row of it says about a person.
+
+A mapping turns columns and their values into identifiers, attributes, a stage, opt-outs and consents. It
+never guesses: a value that its table does not list makes the row an error, unless it says `otherwise`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dateutil import parser as dates
+
+ATTRIBUTES = ("country", "region", "time_zone", "language", "birth_date", "customer_type")
+POINT_TYPES = ("email", "phone", "postal", "device", "social")
+
+
+class RowError(Exception):
+    """A row cannot be taken in; `column` and `value` say where and what, the sentence says why."""
+
+    def __init__(self, sentence: str, *, column: str = "", value: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.column = column
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value taken from a column: as it stands, or by a table of values. `line` is the mapping's line."""
+
+    column: str
+    values: Mapping[str, str | None] | None
+    otherwise: str | None
+    strict: bool
+    line: int
+
+    def read(self, row: Mapping[str, str]) -> str | None:
+        """The value for this row; raises RowError for a value that the table does not list."""
+        text = row[self.column].strip()
+        if self.values is None:
+            return text or None
+        if text in self.values:
+            return self.values[text]
+        if self.strict:
+            raise RowError(
+                f"The mapping (line {self.line}) does not say what this value means.",
+                column=self.column,
+                value=text,
+            )
+        return self.otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Holds for a row in which every named column has one of its listed values."""
+
+    columns: Mapping[str, frozenset[str]]
+
+    def holds(self, row: Mapping[str, str]) -> bool:
+        """Whether the row meets it."""
+        return all(row[column].strip() in values for column, values in self.columns.items())
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierColumn:
+    """A column that holds an e-mail address, a telephone number or the like."""
+
+    type: str
+    column: str
+    subscriber: str | None
+    region: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutRule:
+    """When a row says that a person must not be contacted. `scope`: marketing, all or undeliverable."""
+
+    when: Condition
+    scope: str
+    channel: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRule:
+    """When a row says that a person consented, refused or withdrew."""
+
+    when: Condition
+    purpose: str
+    channel: str
+    topic: str
+    status: str
+    method: str
+    occurred_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRule:
+    """When a row says that something happened in the relationship."""
+
+    when: Condition
+    event: str
+    occurred_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportMapping:
+    """How to read one kind of file."""
+
+    name: str
+    format: str
+    external_id: str
+    acquired: Choice | str | None
+    acquired_at: str | None
+    relationship: Choice | str | None
+    attributes: Mapping[str, Choice | str]
+    identifiers: Sequence[IdentifierColumn]
+    suppressions: Sequence[OptOutRule]
+    consents: Sequence[ConsentRule]
+    events: Sequence[EventRule]
+    columns: Mapping[str, int]
+    """Every column that the mapping names, with the line that names it first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowConsent:
+    """A consent event that a row reports."""
+
+    purpose: str
+    channel: str
+    topic: str
+    status: str
+    method: str
+    occurred_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """What one row says about one person. `number` counts the data rows of the file from 1."""
+
+    number: int
+    external_id: str
+    attributes: Mapping[str, str]
+    identifiers: Sequence[tuple[str, str, str | None]]
+    relationship: str | None
+    acquired: str
+    acquired_at: datetime | None
+    suppressions: Sequence[OptOutRule]
+    consents: Sequence[RowConsent]
+    events: Sequence[tuple[str, datetime | None]]
+
+
+def read_row(mapping: ImportMapping, number: int, row: Mapping[str, str]) -> ImportRow:
+    """Read one row as the mapping says; raises RowError."""
+    external_id = row[mapping.external_id].strip()
+    if not external_id:
+        raise RowError("The row has no id.", column=mapping.external_id)
+    attributes: dict[str, str] = {}
+    for name, source in mapping.attributes.items():
+        value = _value(source, row)
+        if value is not None:
+            attributes[name] = value
+    return ImportRow(
+        number=number,
+        external_id=external_id,
+        attributes=attributes,
+        identifiers=[
+            (one.type, row[one.column].strip(), one.subscriber)
+            for one in mapping.identifiers
+            if row[one.column].strip()
+        ],
+        relationship=_value(mapping.relationship, row),
+        acquired=_value(mapping.acquired, row) or "import",
+        acquired_at=_instant(mapping.acquired_at, row),
+        suppressions=[rule for rule in mapping.suppressions if rule.when.holds(row)],
+        consents=[_consent(rule, row) for rule in mapping.consents if rule.when.holds(row)],
+        events=[(r.event, _instant(r.occurred_at, row)) for r in mapping.events if r.when.holds(row)],
+    )
+
+
+def _value(source: Choice | str | None, row: Mapping[str, str]) -> str | None:
+    return source.read(row) if isinstance(source, Choice) else source
+
+
+def _consent(rule: ConsentRule, row: Mapping[str, str]) -> RowConsent:
+    return RowConsent(
+        rule.purpose, rule.channel, rule.topic, rule.status, rule.method, _instant(rule.occurred_at, row)
+    )
+
+
+def _instant(column: str | None, row: Mapping[str, str]) -> datetime | None:
+    """An instant from a column; a date without an offset is taken as UTC. Raises RowError."""
+    text = row[column].strip() if column else ""
+    if not text:
+        return None
+    try:
+        found = dates.isoparse(text)
+    except ValueError:
+        raise RowError("This is no ISO 8601 date or instant.", column=column or "", value=text) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
