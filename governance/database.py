@@ -77,9 +77,10 @@ def from_micros(value: int) -> datetime:
 
 @dataclass(slots=True)
 class Writes:
-    """Counts the writing statements of one transaction."""
+    """Counts the writing statements of one transaction; `paused` while it keeps its own books."""
 
     count: int = 0
+    paused: bool = False
 
 
 def make_engine(url: str, *, full_sync: bool = True, pool_size: int = 8) -> Engine:
@@ -121,7 +122,11 @@ def _count_writes(
     connection: Connection, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
 ) -> None:
     counter = connection.get_execution_options().get("governance_writes")
-    if counter is not None and statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE"):
+    if (
+        counter is not None
+        and not counter.paused
+        and statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE")
+    ):
         counter.count += 1
 
 

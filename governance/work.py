@@ -1,6 +1,7 @@
 """One transaction, at one instant, by one actor, for one tenant."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -79,6 +80,18 @@ class Work(Snapshot):
         )
         self.events.append(event)
         return event
+
+    @contextmanager
+    def bookkeeping(self) -> Iterator[None]:
+        """Write rows that say nothing about a person or a rule, and so need no event.
+
+        For the progress of a run, leases, checkpoints and idempotency keys; never for domain rows.
+        """
+        self.writes.paused = True
+        try:
+            yield
+        finally:
+            self.writes.paused = False
 
     def seal(self) -> None:
         """Append the recorded events to the tenant's ledger. May be called again after further events.
