@@ -1,0 +1,1 @@
+"""Data subjects: their ids, contact points, attributes and standing; merge and split."""

@@ -1,0 +1,118 @@
+"""Statements about contact points and relationship events (their tables are in `store`)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from governance.subjects.model import ContactPoint, RelationshipEvent
+from governance.subjects.relations import Happening
+from governance.subjects.store import contact_point, relationship_event, subject
+
+_POINT = [contact_point.c[name] for name in ContactPoint.__slots__]
+_EVENT = [relationship_event.c[name] for name in RelationshipEvent.__slots__]
+
+
+def add(connection: Connection, tenant_id: str, points: Sequence[ContactPoint]) -> None:
+    """Insert contact points."""
+    rows = [
+        {"tenant_id": tenant_id, **{name: getattr(point, name) for name in ContactPoint.__slots__}}
+        for point in points
+    ]
+    connection.execute(sa.insert(contact_point), rows)
+
+
+def update(
+    connection: Connection, tenant_id: str, subject_ref: str, point_ref: str, values: Mapping[str, Any]
+) -> None:
+    """Set columns of one contact point."""
+    connection.execute(
+        sa.update(contact_point)
+        .where(
+            contact_point.c.tenant_id == tenant_id,
+            contact_point.c.subject_ref == subject_ref,
+            contact_point.c.point_ref == point_ref,
+        )
+        .values(**values)
+    )
+
+
+def of(connection: Connection, tenant_id: str, subject_ref: str) -> list[ContactPoint]:
+    """All contact points of a person, whatever their state, oldest first."""
+    return of_many(connection, tenant_id, [subject_ref]).get(subject_ref, [])
+
+
+def of_many(
+    connection: Connection, tenant_id: str, subject_refs: Sequence[str]
+) -> dict[str, list[ContactPoint]]:
+    """The contact points of several persons, by reference; a person without any is not listed."""
+    found: dict[str, list[ContactPoint]] = {}
+    if subject_refs:
+        statement = (
+            sa.select(*_POINT)
+            .where(contact_point.c.tenant_id == tenant_id, contact_point.c.subject_ref.in_(subject_refs))
+            .order_by(contact_point.c.subject_ref, contact_point.c.point_ref)
+        )
+        for row in connection.execute(statement):
+            found.setdefault(row.subject_ref, []).append(ContactPoint(*row))
+    return found
+
+
+def by_blind_index(connection: Connection, tenant_id: str, blind_index: str) -> list[ContactPoint]:
+    """Every living person's contact point with this value; not those of the erased and the merged away."""
+    statement = (
+        sa.select(*_POINT)
+        .join(
+            subject,
+            sa.and_(
+                subject.c.tenant_id == contact_point.c.tenant_id,
+                subject.c.subject_ref == contact_point.c.subject_ref,
+            ),
+        )
+        .where(
+            contact_point.c.tenant_id == tenant_id,
+            contact_point.c.blind_index == blind_index,
+            subject.c.merged_into.is_(None),
+            subject.c.erased.is_(False),
+        )
+        .order_by(contact_point.c.subject_ref)
+    )
+    return [ContactPoint(*row) for row in connection.execute(statement)]
+
+
+def add_event(connection: Connection, tenant_id: str, happened: RelationshipEvent) -> None:
+    """Insert a relationship event."""
+    values = {name: getattr(happened, name) for name in RelationshipEvent.__slots__}
+    connection.execute(sa.insert(relationship_event).values(tenant_id=tenant_id, **values))
+
+
+def events(connection: Connection, tenant_id: str, subject_refs: Iterable[str]) -> list[RelationshipEvent]:
+    """The relationship events of these references, in the order of occurrence."""
+    statement = (
+        sa.select(*_EVENT)
+        .where(
+            relationship_event.c.tenant_id == tenant_id,
+            relationship_event.c.subject_ref.in_(list(subject_refs)),
+        )
+        .order_by(relationship_event.c.occurred_at, relationship_event.c.relationship_event_id)
+    )
+    return [RelationshipEvent(*row) for row in connection.execute(statement)]
+
+
+def happenings(
+    connection: Connection, tenant_id: str, subject_refs: Iterable[str], kinds: Sequence[str] | None = None
+) -> list[Happening]:
+    """What standing depends on: the events of these references (and of these kinds only, if named)."""
+    statement = sa.select(
+        relationship_event.c.event,
+        relationship_event.c.occurred_at,
+        relationship_event.c.matter,
+        relationship_event.c.relationship_event_id,
+    ).where(
+        relationship_event.c.tenant_id == tenant_id,
+        relationship_event.c.subject_ref.in_(list(subject_refs)),
+    )
+    if kinds is not None:
+        statement = statement.where(relationship_event.c.event.in_(kinds))
+    return [Happening(*row) for row in connection.execute(statement)]
