@@ -174,7 +174,7 @@ def read_row(mapping: ImportMapping, number: int, row: Mapping[str, str]) -> Imp
         acquired_at=_instant(mapping.acquired_at, row),
         suppressions=[rule for rule in mapping.suppressions if rule.when.holds(row)],
         consents=[_consent(rule, row) for rule in mapping.consents if rule.when.holds(row)],
-        events=[(r.event, _instant(r.occurred_at, row)) for r in mapping.events if r.when.holds(row)],
+        events=_events(mapping, row),
     )
 
 
@@ -186,6 +186,16 @@ def _consent(rule: ConsentRule, row: Mapping[str, str]) -> RowConsent:
     return RowConsent(
         rule.purpose, rule.channel, rule.topic, rule.status, rule.method, _instant(rule.occurred_at, row)
     )
+
+
+def _events(mapping: ImportMapping, row: Mapping[str, str]) -> list[tuple[str, datetime | None]]:
+    """What happened; an empty column for the instant means that nothing did."""
+    found = []
+    for rule in mapping.events:
+        at = _instant(rule.occurred_at, row)
+        if rule.when.holds(row) and (rule.occurred_at is None or at is not None):
+            found.append((rule.event, at))
+    return found
 
 
 def _instant(column: str | None, row: Mapping[str, str]) -> datetime | None:

@@ -1,0 +1,54 @@
+"""`governance policies`: test the packs with their cases, and put them in force."""
+
+from pathlib import Path
+
+import click
+
+from governance.bootstrap import COMMAND_LINE
+from governance.commands.console import json_option, opened, say, settings, tenant_option
+from governance.policy import service
+from governance.policy.cases import run_cases
+from governance.policy.complaints import PolicyError
+from governance.policy.loader import check_documents
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.group()
+def policies() -> None:
+    """The rules and their cases."""
+
+
+@policies.command("test")
+@click.argument("folder", required=False, type=_FOLDER)
+@json_option
+def test(folder: Path | None, as_json: bool) -> None:
+    """Check the shipped packs, with those of FOLDER added or replacing, and run every case."""
+    try:
+        checked = check_documents(service.shipped_documents(folder or settings().policies_dir))
+    except PolicyError as refused:
+        say(as_json, {"ok": False, "problems": [str(one) for one in refused.problems]}, refused.message)
+        raise SystemExit(1) from None
+    results = run_cases(checked)
+    failed = [result for result in results if not result.passed]
+    for result in failed:
+        click.echo(f"{result.pack}: {result.name}: {result.explanation}", err=True)
+    say(
+        as_json,
+        {"ok": not failed, "cases": len(results), "failed": len(failed)},
+        f"{len(results) - len(failed)} of {len(results)} cases hold.",
+    )
+    if failed:
+        raise SystemExit(1)
+
+
+@policies.command("adopt")
+@click.argument("folder", required=False, type=_FOLDER)
+@tenant_option
+@json_option
+def adopt(folder: Path | None, tenant: str, as_json: bool) -> None:
+    """Put the shipped packs, with those of FOLDER added or replacing, in force from the next check on."""
+    with opened() as runtime, runtime.work(tenant, COMMAND_LINE) as work:
+        documents = service.shipped_documents(folder or runtime.settings.policies_dir)
+        digest = service.adopt(work, documents=documents)
+    say(as_json, {"digest": digest, "tenant": tenant}, f"In force for {tenant!r}: {digest}")

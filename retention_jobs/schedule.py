@@ -1,0 +1,34 @@
+"""The timetable, as data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from governance.bootstrap import Runtime
+from retention_jobs import run_screenings, seal_checkpoint, seal_decisions
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job: its name, how often it is due (seconds), and what it does; `run` gives how much it did."""
+
+    name: str
+    every_seconds: int
+    run: Callable[[Runtime], int]
+    means: str
+
+
+JOBS = (
+    Job("seal-checkpoint", 60, seal_checkpoint.run, "sign each ledger's head while there is traffic"),
+    Job(
+        "seal-decisions",
+        60,
+        seal_decisions.run,
+        "put the root of each closed batch of decisions in the ledger",
+    ),
+    Job("run-screenings", 5, run_screenings.run, "run screenings that nobody runs, or whose runner died"),
+)
+
+
+def job(name: str) -> Job | None:
+    """The job of this name."""
+    return next((one for one in JOBS if one.name == name), None)
