@@ -120,7 +120,7 @@ class _Demo:
     def _send(self, groups: Mapping[str, list[str]]) -> None:
         self._say(
             "Hand messages over",
-            "The sender asks once per message: a yes carries duties, a no the reason, the law and the remedy.",
+            "The sender asks once per message: a yes carries duties; a no the reason, law and remedy.",
         )
         self._authorise(groups["allowed"][0], "message-1")
         wanted = ("consent-withdrawn", "suppressed", "undeliverable", "needs-consent-only", "stage-mismatch")
