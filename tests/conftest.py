@@ -131,3 +131,13 @@ def any_runtime(
     runtime = assemble(make_settings(request.param), clock=clock)
     yield runtime
     runtime.close()
+
+
+@pytest.fixture
+def postgres_runtime(make_settings: Callable[[str], Settings], clock: HandClock) -> Iterator["Runtime"]:
+    """An installation on PostgreSQL with the tenant `acme`."""
+    from governance.bootstrap import assemble
+
+    runtime = assemble(make_settings("postgresql"), clock=clock)
+    yield runtime
+    runtime.close()
