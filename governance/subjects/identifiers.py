@@ -1,4 +1,4 @@
-"""What a person is reached and found by, brought into one form, so that the same value always looks the same."""
+"""What a person is reached and found by, brought into one form: the same value always looks the same."""
 
 import re
 import unicodedata
@@ -47,8 +47,8 @@ class Identifier:
 class PointValue:
     """A contact point's value in its one form.
 
-    `value` is what is sealed and can be written to; `normalised` is what indexes are made of; `country` is that
-    of a telephone number (ISO 3166-1), else None. The two keyed hashes are empty until the vault has made them.
+    `value` is what is sealed and can be written to; `normalised` is what indexes are made of; `country` is
+    that of a telephone number (ISO 3166-1), else None. The keyed hashes are empty until the vault makes them.
     """
 
     type: str
@@ -69,14 +69,16 @@ def check_external_id(external_id: str) -> str:
     if _EXTERNAL_ID.fullmatch(external_id):
         return external_id
     if "@" in external_id:
-        complaint = "An e-mail address cannot be an id: use the CRM's own opaque id and send the address in the body."
+        complaint = (
+            "An e-mail address cannot be an id: use the CRM's opaque id, send the address in the body."
+        )
     else:
         complaint = "An id is 1 to 128 characters of A-Z a-z 0-9 . _ : - and starts with a letter or digit."
     raise InvalidError(complaint, fields={"id": [complaint]})
 
 
 def check_code(code: str, field: str) -> str:
-    """Return a code (capture point, product family, …): 1 to 64 of `A-Z a-z 0-9 . _ : -`; InvalidError names `field`."""
+    """Return a code (capture point, …): 1 to 64 of `A-Z a-z 0-9 . _ : -`; InvalidError names `field`."""
     if not _CODE.fullmatch(code):
         complaint = "A code is 1 to 64 characters of A-Z a-z 0-9 . _ : - and starts with a letter or digit."
         raise InvalidError(complaint, fields={field: [complaint]})
@@ -87,8 +89,8 @@ def normalise(point_type: str, value: str, country: str | None = None) -> str:
     """Give the one form of a value that its indexes are made of; InvalidError if it cannot be of this type.
 
     E-mail addresses are written in small letters throughout: no provider of note tells letter case apart, and
-    an opt-out must hold however the address is written. Telephone numbers become E.164; one without `+` is read
-    as dialled in `country` (ISO 3166-1) if that is given.
+    an opt-out must hold however the address is written. Telephone numbers become E.164; one without `+` is
+    read as dialled in `country` (ISO 3166-1) if that is given.
     """
     return read_identifier(Identifier(point_type, value), country).normalised
 
@@ -134,13 +136,13 @@ def _phone(text: str, country: str | None) -> tuple[str, str | None]:
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException as error:
-        raise _invalid("A contact point of type phone is no number with its country code, such as +49…") from error
+        raise _invalid("A contact point of type phone has no country code such as +49.") from error
     if not phonenumbers.is_possible_number(number):
         raise _invalid("A contact point of type phone has too few or too many digits for its country.")
     region = phonenumbers.region_code_for_number(number)
     if region is None:
         # The range is not assigned: its country is certain only where the code belongs to one country.
-        homes = phonenumbers.region_codes_for_country_code(number.country_code)
+        homes = phonenumbers.region_codes_for_country_code(number.country_code or 0)
         region = homes[0] if len(homes) == 1 else None
     written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return written, None if region == _ANYWHERE else region

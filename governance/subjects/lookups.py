@@ -2,6 +2,7 @@
 
 from governance.errors import ConflictError, NotFoundError
 from governance.subjects import point_store, store
+from governance.subjects.identifiers import Identifier
 from governance.subjects.model import (
     ContactPoint,
     PointValue,
@@ -10,7 +11,6 @@ from governance.subjects.model import (
     check_external_id,
     read_identifier,
 )
-from governance.subjects.identifiers import Identifier
 from governance.subjects.sealing import indexed
 from governance.work import Snapshot, Work
 
@@ -52,7 +52,8 @@ def resolve(snap: Snapshot, reference: SubjectReference) -> Subject | None:
     reached = reached or {point.subject_ref for point in points}
     if len(reached) > 1:
         raise ConflictError(
-            "Several people are reached at this contact point; name the person by id.", reason="several-people"
+            "Several people are reached there; name the person by id.",
+            reason="several-people",
         )
     return find_by_ref(snap, reached.pop()) if reached else None
 
@@ -63,7 +64,7 @@ def resolve_existing(snap: Snapshot, reference: SubjectReference) -> Subject:
 
 
 def group(snap: Snapshot, subject_ref: str) -> tuple[str, ...]:
-    """A person's references: the own one, then those that were merged into it (their histories are the person's)."""
+    """A person's references: the own one, then those merged into it (their histories are the person's)."""
     return (subject_ref, *store.members(snap.connection, snap.tenant_id, subject_ref))
 
 

@@ -69,7 +69,7 @@ class Absent(Enum):
 
 ABSENT: Final = Absent.ABSENT
 
-Text = str | None | Absent
+Text = str | Absent | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +93,18 @@ class SubjectChange:
     region: Text = ABSENT
     time_zone: Text = ABSENT
     language: Text = ABSENT
-    birth_date: date | None | Absent = ABSENT
+    birth_date: date | Absent | None = ABSENT
     customer_type: Text = ABSENT
-    organisation: Organisation | None | Absent = ABSENT
+    organisation: Organisation | Absent | None = ABSENT
     relationship: str | None = None
     acquired: str | Absent = ABSENT
-    acquired_at: datetime | None | Absent = ABSENT
+    acquired_at: datetime | Absent | None = ABSENT
     capture_point: Text = ABSENT
     source_channel: Text = ABSENT
     source_url: Text = ABSENT
 
     def checked(self, now: datetime) -> "SubjectChange":
-        """Return the same change with every attribute in its one form; InvalidError names the first bad field.
+        """Return the same change, every attribute in its one form; InvalidError names the first bad field.
 
         Identifiers are read later, when the person's country is known. A region alone names its country.
         """
@@ -124,7 +124,9 @@ class SubjectChange:
             organisation=_check_organisation(self.organisation),
             relationship=_opening(self.relationship),
             acquired=ABSENT if isinstance(self.acquired, Absent) else _known_source(self.acquired),
-            acquired_at=min(self.acquired_at, now) if isinstance(self.acquired_at, datetime) else self.acquired_at,
+            acquired_at=min(self.acquired_at, now)
+            if isinstance(self.acquired_at, datetime)
+            else self.acquired_at,
             capture_point=_code("source.capture_point", self.capture_point),
             source_channel=_code("source.channel", self.source_channel),
             source_url=_check_url(self.source_url),
@@ -143,8 +145,8 @@ class NewSubject:
 class PutOutcome:
     """What a put came to. `subject_ref` is '' where no person was made.
 
-    `blocked`: the values belong to an erased person; nothing was written but the event of the attempt, and the
-    edge must answer 409 `resurrection-blocked`. `refusal` (fast path only) is why a row was not taken.
+    `blocked`: the values belong to an erased person; nothing was written but the event of the attempt, and
+    the edge must answer 409 `resurrection-blocked`. `refusal` (fast path only) is why a row was not taken.
     """
 
     subject_ref: str
@@ -216,7 +218,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class ContactPoint:
-    """A way to reach a person. `since` is when `state` began; `origin_ref` is whose it was before any merge."""
+    """A way to reach a person. `state` began at `since`; `origin_ref` is whose it was before any merge."""
 
     subject_ref: str
     point_ref: str
@@ -248,14 +250,14 @@ class RelationshipEvent:
     event_id: str
 
 
-def _check_birth(birth: date | None | Absent, now: datetime) -> date | None | Absent:
+def _check_birth(birth: date | Absent | None, now: datetime) -> date | Absent | None:
     if isinstance(birth, date) and not (date(_FIRST_BIRTH_YEAR, 1, 1) <= birth <= now.date()):
         complaint = "A birth date lies in the past, not before 1880."
         raise InvalidError(complaint, fields={"attributes.birth_date": [complaint]})
     return birth
 
 
-def _check_organisation(named: Organisation | None | Absent) -> Organisation | None | Absent:
+def _check_organisation(named: Organisation | Absent | None) -> Organisation | Absent | None:
     if not isinstance(named, Organisation):
         return named
     return Organisation(

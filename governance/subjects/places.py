@@ -9,7 +9,9 @@ import pycountry
 from governance.errors import InvalidError
 
 _NO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
-_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*")
+_TAG = re.compile(
+    r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
+)
 _MISTAKEN = {"UK": "GB", "EL": "GR"}
 
 
@@ -20,14 +22,18 @@ def check_country(code: str, field: str = "attributes.country") -> str:
         return country
     if country in _MISTAKEN:
         raise _invalid(field, f"Use the ISO 3166-1 code {_MISTAKEN[country]} instead of {country}.")
-    raise _invalid(field, "This is no ISO 3166-1 alpha-2 country code such as DE or US; leave it out if unknown.")
+    raise _invalid(
+        field, "This is no ISO 3166-1 alpha-2 country code such as DE or US; leave it out if unknown."
+    )
 
 
 def check_region(code: str, country: str | None) -> str:
-    """Return an ISO 3166-2 code in capitals; InvalidError if there is none such or it is of another country."""
+    """Return an ISO 3166-2 code in capitals; InvalidError if it is unknown or of another country."""
     region = code.strip().upper()
     if region not in _regions():
-        raise _invalid("attributes.region", "This is no ISO 3166-2 code such as US-CA; leave it out if unknown.")
+        raise _invalid(
+            "attributes.region", "This is no ISO 3166-2 code such as US-CA; leave it out if unknown."
+        )
     if country is not None and country_of_region(region) != country:
         raise _invalid("attributes.region", "This region does not lie in the country that was given.")
     return region
@@ -42,7 +48,9 @@ def check_time_zone(name: str) -> str:
     """Return a zone name of the IANA database; InvalidError for any other text."""
     zone = name.strip()
     if zone not in _zones():
-        raise _invalid("attributes.time_zone", "This is no IANA zone such as Europe/Berlin; leave it out if unknown.")
+        raise _invalid(
+            "attributes.time_zone", "This is no IANA zone such as Europe/Berlin; leave it out if unknown."
+        )
     return zone
 
 
@@ -57,7 +65,7 @@ def check_language(tag: str) -> str:
 
 
 def _cased(part: str) -> str:
-    """Write a subtag as the registry does: script in title case, region in capitals, variant in small letters."""
+    """Write a subtag as the registry does: script titled, region in capitals, variant in small letters."""
     if len(part) == 4 and part.isalpha():
         return part.title()
     return part.upper() if len(part) <= 3 else part.lower()

@@ -41,7 +41,13 @@ EVENT_EFFECTS: Mapping[str, Effect] = {
 """Every kind of relationship event; the list is closed."""
 
 _STATES = ("contract_state", "subscription_state")
-_ANCHORS = ("last_purchase_at", "last_inquiry_at", "last_contact_at", "contract_ended_at", "subscription_ended_at")
+_ANCHORS = (
+    "last_purchase_at",
+    "last_inquiry_at",
+    "last_contact_at",
+    "contract_ended_at",
+    "subscription_ended_at",
+)
 
 BLANK_STANDING: Mapping[str, object] = {
     **dict.fromkeys(_ANCHORS),
@@ -59,8 +65,8 @@ BLANK_STANDING: Mapping[str, object] = {
 class Happening:
     """A relationship event as far as standing depends on it.
 
-    `matter` tells parallel matters apart (a keyed hash of the contract's or invoice's reference, '' if none was
-    given). Happenings compare by instant, then by `order` (ids, which sort by the instant of their recording).
+    `matter` tells parallel matters apart (a keyed hash of the contract's or invoice's reference, '' if none
+    was given). They compare by instant, then by `order` (ids, which sort by the instant of recording).
     """
 
     event: str
@@ -74,8 +80,10 @@ def check_event(event: str) -> str:
     if event in EVENT_EFFECTS:
         return event
     near = get_close_matches(event, EVENT_EFFECTS, n=1)
-    complaint = f"This kind of event is not known; did you mean {near[0]}?" if near else (
-        f"This kind of event is not known; known are {', '.join(EVENT_EFFECTS)}."
+    complaint = (
+        f"This kind of event is not known; did you mean {near[0]}?"
+        if near
+        else (f"This kind of event is not known; known are {', '.join(EVENT_EFFECTS)}.")
     )
     raise InvalidError(complaint, fields={"event": [complaint]})
 

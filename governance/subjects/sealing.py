@@ -1,9 +1,10 @@
 """How this room uses the vault: what is sealed where, and which keyed hashes are kept beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from governance.subjects.model import ContactPoint, PointValue
+from governance.vault.held import HeldKeys
 from governance.vault.model import OPERATIONAL, Place
 from governance.vault.service import Vault
 from governance.work import Snapshot
@@ -12,18 +13,27 @@ EXTERNAL_ID = "external_id"
 _MATTER = "reference"
 
 
-def seal_text(snap: Snapshot, subject_ref: str, table: str, column: str, row_id: str, text: str) -> bytes:
+def hold(snap: Snapshot, subject_refs: Sequence[str], *, make: bool = False) -> HeldKeys:
+    """Fetch these persons' keys at once, for this unit of work; with `make`, missing ones are made first."""
+    vault = snap.resource(Vault)
+    if make:
+        vault.ensure_keys(snap.tenant_id, subject_refs)
+    return vault.hold(snap.tenant_id, subject_refs)
+
+
+def seal_text(keys: HeldKeys, subject_ref: str, place: Place, text: str) -> bytes:
     """Encrypt a text under the person's operational key, bound to the cell that it is stored in."""
-    place = Place(table, column, row_id)
-    return snap.resource(Vault).seal(snap.tenant_id, subject_ref, OPERATIONAL, place, text.encode())
+    return keys.seal(subject_ref, OPERATIONAL, place, text.encode())
 
 
-def reveal_text(
-    snap: Snapshot, subject_ref: str, table: str, column: str, row_id: str, ciphertext: bytes
-) -> str:
+def reveal_text(keys: HeldKeys, subject_ref: str, place: Place, ciphertext: bytes) -> str:
     """Decrypt what `seal_text` made for the same cell; UnreadableError if the key is destroyed."""
-    place = Place(table, column, row_id)
-    return snap.resource(Vault).reveal(snap.tenant_id, subject_ref, OPERATIONAL, place, ciphertext).decode()
+    return keys.reveal(subject_ref, OPERATIONAL, place, ciphertext).decode()
+
+
+def point_place(point_ref: str) -> Place:
+    """Where a contact point's value lies."""
+    return Place("contact_point", "value_sealed", point_ref)
 
 
 def indexed(snap: Snapshot, values: Iterable[PointValue]) -> list[PointValue]:
@@ -39,14 +49,14 @@ def indexed(snap: Snapshot, values: Iterable[PointValue]) -> list[PointValue]:
     ]
 
 
-def new_point(snap: Snapshot, subject_ref: str, value: PointValue) -> ContactPoint:
+def new_point(snap: Snapshot, keys: HeldKeys, subject_ref: str, value: PointValue) -> ContactPoint:
     """Make an open contact point of a value that has its hashes."""
     point_ref = snap.new_id("pnt")
     return ContactPoint(
         subject_ref=subject_ref,
         point_ref=point_ref,
         type=value.type,
-        value_sealed=seal_text(snap, subject_ref, "contact_point", "value_sealed", point_ref, value.value),
+        value_sealed=seal_text(keys, subject_ref, point_place(point_ref), value.value),
         blind_index=value.blind_index,
         suppression_hash=value.suppression_hash,
         country=value.country,
@@ -58,18 +68,18 @@ def new_point(snap: Snapshot, subject_ref: str, value: PointValue) -> ContactPoi
     )
 
 
-def reveal_point(snap: Snapshot, point: ContactPoint) -> str:
-    """The value of a contact point, to write to; UnreadableError once the person's key is destroyed."""
-    return reveal_text(
-        snap, point.subject_ref, "contact_point", "value_sealed", point.point_ref, point.value_sealed
-    )
+def reveal_point(snap: Snapshot, point: ContactPoint, keys: HeldKeys | None = None) -> str:
+    """The value of a contact point, to write to; UnreadableError once the person's key is destroyed.
+
+    Whoever reveals many passes the `keys` held for all of their persons.
+    """
+    held = keys or hold(snap, [point.subject_ref])
+    return reveal_text(held, point.subject_ref, point_place(point.point_ref), point.value_sealed)
 
 
-def handed_over(snap: Snapshot, point: ContactPoint, subject_ref: str) -> bytes:
+def handed_over(snap: Snapshot, keys: HeldKeys, point: ContactPoint, subject_ref: str) -> bytes:
     """The same value, sealed anew under another person's key (merge, split)."""
-    return seal_text(
-        snap, subject_ref, "contact_point", "value_sealed", point.point_ref, reveal_point(snap, point)
-    )
+    return seal_text(keys, subject_ref, point_place(point.point_ref), reveal_point(snap, point, keys))
 
 
 def external_id_hash(snap: Snapshot, external_id: str) -> str:

@@ -126,7 +126,7 @@ _COLUMNS = [subject.c[name] for name in Subject.__slots__]
 
 
 def add(connection: Connection, tenant_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert persons; each row names every column but the tenant's. IntegrityError if an external id is taken."""
+    """Insert persons; each row names every column but the tenant's. IntegrityError if an id is taken."""
     connection.execute(sa.insert(subject), [{"tenant_id": tenant_id, **row} for row in rows])
 
 
@@ -182,7 +182,14 @@ def redirect(connection: Connection, tenant_id: str, from_ref: str, into_ref: st
 
 
 def put_stage(
-    connection: Connection, tenant_id: str, subject_ref: str, *, model: str, stage: str, since: datetime, event_id: str
+    connection: Connection,
+    tenant_id: str,
+    subject_ref: str,
+    *,
+    model: str,
+    stage: str,
+    since: datetime,
+    event_id: str,
 ) -> None:
     """Set the stage of one model; the relationship's stands on the person's row too."""
     key = {"tenant_id": tenant_id, "subject_ref": subject_ref, "model": model}

@@ -1,0 +1,273 @@
+"""Creating and updating data subjects as the CRM tells them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from governance.database import is_sqlite
+from governance.events import Fact
+from governance.subjects import point_store, store
+from governance.subjects.changes import (
+    BLANK,
+    NO_PLAN,
+    PointPlan,
+    changed_columns,
+    check_opening,
+    named_columns,
+    plan_points,
+    read_identifiers,
+)
+from governance.subjects.lookups import find_for_change
+from governance.subjects.model import (
+    RELATIONSHIP,
+    Absent,
+    ContactPoint,
+    PointValue,
+    PutOutcome,
+    Subject,
+    SubjectChange,
+    check_external_id,
+)
+from governance.subjects.sealing import (
+    EXTERNAL_ID,
+    external_id_hash,
+    hold,
+    indexed,
+    new_point,
+    reveal_text,
+    seal_text,
+)
+from governance.vault.held import HeldKeys
+from governance.vault.model import Place
+from governance.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody who is about to be created. `change` is checked, `values` have their hashes."""
+
+    subject_ref: str
+    external_id: str
+    change: SubjectChange
+    values: Sequence[PointValue]
+
+
+def put(work: Work, external_id: str, change: SubjectChange, *, by_act: bool = False) -> PutOutcome:
+    """Create or update the person of this CRM id; an id that was merged away means the surviving person.
+
+    Values of an erased person are blocked (a returned outcome with an event), unless the data comes from an
+    act of the person (`by_act`: inquiry, consent, contract, request, complaint), which starts afresh.
+    Raises InvalidError for what cannot be, ConflictError `use-transition` for another relationship stage.
+    """
+    check_external_id(external_id)
+    checked = change.checked(work.now)
+    current = find_for_change(work, external_id)
+    if current is not None and current.erased:
+        if not by_act:
+            return blocked(work, [EXTERNAL_ID], current.subject_ref)
+        # The erased row keeps its reference only; the CRM's id now means the person who came back.
+        store.update(
+            work.connection, work.tenant_id, current.subject_ref, {"external_id": current.subject_ref}
+        )
+        current = None
+    if current is not None:
+        known = point_store.of(work.connection, work.tenant_id, current.subject_ref)
+        return update_known(work, current, known, checked, by_act=by_act)
+    arrival = prepare(work, external_id, checked)
+    if not by_act and (match := tombstones_of(work, [arrival]).get(external_id)) is not None:
+        return blocked(work, *match)
+    if not create(work, [arrival]):
+        return put(work, external_id, change, by_act=by_act)
+    return PutOutcome(arrival.subject_ref, created=True)
+
+
+def prepare(work: Work, external_id: str, checked: SubjectChange) -> Arrival:
+    """Read the identifiers of a new person and give them hashes; InvalidError for one that cannot be."""
+    country = checked.country if isinstance(checked.country, str) else None
+    values = indexed(work, read_identifiers(checked.identifiers, country))
+    return Arrival(work.new_id("sub"), external_id, checked, values)
+
+
+def tombstones_of(work: Work, arrivals: Sequence[Arrival]) -> dict[str, tuple[list[str], str]]:
+    """Which arrivals carry an erased person's id or value: external id -> (types, whose they were)."""
+    if not store.has_tombstones(work.connection, work.tenant_id):
+        return {}
+    hashes = {
+        arrival.external_id: [
+            external_id_hash(work, arrival.external_id),
+            *(value.suppression_hash for value in arrival.values),
+        ]
+        for arrival in arrivals
+    }
+    every = [each for listed in hashes.values() for each in listed]
+    buried = store.tombstones(work.connection, work.tenant_id, every)
+    matches: dict[str, tuple[list[str], str]] = {}
+    for external_id, listed in hashes.items():
+        found = [buried[each] for each in listed if each in buried]
+        if found:
+            matches[external_id] = (sorted({kind for kind, _ in found}), found[0][1])
+    return matches
+
+
+def create(work: Work, arrivals: Sequence[Arrival]) -> bool:
+    """Insert new persons with points and opening stages, an event each.
+
+    False, with nothing done, if another transaction took one of the CRM ids meanwhile (PostgreSQL only: on
+    SQLite a unit of work is alone).
+    """
+    keys = _keys_for(work, arrivals)
+    rows = _rows(work, arrivals, keys)
+    if is_sqlite(work.connection):
+        store.add(work.connection, work.tenant_id, rows)
+    else:
+        try:
+            with work.connection.begin_nested():
+                store.add(work.connection, work.tenant_id, rows)
+        except sa.exc.IntegrityError:
+            return False
+    points = [new_point(work, keys, each.subject_ref, value) for each in arrivals for value in each.values]
+    if points:
+        point_store.add(work.connection, work.tenant_id, points)
+    stages = []
+    for arrival in arrivals:
+        stage = arrival.change.relationship
+        event = work.record("subject.created", subject_ref=arrival.subject_ref, facts=_facts(arrival))
+        if stage is not None:
+            stages.append(
+                {
+                    "subject_ref": arrival.subject_ref,
+                    "model": RELATIONSHIP,
+                    "stage": stage,
+                    "since": work.now,
+                    "event_id": event.id,
+                }
+            )
+    if stages:
+        store.add_stages(work.connection, work.tenant_id, stages)
+    return True
+
+
+def update_known(
+    work: Work,
+    current: Subject,
+    known: Sequence[ContactPoint],
+    checked: SubjectChange,
+    *,
+    by_act: bool = False,
+) -> PutOutcome:
+    """Apply a checked change to somebody who is known and locked; nothing is written if nothing differs."""
+    check_opening(current, checked)
+    columns = changed_columns(current, checked)
+    plan = NO_PLAN
+    if not isinstance(checked.identifiers, Absent):
+        country = columns.get("country", current.country)
+        values = read_identifiers(checked.identifiers, country if isinstance(country, str) else None)
+        plan = plan_points(known, indexed(work, values), replace=True)
+    if plan.add and not by_act:
+        hashes = [value.suppression_hash for value in plan.add]
+        buried = store.tombstones(work.connection, work.tenant_id, hashes)
+        if buried:
+            return blocked(work, sorted({kind for kind, _ in buried.values()}), current.subject_ref)
+    columns |= _sealed_columns(work, current, checked)
+    if not columns and plan.is_empty:
+        return PutOutcome(current.subject_ref, created=False, changed=False)
+    store.update(work.connection, work.tenant_id, current.subject_ref, {**columns, "updated_at": work.now})
+    carry_out(work, current.subject_ref, plan)
+    work.record(
+        "subject.updated",
+        subject_ref=current.subject_ref,
+        facts={
+            "changed": sorted(name.removesuffix("_sealed") for name in columns),
+            "points_added": len(plan.add),
+            "points_closed": plan.closed,
+            "points_reopened": plan.reopened,
+        },
+    )
+    return PutOutcome(current.subject_ref, created=False)
+
+
+def carry_out(work: Work, subject_ref: str, plan: PointPlan) -> list[ContactPoint]:
+    """Write a plan for a person's contact points; the caller records the event. Gives the added ones."""
+    for point_ref, columns in plan.amend.items():
+        since = {"since": work.now} if "state" in columns else {}
+        point_store.update(work.connection, work.tenant_id, subject_ref, point_ref, {**columns, **since})
+    if not plan.add:
+        return []
+    keys = hold(work, [subject_ref])
+    added = [new_point(work, keys, subject_ref, value) for value in plan.add]
+    point_store.add(work.connection, work.tenant_id, added)
+    return added
+
+
+def blocked(work: Work, matched: list[str], erased_ref: str) -> PutOutcome:
+    """Leave a trace of the attempt and nothing else."""
+    work.record("subject.resurrection_blocked", subject_ref=erased_ref, facts={"matched": matched})
+    return PutOutcome("", created=False, blocked=True, changed=False)
+
+
+def _rows(work: Work, arrivals: Sequence[Arrival], keys: HeldKeys) -> list[dict[str, object]]:
+    """The rows of new persons."""
+    return [
+        {
+            **BLANK,
+            **named_columns(each.change),
+            **_sealed_columns(work, each, each.change, keys),
+            "subject_ref": each.subject_ref,
+            "external_id": each.external_id,
+            "stage_relationship": each.change.relationship,
+            "stage_since": None if each.change.relationship is None else work.now,
+            "created_at": work.now,
+            "updated_at": work.now,
+        }
+        for each in arrivals
+    ]
+
+
+def _keys_for(work: Work, arrivals: Sequence[Arrival]) -> HeldKeys:
+    """Keys for new persons, made in one go, and only for those of whom something is sealed."""
+    refs = [
+        each.subject_ref
+        for each in arrivals
+        if each.values or _named(each.change.birth_date) or _named(each.change.source_url)
+    ]
+    return hold(work, refs, make=True)
+
+
+def _named(member: object) -> bool:
+    return member is not None and not isinstance(member, Absent)
+
+
+def _sealed_columns(
+    work: Work, person: Subject | Arrival, change: SubjectChange, keys: HeldKeys | None = None
+) -> dict[str, object]:
+    """The sealed columns that a change gives another value."""
+    born = change.birth_date
+    sent = {
+        "birth_date_sealed": born if born is None or isinstance(born, Absent) else born.isoformat(),
+        "source_url_sealed": change.source_url,
+    }
+    ref = person.subject_ref
+    columns: dict[str, object] = {}
+    for column, value in sent.items():
+        kept = getattr(person, column) if isinstance(person, Subject) else None
+        if isinstance(value, Absent) or (value is None and kept is None):
+            continue
+        keys = keys or hold(work, [ref])
+        place = Place("subject", column, ref)
+        if kept is None or value != reveal_text(keys, ref, place, kept):
+            columns[column] = None if value is None else seal_text(keys, ref, place, value)
+    return columns
+
+
+def _facts(arrival: Arrival) -> dict[str, Fact]:
+    """What the ledger keeps of a creation: counts and codes."""
+    change = arrival.change
+    facts: dict[str, Fact] = {"points": len(arrival.values)}
+    if change.relationship is not None:
+        facts["relationship_asserted"] = change.relationship
+    for name in ("acquired", "capture_point", "source_channel"):
+        value = getattr(change, name)
+        if _named(value):
+            facts[name] = value
+    return facts

@@ -1,0 +1,69 @@
+"""Use cases of the data subjects: the one module that other rooms call.
+
+Puts live in `puts` and `bulk`, finding in `lookups`, contact points in `points`, relationship events in
+`happenings`, stages and restriction in `standing`, merge and split in `merging`.
+"""
+
+from governance.subjects.bulk import put_many
+from governance.subjects.happenings import events, record_event, reveal_reference
+from governance.subjects.lookups import (
+    find,
+    find_by_ref,
+    find_point,
+    get,
+    get_by_ref,
+    group,
+    lock,
+    points,
+    resolve,
+    resolve_existing,
+    shared_points,
+)
+from governance.subjects.merging import Merged, move_to, split
+from governance.subjects.model import (
+    ABSENT,
+    NewSubject,
+    Organisation,
+    PutOutcome,
+    SubjectChange,
+    SubjectReference,
+)
+from governance.subjects.points import ensure_point, set_point_state, set_point_verified
+from governance.subjects.puts import put
+from governance.subjects.sealing import reveal_point
+from governance.subjects.standing import set_restriction, set_stage, stages
+
+__all__ = [
+    "ABSENT",
+    "Merged",
+    "NewSubject",
+    "Organisation",
+    "PutOutcome",
+    "SubjectChange",
+    "SubjectReference",
+    "ensure_point",
+    "events",
+    "find",
+    "find_by_ref",
+    "find_point",
+    "get",
+    "get_by_ref",
+    "group",
+    "lock",
+    "move_to",
+    "points",
+    "put",
+    "put_many",
+    "record_event",
+    "resolve",
+    "resolve_existing",
+    "reveal_point",
+    "reveal_reference",
+    "set_point_state",
+    "set_point_verified",
+    "set_restriction",
+    "set_stage",
+    "shared_points",
+    "split",
+    "stages",
+]
