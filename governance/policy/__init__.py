@@ -1,0 +1,1 @@
+"""Policy: packs of rules as data, checked and compiled into one function per action."""

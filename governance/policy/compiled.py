@@ -1,0 +1,261 @@
+"""Checked policies as one function per action, with everything that explains its answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from governance.errors import InvalidError
+from governance.policy.buckets import Bucketer, Vector
+from governance.policy.codegen import Layout, Writer, lay_out, matching_source, shortfall_source, variable
+from governance.policy.durations import Duration
+from governance.policy.logic import leaves
+from governance.policy.model import (
+    AllOf,
+    CheckedPack,
+    CheckedPolicies,
+    CheckedRule,
+    Condition,
+    Fact,
+    Matrix,
+    Scalar,
+    StageModel,
+    Vocabulary,
+)
+from governance.policy.sentences import condition_sentence, rule_sentence
+
+ANY_ACTION = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Why nothing permits: the code, the permit that came nearest (its rule id), and what it still needs."""
+
+    code: str
+    rule: str
+    because: str
+    needs: str
+    cites: tuple[str, ...]
+    remedy: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ActionProgram:
+    """The compiled rules of one action: `source` is the text of `matching`."""
+
+    action: str
+    layout: Layout
+    packs: tuple[CheckedPack, ...]
+    source: str
+    matching: Callable[[Vector], tuple[int, ...]]
+    shortfall: Callable[[Vector], list[tuple[int, tuple[int, ...]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicy:
+    """Policies in force, immutable; `digest` names them, `rules` are numbered as `matching` answers."""
+
+    digest: str
+    vocabulary: Vocabulary
+    rules: tuple[CheckedRule, ...]
+    packs: tuple[CheckedPack, ...]
+    models: Mapping[str, StageModel]
+    matrix: Matrix | None
+    programs: Mapping[str, ActionProgram]
+    coverage: Mapping[str, tuple[frozenset[str], bool]]
+    ranks: Mapping[str, int]
+    entities: Mapping[tuple[str, str], Mapping[str, Scalar]]
+
+    def program(self, action: str) -> ActionProgram:
+        """Give the compiled rules of an action; an action that no gate owns falls to the access packs."""
+        found = self.programs.get(action) or self.programs.get(ANY_ACTION)
+        if found is None:
+            raise InvalidError(f"No policy speaks about '{action}'; adopt an access pack that does.")
+        return found
+
+    def fact_names(self, action: str) -> tuple[str, ...]:
+        """Give the facts that rules of the action use, in the order of the vector (without `epoch`)."""
+        return self.program(action).layout.names
+
+    def position(self, action: str, fact: str) -> int | None:
+        """Give the place of a fact in the vector of an action, None if no rule uses it."""
+        names = self.fact_names(action)
+        return names.index(fact) if fact in names else None
+
+    def bucketer(self, action: str, now: datetime) -> Bucketer:
+        """Give what reduces facts to vectors at `now` (aware), for a stream of people."""
+        return Bucketer(self.program(action).layout, now, self.covered)
+
+    def bucketed(self, action: str, facts: Mapping[str, Any], now: datetime) -> Vector:
+        """Reduce the facts of one question to its vector; ages are given as their anchors (aware instants)."""
+        return self.bucketer(action, now).vector(facts)
+
+    def matching(self, action: str, vector: Vector) -> tuple[int, ...]:
+        """Give the numbers of all rules that match a vector, in the order of the packs."""
+        return self.program(action).matching(vector)
+
+    def source(self, action: str) -> str:
+        """Give the Python text that `matching` runs."""
+        return self.program(action).source
+
+    def thresholds(self, action: str) -> dict[str, tuple[Duration, ...] | tuple[int, ...]]:
+        """Give the ages (durations), numbers and minutes of the day at which an answer can change, per fact."""
+        layout = self.program(action).layout
+        return {**layout.ages, **layout.numbers, **layout.clocks}
+
+    def effective_dates(self, action: str) -> tuple[datetime, ...]:
+        """Give the instants at which rules begin or cease to hold."""
+        return self.program(action).layout.dates
+
+    def covered(self, country: str, channel: str) -> bool:
+        """Say whether some country pack gives a full answer for a country and a channel."""
+        if channel not in self.coverage:
+            return False
+        countries, inverse = self.coverage[channel]
+        return (country in countries) != inverse
+
+    def code_of(self, rule: CheckedRule, action: str, vector: Vector) -> str:
+        """Give the reason code of a matching forbid: the more exact one if the rule has one for the facts."""
+        for fact, codes in rule.finer_codes:
+            place = self.position(action, fact)
+            if place is not None and vector[place] in codes:
+                return codes[vector[place]]
+        return rule.code
+
+    def rank(self, code: str) -> int:
+        """Give the place of a code in the published order."""
+        return self.ranks.get(code, len(self.ranks))
+
+    def silence(self, action: str, vector: Vector) -> Silence:
+        """Explain a vector that nothing permits, by the permit that came nearest."""
+        program = self.program(action)
+        # The permit whose conditions hold furthest in their written order, then the one that lacks fewest.
+        nearest = max(program.shortfall(vector), key=lambda one: (one[1][:1], -len(one[1])), default=None)
+        if nearest is None:
+            return Silence("no-permit", program.action, "Nothing permits this.", "", (), "", False)
+        rule = self.rules[nearest[0]]
+        pack = next(pack for pack in program.packs if pack.name == rule.pack)
+        unmet = [part for place, part in enumerate(_conjuncts(pack, rule)) if place in nearest[1] and part]
+        needs = " and ".join(condition_sentence(part, self.vocabulary.facts) for part in unmet)
+        code = _silent_code(action, unmet)
+        because = pack.because or rule.because
+        return Silence(
+            code, rule.id, because, needs, rule.cites or pack.cites, rule.remedy or pack.remedy, rule.verified
+        )
+
+    def text(self, language: str = "en") -> dict[str, str]:
+        """Give a readable sentence for every rule, by rule id (English is what is shipped)."""
+        facts = {
+            name: fact for program in self.programs.values() for name, fact in program.layout.facts.items()
+        }
+        return {
+            rule.id: rule_sentence(rule, pack.applies, facts, self.vocabulary)
+            for pack in self.packs
+            for rule in pack.rules
+        }
+
+
+def _conjuncts(pack: CheckedPack, rule: CheckedRule) -> list[Condition | None]:
+    """Give the conditions of a permit in the order of its shortfall (None for its exception and its dates)."""
+    parts: list[Condition | None] = list(rule.when.parts) if isinstance(rule.when, AllOf) else [rule.when]
+    if rule.unless is not None:
+        parts.append(None)
+    if pack.applies is not None:
+        parts.insert(0, pack.applies)
+    return [None, *parts] if rule.effective.since or rule.effective.until else parts
+
+
+def _silent_code(action: str, unmet: Sequence[Condition]) -> str:
+    """Name the kind of silence by the facts that the nearest permit lacks."""
+    if action == "lifecycle.transition":
+        return "transition-not-allowed"
+    lacking = {leaf.fact for part in unmet for leaf in leaves(part)}
+    if action == "communication.send" and "purpose.state" in lacking and "message.class" not in lacking:
+        return "purpose-missing"
+    return "stage-mismatch" if lacking == {"stage.relationship"} else "no-permit"
+
+
+def compile_policy(checked: CheckedPolicies) -> CompiledPolicy:
+    """Compile checked policies; the digest is the SHA-256 of their canonical form."""
+    rules: list[CheckedRule] = []
+    numbers: dict[str, range] = {}
+    for pack in checked.packs:
+        numbers[pack.name] = range(len(rules), len(rules) + len(pack.rules))
+        rules += pack.rules
+    facts = {**checked.vocabulary.facts, **checked.declared}
+    actions = [action for pack in checked.packs for action in pack.actions]
+    programs = {
+        action: _program(action, facts, [pack for pack in checked.packs if action in pack.actions], numbers)
+        for action in dict.fromkeys(actions)
+    }
+    return CompiledPolicy(
+        digest="sha256:" + hashlib.sha256(checked.canonical).hexdigest(),
+        vocabulary=replace(checked.vocabulary, facts=facts),
+        rules=tuple(rules),
+        packs=checked.packs,
+        models=MappingProxyType({model.name: model for model in checked.models}),
+        matrix=checked.matrices[0] if checked.matrices else None,
+        programs=MappingProxyType(programs),
+        coverage=MappingProxyType(_coverage(checked, facts)),
+        ranks=MappingProxyType({code: place for place, code in enumerate(checked.vocabulary.codes)}),
+        entities=MappingProxyType(
+            {(one.type, one.id): one.properties for pack in checked.packs for one in pack.entities}
+        ),
+    )
+
+
+def _program(
+    action: str, facts: Mapping[str, Fact], packs: Sequence[CheckedPack], numbers: Mapping[str, range]
+) -> ActionProgram:
+    """Write and compile the functions of one action."""
+    layout = lay_out(facts, packs)
+    numbered = [(pack, numbers[pack.name]) for pack in packs]
+    source = matching_source(action, layout, numbered)
+    space = _run(source, action) | _run(shortfall_source(layout, numbered), action)
+    return ActionProgram(action, layout, tuple(packs), source, space["matching"], space["shortfall"])
+
+
+def _run(source: str, name: str) -> dict[str, Any]:
+    """Compile generated text into a space without builtins but the three that it uses."""
+    space: dict[str, Any] = {"__builtins__": {"tuple": tuple, "enumerate": enumerate, "bool": bool}}
+    # The text was generated from checked rules: names match a fixed pattern and values are rendered with repr.
+    exec(compile(source, f"<policy {name}>", "exec"), space)  # noqa: S102
+    return space
+
+
+def _coverage(checked: CheckedPolicies, facts: Mapping[str, Fact]) -> dict[str, tuple[frozenset[str], bool]]:
+    """Compute per channel the countries with a full answer: (countries, False), or (exceptions, True)."""
+    found: dict[str, tuple[frozenset[str], bool]] = {}
+    for channel in facts["message.channel"].values if "message.channel" in facts else ():
+        packs = [pack for pack in checked.packs if channel in pack.covers]
+        tests = [_place_test(pack, facts) for pack in packs]
+        countries = {
+            country
+            for pack in packs
+            for leaf in leaves(pack.applies)
+            if leaf.fact == "person.country"
+            for country in (leaf.value if isinstance(leaf.value, frozenset) else {leaf.value})
+        }
+        # ZZ stands for every country that no pack names.
+        inverse = any(test("ZZ") for test in tests)
+        answers = frozenset(str(one) for one in countries if any(test(str(one)) for test in tests) != inverse)
+        found[channel] = (answers, inverse)
+    return found
+
+
+def _place_test(pack: CheckedPack, facts: Mapping[str, Fact]) -> Callable[[str], bool]:
+    """Compile `applies` of a pack as a question about the person's country alone."""
+    if pack.applies is None:
+        return lambda _: True
+    layout = lay_out(facts, [pack])
+    names = ["person__country" if name == "person.country" else variable(name) for name in layout.names]
+    others = "".join(f"    {name} = None\n" for name in names if name != "person__country")
+    text = Writer(layout).condition(pack.applies, False)
+    source = f"def applies(person__country):\n{others}    return bool({text})\n"
+    answer: Callable[[str], bool] = _run(source, pack.name)["applies"]
+    return answer

@@ -1,0 +1,296 @@
+"""The values of the policy room: vocabulary, conditions, rules, packs, stage models and their cases. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from governance.policy.durations import Duration
+
+Scalar: TypeAlias = str | int | bool
+
+
+class FactType(StrEnum):
+    """The types that a fact may have."""
+
+    ENUM = "enum"
+    SET = "set"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    COUNT = "count"
+    AGE = "age"
+    LOCAL_TIME = "local_time"
+    WEEKDAY = "weekday"
+    COUNTRY = "country"
+    REGION = "region"
+    TEXT = "text"
+
+
+class Effect(StrEnum):
+    """What a rule does when it matches."""
+
+    PERMIT = "permit"
+    FORBID = "forbid"
+    OBLIGE = "oblige"
+
+
+class Layer(StrEnum):
+    """Where a pack stands in the combination; only `base` and `access` packs may permit."""
+
+    BASE = "base"
+    EVERYWHERE = "everywhere"
+    UNKNOWN = "unknown"
+    CHANNEL = "channel"
+    DATA_PROTECTION = "data_protection"
+    ACCESS = "access"
+
+
+# The gate that owns each action; "*" stands for every action on a tenant's own resources.
+ACTIONS: Mapping[str, str] = {
+    "communication.send": "communications",
+    "lifecycle.transition": "lifecycle",
+    "*": "access",
+}
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One word of the vocabulary; `says` is its name in sentences, `is_open` lets records hold other values."""
+
+    name: str
+    type: FactType
+    means: str
+    gates: frozenset[str]
+    supplied_by: str
+    says: str
+    values: tuple[str, ...] = ()
+    may_be_absent: bool = False
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """All words: facts, named groups of values, obligations and codes (in their published order)."""
+
+    facts: Mapping[str, Fact]
+    groups: Mapping[str, frozenset[str]]
+    obligations: Mapping[str, str]
+    codes: Mapping[str, str]
+
+    def rank(self, code: str) -> int:
+        """Give the place of a code in the published order, after all known codes if it is unknown."""
+        for place, known in enumerate(self.codes):
+            if known == code:
+                return place
+        return len(self.codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One comparison: `fact`, `op` and its operand; `label` is the operand as the author wrote it, if a group.
+
+    Operands: `is` a scalar; `in`/`not_in` a frozenset; `under`/`at_least` a Duration or an integer; `between` a
+    pair of minutes of the day; `absent`/`present` True.
+    """
+
+    fact: str
+    op: str
+    value: Scalar | frozenset[str] | frozenset[int] | Duration | tuple[int, int]
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Met when every part is."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Met when at least one part is."""
+
+    parts: tuple[Condition, ...]
+
+
+Condition: TypeAlias = Leaf | AllOf | AnyOf
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The dates of a rule: from 00:00 UTC of `since`, until 00:00 UTC of `until` (not included)."""
+
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRule:
+    """A rule that the loader has accepted; `id` is `<pack>.<rule id>`."""
+
+    pack: str
+    id: str
+    effect: Effect
+    when: Condition
+    unless: Condition | None
+    because: str
+    code: str = ""
+    finer_codes: tuple[tuple[str, Mapping[str, str]], ...] = ()
+    remedy: str = ""
+    cites: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    verified: bool = False
+    obligations: tuple[str, ...] = ()
+    effective: Effective = Effective()
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """A declaration that a channel needs no consent in a place, with the clause that says so."""
+
+    channel: str
+    basis: str
+    clause: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A principal or resource whose properties an access pack states."""
+
+    type: str
+    id: str
+    properties: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPack:
+    """A pack that the loader has accepted."""
+
+    name: str
+    title: str
+    file: str
+    actions: tuple[str, ...]
+    layer: Layer
+    applies: Condition | None
+    rules: tuple[CheckedRule, ...]
+    covers: tuple[str, ...] = ()
+    basis: tuple[Basis, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    because: str = ""
+    cites: tuple[str, ...] = ()
+    remedy: str = ""
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A row of the regulatory facts that rules rest on; `solid` rows may make a rule `verified`."""
+
+    id: str
+    citation: str
+    jurisdiction: str
+    verification: str
+    confidence: str
+
+    @property
+    def solid(self) -> bool:
+        """Say whether the law's own text or an official page was read, with high confidence."""
+        return self.verification in ("primary", "official") and self.confidence == "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of a model, with the lawful bases that processing may rest on while a person is in it."""
+
+    id: str
+    means: str
+    bases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A move that a stage model permits; `rule` is the id of the permit that says under which conditions."""
+
+    rule: str
+    origins: tuple[str, ...]
+    to: str
+    needs: Condition | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageModel:
+    """Stages and the moves between them."""
+
+    name: str
+    title: str
+    stages: tuple[Stage, ...]
+    transitions: tuple[Transition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The stage x message-class table; a class maps to its stages, or to None where everyone may be written to."""
+
+    model: str
+    stages: tuple[str, ...]
+    permit: Mapping[str, tuple[str, ...] | None]
+
+
+FactValue: TypeAlias = (
+    str | int | bool | datetime | Duration | frozenset[str] | tuple[int, ...] | tuple[str, ...] | None
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question with its expected answer; members of `expect` that are None are not compared.
+
+    `facts` holds scalars as written; an age is a Duration before `now` or an instant.
+    """
+
+    pack: str
+    name: str
+    action: str
+    now: datetime
+    facts: Mapping[str, FactValue]
+    allowed: bool | None = None
+    forbids: tuple[str, ...] | None = None
+    codes: tuple[str, ...] | None = None
+    obligations: tuple[str, ...] | None = None
+    permits: tuple[str, ...] | None = None
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What the loader objects to, and where (1-based line, 0 if it concerns a whole file)."""
+
+    file: str
+    line: int
+    sentence: str
+
+    def __str__(self) -> str:
+        """Render as `file:line: sentence`."""
+        return f"{self.file}:{self.line}: {self.sentence}"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPolicies:
+    """Everything that a directory of policies says, checked; `canonical` is the text whose hash is the digest."""
+
+    vocabulary: Vocabulary
+    sources: Mapping[str, Source]
+    packs: tuple[CheckedPack, ...]
+    models: tuple[StageModel, ...]
+    matrices: tuple[Matrix, ...]
+    cases: tuple[Case, ...]
+    declared: Mapping[str, Fact]
+    canonical: bytes = field(repr=False, default=b"")

@@ -1,0 +1,110 @@
+"""Use cases of policies: adopt a set of documents, and read what is in force in a snapshot."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy.engine import Connection
+
+from governance.errors import NotReadyError
+from governance.policy import store
+from governance.policy.compiled import CompiledPolicy, compile_policy
+from governance.policy.documents import Node
+from governance.policy.loader import check_documents, load_documents, read_documents
+from governance.work import Work
+
+SHIPPED = Path(__file__).resolve().parents[2] / "policies"
+"""The policies that come with the service: candidates until they are adopted."""
+
+
+class PolicyCache:
+    """Compiled policies by digest. A digest names one text for ever, so nothing in here goes stale.
+
+    Which digest is active is never kept: that is read in the snapshot of each check.
+    """
+
+    def __init__(self, size: int = 32) -> None:
+        self._held: OrderedDict[str, CompiledPolicy] = OrderedDict()
+        self._size = size
+        self._lock = Lock()
+
+    def get(self, digest: str) -> CompiledPolicy | None:
+        """Give the compiled policy of a digest, None if it is not held."""
+        return self._held.get(digest)
+
+    def put(self, policy: CompiledPolicy) -> CompiledPolicy:
+        """Hold a compiled policy; the one held longest makes room."""
+        with self._lock:
+            self._held[policy.digest] = policy
+            while len(self._held) > self._size:
+                self._held.popitem(last=False)
+        return policy
+
+
+_CACHE = PolicyCache()
+
+
+def shipped_documents(directory: Path | None = None) -> dict[str, Node]:
+    """Read the shipped policies, with those of `directory` added or put in the place of the same name.
+
+    Raises PolicyError if a file cannot be read.
+    """
+    return read_documents(SHIPPED) if directory is None else read_documents(SHIPPED, directory)
+
+
+def adopt(work: Work, *, documents: Mapping[str, Node]) -> str:
+    """Check documents, run their cases and put them in force for the tenant from the next check on.
+
+    Gives the digest. Raises PolicyError with every complaint; then nothing changes. Adopting what is in force
+    already is recorded again: somebody confirmed it.
+    """
+    checked = check_documents(documents)
+    compiled = compile_policy(checked)
+    store.keep_document(work.connection, compiled.digest, checked.canonical)
+    event = work.record(
+        "policy.adopted",
+        facts={"digest": compiled.digest, "packs": len(compiled.packs), "rules": len(compiled.rules)},
+    )
+    store.add_version(
+        work.connection,
+        {
+            "tenant_id": work.tenant_id,
+            "event_id": event.id,
+            "digest": compiled.digest,
+            "adopted_at": work.now,
+            "adopted_by": work.actor.ref,
+        },
+    )
+    store.activate(
+        work.connection, {"tenant_id": work.tenant_id, "digest": compiled.digest, "since": work.now}
+    )
+    return compiled.digest
+
+
+def active(connection: Connection, tenant_id: str, cache: PolicyCache = _CACHE) -> CompiledPolicy:
+    """Give the policy in force in the caller's snapshot; the active digest is read on every call.
+
+    Raises NotReadyError if the tenant has adopted none.
+    """
+    digest = store.active_digest(connection, tenant_id)
+    if digest is None:
+        raise NotReadyError("No policies are in force for this tenant; run 'governance policies adopt'.")
+    return cache.get(digest) or by_digest(connection, digest, cache)
+
+
+def by_digest(connection: Connection, digest: str, cache: PolicyCache = _CACHE) -> CompiledPolicy:
+    """Give the compiled policy of any digest that was ever adopted, for replaying past decisions.
+
+    Raises NotReadyError if its text is not stored or is not what the digest names.
+    """
+    held = cache.get(digest)
+    if held is not None:
+        return held
+    text = store.document(connection, digest)
+    compiled = None if text is None else compile_policy(load_documents(text))
+    if compiled is None or compiled.digest != digest:
+        raise NotReadyError(f"The policy text of {digest} is missing or changed; restore it from a backup.")
+    return cache.put(compiled)
