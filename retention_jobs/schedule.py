@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from governance.bootstrap import Runtime
-from retention_jobs import run_screenings, seal_checkpoint, seal_decisions
+from retention_jobs import run_imports, run_screenings, seal_checkpoint, seal_decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ JOBS = (
         seal_decisions.run,
         "put the root of each closed batch of decisions in the ledger",
     ),
+    Job("run-imports", 5, run_imports.run, "take in uploaded files that wait, or whose runner died"),
     Job("run-screenings", 5, run_screenings.run, "run screenings that nobody runs, or whose runner died"),
 )
 

@@ -7,13 +7,12 @@ ACTOR = Actor("job:seal-decisions", "job")
 
 
 def run(runtime: Runtime) -> int:
-    """Seal what is unsealed, a batch to a transaction; gives the number of decisions sealed."""
+    """Seal what is unsealed, a batch to a transaction; gives how many batches were sealed."""
     sealed = 0
     for tenant_id in runtime.tenant_ids():
-        while True:
+        batch: str | None = ""
+        while batch is not None:
             with runtime.work(tenant_id, ACTOR) as work:
-                count = runtime.decision_log.seal_batch(work)
-            sealed += count
-            if count == 0:
-                break
+                batch = runtime.decision_log.seal_batch(work)
+            sealed += batch is not None
     return sealed

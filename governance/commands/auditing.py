@@ -8,6 +8,7 @@ import click
 
 from governance.bootstrap import COMMAND_LINE
 from governance.commands.console import json_option, opened, say, tenant_option
+from governance.decisions import store as decisions
 from governance.ledger import service as ledger
 from governance.ledger.export import export_lines
 from governance.ledger.fsck import fsck as check_ledger
@@ -83,7 +84,8 @@ def fsck(as_json: bool) -> None:
         for tenant_id in runtime.tenant_ids():
             with runtime.snapshot(tenant_id, COMMAND_LINE) as snapshot:
                 found = list(check_ledger(snapshot.connection, tenant_id, vkey))
-                found += runtime.decision_log.verify(snapshot)
+                told = decisions.seals(snapshot.connection, tenant_id)
+                found += runtime.decision_log.verify(tenant_id, told)
                 if found:
                     problems[tenant_id] = found
     for tenant_id, found in problems.items():

@@ -121,7 +121,7 @@ def serving(folder: Path) -> Iterator[Service]:
     try:
         base = f"http://127.0.0.1:{port}"
         _wait_until_ready(base, server, folder / "server.log")
-        yield Service(base, client.client_id, client.client_secret)
+        yield Service(base, client.component.client_id, client.secret or "")
     finally:
         server.terminate()
         server.wait(timeout=30)

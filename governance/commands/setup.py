@@ -51,11 +51,11 @@ def create(name: str, scopes: tuple[str, ...], tenant: str, as_json: bool) -> No
     say(
         as_json,
         {
-            "client_id": made.client_id,
-            "client_secret": made.client_secret,
+            "client_id": made.component.client_id,
+            "client_secret": made.secret,
             "scopes": wanted,
             "tenant": tenant,
         },
-        f"client_id      {made.client_id}\nclient_secret  {made.client_secret}\n"
+        f"client_id      {made.component.client_id}\nclient_secret  {made.secret}\n"
         "Keep the secret now: it is not stored and cannot be shown again.",
     )

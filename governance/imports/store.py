@@ -55,9 +55,11 @@ def add(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(sa.insert(import_run).values(**row))
 
 
-def find(connection: Connection, tenant_id: str, import_id: str) -> Mapping[str, Any] | None:
-    """The run of this id, if there is one."""
-    return _one(connection, tenant_id, import_run.c.import_id == import_id)
+def find(
+    connection: Connection, tenant_id: str, import_id: str, *, lock: bool = False
+) -> Mapping[str, Any] | None:
+    """The run of this id, if there is one; locked for this transaction if asked."""
+    return _one(connection, tenant_id, import_run.c.import_id == import_id, lock=lock)
 
 
 def find_unfinished(
@@ -73,9 +75,12 @@ def find_unfinished(
     )
 
 
-def _one(connection: Connection, tenant_id: str, which: sa.ColumnElement[bool]) -> Mapping[str, Any] | None:
+def _one(
+    connection: Connection, tenant_id: str, which: sa.ColumnElement[bool], *, lock: bool = False
+) -> Mapping[str, Any] | None:
     query = sa.select(import_run).where(import_run.c.tenant_id == tenant_id, which)
-    row = connection.execute(query.order_by(import_run.c.import_id.desc()).limit(1)).mappings().one_or_none()
+    query = query.order_by(import_run.c.import_id.desc()).limit(1)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
     return None if row is None else dict(row)
 
 
