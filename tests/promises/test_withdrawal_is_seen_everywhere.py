@@ -1,0 +1,112 @@
+"""A withdrawal acknowledged by one process is refused by every other, from the next check on."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from governance.access import service as access
+from governance.bootstrap import COMMAND_LINE, assemble
+from governance.settings import Settings
+from tests.promises.servers import Client, Server, check_body, serving, token_from
+
+PROCESSES = 4
+CHECKS_AFTER = 10_000
+PER_WITHDRAWAL = 100
+
+
+def credentials(settings: Settings) -> tuple[str, str]:
+    runtime = assemble(settings)
+    try:
+        with runtime.work("acme", COMMAND_LINE) as work:
+            made = access.create_client(
+                work, name="test", scopes=["evaluate", "subjects:write", "consents:write", "consents:read"]
+            )
+    finally:
+        runtime.close()
+    return made.component.client_id, made.secret or ""
+
+
+def consent(person: str, status: str) -> dict[str, object]:
+    body: dict[str, object] = {
+        "subject": {"id": person},
+        "purpose": "marketing",
+        "channel": "email",
+        "status": status,
+        "method": "web_form",
+    }
+    if status == "granted":
+        body["evidence"] = {"form_url": "https://www.example.org/form"}
+    return body
+
+
+def stale_answers(servers: list[Server], token: str, checks: int) -> tuple[int, int]:
+    """Withdraw in one process, check at once in all others; returns (checks made, stale answers)."""
+    writers = [Client(server.port, token) for server in servers]
+    person = "withdrawer"
+    status, _ = writers[0].call(
+        "PUT", f"/v1/subjects/{person}", {"attributes": {"country": "DE"}, "relationship": "lead"}
+    )
+    assert status == 201
+    made = stale = rounds = 0
+    lock = threading.Lock()
+
+    def ask(number: int, go: threading.Barrier, times: int) -> None:
+        nonlocal made, stale
+        client = Client(servers[number].port, token)
+        go.wait()
+        for _ in range(times):
+            code, answer = client.call("POST", "/access/v1/evaluation", check_body(person))
+            assert code == 200, answer
+            with lock:
+                made += 1
+                stale += bool(answer["decision"])
+        client.close()
+
+    while made < checks:
+        writer = rounds % len(servers)
+        rounds += 1
+        code, answer = writers[writer].call("POST", "/v1/consents", consent(person, "granted"))
+        assert code == 201, answer
+        for client in writers:  # every process has just said yes
+            code, answer = client.call("POST", "/access/v1/evaluation", check_body(person))
+            assert (code, answer["decision"]) == (200, True), answer
+        code, answer = writers[writer].call("POST", "/v1/consents", consent(person, "withdrawn"))
+        assert code == 201, answer
+        others = [number for number in range(len(servers)) if number != writer]
+        times = PER_WITHDRAWAL // len(others)
+        go = threading.Barrier(len(others))
+        threads = [threading.Thread(target=ask, args=(number, go, times)) for number in others]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for client in writers:
+        client.close()
+    return made, stale
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_no_check_after_the_acknowledgement_allows(
+    kind: str, make_settings: Callable[[str], Settings], tmp_path: Path
+) -> None:
+    settings = make_settings(kind)
+    client_id, secret = credentials(settings)
+    with serving(settings, tmp_path / "server.log", count=PROCESSES) as servers:
+        token = token_from(servers[0].port, client_id, secret)
+        made, stale = stale_answers(servers, token, CHECKS_AFTER)
+    assert made >= CHECKS_AFTER
+    assert stale == 0
+
+
+def test_the_same_test_catches_a_memory_of_20_milliseconds(
+    make_settings: Callable[[str], Settings], tmp_path: Path
+) -> None:
+    settings = make_settings("sqlite")
+    client_id, secret = credentials(settings)
+    app = "tests.promises.stale_app:app"
+    with serving(settings, tmp_path / "server.log", count=PROCESSES, app=app) as servers:
+        token = token_from(servers[0].port, client_id, secret)
+        _, stale = stale_answers(servers, token, 600)
+    assert stale > 0
