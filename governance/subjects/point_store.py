@@ -82,9 +82,14 @@ def by_blind_index(connection: Connection, tenant_id: str, blind_index: str) -> 
 
 
 def add_event(connection: Connection, tenant_id: str, happened: RelationshipEvent) -> None:
-    """Insert a relationship event."""
+    """Insert a relationship event after the person's others (the person is locked)."""
     values = {name: getattr(happened, name) for name in RelationshipEvent.__slots__}
-    connection.execute(sa.insert(relationship_event).values(tenant_id=tenant_id, **values))
+    before = sa.select(sa.func.coalesce(sa.func.max(relationship_event.c.seq), 0)).where(
+        relationship_event.c.tenant_id == tenant_id,
+        relationship_event.c.subject_ref == happened.subject_ref,
+    )
+    seq = before.scalar_subquery() + 1
+    connection.execute(sa.insert(relationship_event).values(tenant_id=tenant_id, seq=seq, **values))
 
 
 def events(connection: Connection, tenant_id: str, subject_refs: Iterable[str]) -> list[RelationshipEvent]:
@@ -95,7 +100,7 @@ def events(connection: Connection, tenant_id: str, subject_refs: Iterable[str]) 
             relationship_event.c.tenant_id == tenant_id,
             relationship_event.c.subject_ref.in_(list(subject_refs)),
         )
-        .order_by(relationship_event.c.occurred_at, relationship_event.c.relationship_event_id)
+        .order_by(relationship_event.c.occurred_at, relationship_event.c.seq)
     )
     return [RelationshipEvent(*row) for row in connection.execute(statement)]
 
@@ -108,7 +113,7 @@ def happenings(
         relationship_event.c.event,
         relationship_event.c.occurred_at,
         relationship_event.c.matter,
-        relationship_event.c.relationship_event_id,
+        relationship_event.c.seq,
     ).where(
         relationship_event.c.tenant_id == tenant_id,
         relationship_event.c.subject_ref.in_(list(subject_refs)),

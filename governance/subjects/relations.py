@@ -66,13 +66,13 @@ class Happening:
     """A relationship event as far as standing depends on it.
 
     `matter` tells parallel matters apart (a keyed hash of the contract's or invoice's reference, '' if none
-    was given). They compare by instant, then by `order` (ids, which sort by the instant of recording).
+    was given). They compare by instant, then by `order`, the order in which they were told.
     """
 
     event: str
     occurred_at: datetime
     matter: str = ""
-    order: str = ""
+    order: int = 0
 
 
 def check_event(event: str) -> str:
