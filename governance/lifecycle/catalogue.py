@@ -12,7 +12,7 @@ from governance.work import Snapshot
 def models(snap: Snapshot, policy: CompiledPolicy | None = None) -> list[dict[str, Any]]:
     """The stage models in force with their stages, lawful bases and retention clocks."""
     policy = policy or policies.active(snap.connection, snap.tenant_id)
-    return [_model(model) for model in policy.models.values()]
+    return [_model(policy, model) for model in policy.models.values()]
 
 
 def lifecycle_map(snap: Snapshot, policy: CompiledPolicy | None = None) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def lifecycle_map(snap: Snapshot, policy: CompiledPolicy | None = None) -> dict[
         "policy": policy.digest,
         "models": [
             {
-                **_model(model),
+                **_model(policy, model),
                 "transitions": [
                     {
                         "from": list(move.origins),
@@ -47,7 +47,11 @@ def lifecycle_map(snap: Snapshot, policy: CompiledPolicy | None = None) -> dict[
     }
 
 
-def _model(model: StageModel) -> dict[str, Any]:
+def _model(policy: CompiledPolicy, model: StageModel) -> dict[str, Any]:
+    # Adopted policies are kept in canonical form, which sorts the stages; the matrix keeps their own order.
+    order = policy.matrix.stages if policy.matrix is not None and policy.matrix.model == model.name else ()
+    place = {stage: number for number, stage in enumerate(order)}
+    stages = sorted(model.stages, key=lambda stage: place.get(stage.id, len(place)))
     return {
         "model": model.name,
         "title": model.title,
@@ -58,7 +62,7 @@ def _model(model: StageModel) -> dict[str, Any]:
                 "lawful_bases": list(stage.bases),
                 "retention_clocks": sorted(effects.clocks(model.name, stage.id)),
             }
-            for stage in model.stages
+            for stage in stages
         ],
     }
 

@@ -1,0 +1,106 @@
+"""Whom a screening asks about: ids are looked up when it is queued, and once more when it runs.
+
+People are kept by reference. Between queueing and running a record may be merged into another, and an id that
+led to nobody may have become somebody's: the run asks about whoever is meant by then.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from governance.communications import screening_store as store
+from governance.communications.screening import CHUNK_PEOPLE, Screening
+from governance.communications.stream import EVERYONE, Selection
+from governance.errors import InvalidError
+from governance.subjects.model import check_external_id
+from governance.subjects.store import subject
+from governance.work import Snapshot, Work
+
+_LOOKUP = 500
+
+
+def check_ids(ids: Sequence[str]) -> None:
+    """See that every id has the form of a CRM's id; InvalidError names the first that has not."""
+    for place, external in enumerate(ids):
+        try:
+            check_external_id(external)
+        except InvalidError as problem:
+            raise InvalidError(
+                "One of the ids cannot be an id of the CRM; nothing was queued.",
+                fields={f"audience.ids.{place}": [problem.message]},
+            ) from None
+
+
+def keep_ids(work: Work, screening_id: str, ids: Sequence[str]) -> None:
+    """Keep an audience of ids: the references of people, once each, and the ids that lead to nobody."""
+    found = references(work, ids)
+    strangers = sorted(external for external in ids if external not in found)
+    number = 0
+    for known, members in ((True, sorted(set(found.values()))), (False, strangers)):
+        for part in _parts(members, CHUNK_PEOPLE):
+            store.add_members(
+                work.connection, work.tenant_id, screening_id, number, known=known, members=part
+            )
+            number += 1
+
+
+def selections(snap: Snapshot, kept: Screening) -> tuple[Iterator[Selection], list[str]]:
+    """Whom to pass over, in the order of references, and the ids that still lead to nobody."""
+    document = kept.audience
+    if "filter" in document:
+        chosen: Mapping[str, Sequence[str]] = document["filter"]
+        selection = Selection(tuple(chosen.get("relationship", ())), tuple(chosen.get("country", ())))
+        return iter((selection,)), []
+    if "ids" not in document:
+        return iter((EVERYONE,)), []
+    listed = _listed(snap, kept.screening_id, known=False)
+    arrived = references(snap, listed)
+    strangers = [external for external in listed if external not in arrived]
+    moved = _moved(snap, kept.screening_id)
+    if not arrived and not moved:
+        parts: Iterator[Sequence[str]] = store.members(
+            snap.connection, snap.tenant_id, kept.screening_id, known=True
+        )
+    else:
+        people = {moved.get(ref, ref) for ref in _listed(snap, kept.screening_id, known=True)}
+        parts = _parts(sorted(people | set(arrived.values())), CHUNK_PEOPLE)
+    return (Selection(subject_refs=part) for part in parts), strangers
+
+
+def references(snap: Snapshot, ids: Sequence[str]) -> dict[str, str]:
+    """External id to reference of those that are known; a merged record leads to its survivor."""
+    found: dict[str, str] = {}
+    for part in _parts(ids, _LOOKUP):
+        rows = snap.connection.execute(
+            sa.select(
+                subject.c.external_id, sa.func.coalesce(subject.c.merged_into, subject.c.subject_ref)
+            ).where(subject.c.tenant_id == snap.tenant_id, subject.c.external_id.in_(part))
+        )
+        found.update((external, ref) for external, ref in rows)
+    return found
+
+
+def _moved(snap: Snapshot, screening_id: str) -> dict[str, str]:
+    """The people of an audience of ids that were merged since it was queued, and into whom."""
+    found: dict[str, str] = {}
+    for members in store.members(snap.connection, snap.tenant_id, screening_id, known=True):
+        for part in _parts(members, _LOOKUP):
+            rows = snap.connection.execute(
+                sa.select(subject.c.subject_ref, subject.c.merged_into).where(
+                    subject.c.tenant_id == snap.tenant_id,
+                    subject.c.subject_ref.in_(part),
+                    subject.c.merged_into.is_not(None),
+                )
+            )
+            found.update((ref, into) for ref, into in rows)
+    return found
+
+
+def _listed(snap: Snapshot, screening_id: str, *, known: bool) -> list[str]:
+    parts = store.members(snap.connection, snap.tenant_id, screening_id, known=known)
+    return [member for part in parts for member in part]
+
+
+def _parts(members: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(members), size):
+        yield members[start : start + size]

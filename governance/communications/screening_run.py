@@ -1,0 +1,173 @@
+"""The run of a screening: everyone of the audience is read once, in one snapshot, and answered by the gate.
+
+People with the same facts get the same answer, so each distinct combination of fact vectors is decided once,
+by the function that decides single checks. Nothing is kept per person but in the spool.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from governance.communications.gate import Gate, open_gate
+from governance.communications.model import ACTION, CheckRequest
+from governance.communications.screening import CHUNK_PEOPLE, Counts, Outcome, count
+from governance.communications.screening_spool import Spool
+from governance.communications.situations import UNKNOWN_PERSON
+from governance.communications.stream import Selection, vectors
+from governance.decisions.model import Verdict, decide
+from governance.decisions.record import merged, obligation_documents, reason_document
+from governance.policy.buckets import Vector
+from governance.work import Snapshot
+
+Beat = Callable[[int], None]
+"""Told how many people are answered, so that a worker can show that it is alive."""
+
+_NO_POINTS: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a run came to. `distinct` is how many different fact vectors had to be decided."""
+
+    counts: Counts
+    outcomes: tuple[Outcome, ...]
+    policy: str
+    epoch: int
+    evaluated_at: datetime
+    distinct: int
+
+
+class Judge:
+    """Decides each fact vector once and numbers the different answers; `people` counts who got which."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.policy = gate.ground.policy
+        self._verdicts: dict[Vector, int] = {}
+        self._numbers: dict[Verdict, int] = {}
+        self._wholes: list[Verdict] = []
+        self._several: dict[tuple[int, ...], int] = {}
+        self.outcomes: list[Outcome] = []
+        self.allowed: list[bool] = []
+        self.people: Counter[int] = Counter()
+
+    def answer(self, vector: Vector) -> int:
+        """The number of the outcome of one fact vector."""
+        found = self._verdicts.get(vector)
+        if found is None:
+            found = self._verdicts[vector] = self._number(decide(self.policy, ACTION, vector))
+        return found
+
+    def together(self, numbers: Sequence[int]) -> int:
+        """The number of the outcome of a person with several contact points, from those of the points."""
+        key = tuple(numbers)
+        found = self._several.get(key)
+        if found is None:
+            found = self._several[key] = self._number(merged([self._wholes[each] for each in key]))
+        return found
+
+    def counts(self) -> Counts:
+        """How everyone came out."""
+        return count(self.outcomes, self.people, tuple(self.policy.vocabulary.codes))
+
+    @property
+    def distinct(self) -> int:
+        """How many fact vectors were decided."""
+        return len(self._verdicts)
+
+    def _number(self, whole: Verdict) -> int:
+        found = self._numbers.get(whole)
+        if found is None:
+            found = self._numbers[whole] = len(self.outcomes)
+            self._wholes.append(whole)
+            self.allowed.append(whole.allowed)
+            self.outcomes.append(self._outcome(found, whole))
+        return found
+
+    def _outcome(self, number: int, whole: Verdict) -> Outcome:
+        codes = sorted({reason.code for reason in whole.reasons}, key=self.policy.rank)
+        return Outcome(
+            number=number,
+            allowed=whole.allowed,
+            codes=tuple(codes),
+            first=None if whole.allowed else codes[0],
+            reasons=tuple(reason_document(reason) for reason in whole.reasons),
+            obligations=tuple(obligation_documents(whole.obligations)),
+        )
+
+
+def answer_everyone(
+    snap: Snapshot,
+    request: CheckRequest,
+    selections: Iterable[Selection],
+    strangers: Sequence[str],
+    spool: Spool,
+    beat: Beat,
+) -> Answered:
+    """Answer the people of each selection in turn, and then the ids that lead to nobody, into the spool.
+
+    The selections together are in the order of references. Memory does not grow with the number of people.
+    """
+    gate = open_gate(snap)
+    asked = gate.asked(request)
+    now = snap.now if request.time is None else max(snap.now, request.time)
+    judge = Judge(gate)
+    done = 0
+    page = _Page(judge, spool)
+    for selection in selections:
+        stream = vectors(
+            snap.connection, snap.tenant_id, asked, judge.policy, now, selection, evaluate=judge.answer
+        )
+        for ref, _, worlds in stream:
+            if len(worlds) == 1:
+                point, number = worlds[0]
+                usable = (point,) if point is not None and judge.allowed[number] else _NO_POINTS
+            else:
+                number = judge.together([each for _, each in worlds])
+                usable = tuple(point for point, each in worlds if point is not None and judge.allowed[each])
+            if page.add(ref, number, usable):
+                done += page.flush()
+                beat(done)
+    done += page.flush()
+    if strangers:
+        world = {**asked.facts, **UNKNOWN_PERSON}
+        number = judge.answer(judge.policy.bucketed(ACTION, world, now))
+        for stranger in strangers:
+            if page.add(stranger, number, _NO_POINTS):
+                done += page.flush(known=False)
+                beat(done)
+        page.flush(known=False)
+    return Answered(
+        counts=judge.counts(),
+        outcomes=tuple(judge.outcomes),
+        policy=judge.policy.digest,
+        epoch=gate.ground.ledger_position,
+        evaluated_at=now,
+        distinct=judge.distinct,
+    )
+
+
+class _Page:
+    """The people of the chunk that is being filled."""
+
+    def __init__(self, judge: Judge, spool: Spool) -> None:
+        self._judge, self._spool = judge, spool
+        self._members: list[str] = []
+        self._outcomes: list[int] = []
+        self._points: list[tuple[str, ...]] = []
+
+    def add(self, member: str, outcome: int, points: tuple[str, ...]) -> bool:
+        """Take a person; True once the chunk is full."""
+        self._members.append(member)
+        self._outcomes.append(outcome)
+        self._points.append(points)
+        return len(self._members) == CHUNK_PEOPLE
+
+    def flush(self, *, known: bool = True) -> int:
+        """Give the chunk to the spool and begin a new one; returns how many people it had."""
+        size = len(self._members)
+        if size:
+            self._judge.people.update(self._outcomes)
+            self._spool.add(self._members, self._outcomes, self._points, known=known)
+            self._members, self._outcomes, self._points = [], [], []
+        return size

@@ -1,0 +1,1 @@
+"""What officers look at: reports and timelines over all rooms."""
