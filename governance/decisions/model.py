@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from governance.policy.buckets import Vector
-from governance.policy.compiled import CompiledPolicy, Silence
+from governance.policy.compiled import CompiledPolicy
 from governance.policy.model import CheckedRule
 from governance.policy.outcome import combine
+from governance.policy.program import Silence
 
 EVALUATION_FAILED = "evaluation-failed"
 
@@ -17,8 +18,8 @@ EVALUATION_FAILED = "evaluation-failed"
 class Reason:
     """One reason why something is not allowed.
 
-    `rule` is `<pack>.<rule id>` (of the nearest permit, if nothing permits); `rank` is the code's place in the
-    published order of the waterfall.
+    `rule` is `<pack>.<rule id>` (of the nearest permit, if nothing permits); `rank` is the code's place in
+    the published order of the waterfall.
     """
 
     code: str
@@ -47,8 +48,8 @@ class Reason:
 class Verdict:
     """The answer to one question: allowed if at least one rule permits and none forbids.
 
-    `reasons` are in the published order of codes and empty when allowed; `obligations` are those of every rule
-    that applies and bind only who acts on an allowed answer; `permits` are ids of rules.
+    `reasons` are in the published order of codes and empty when allowed; `obligations` are those of every
+    rule that applies and bind only who acts on an allowed answer; `permits` are ids of rules.
     """
 
     allowed: bool
@@ -99,7 +100,7 @@ def _silent(silence: Silence, policy: CompiledPolicy) -> Reason:
 
 
 def waterfall_code(reasons: Iterable[Reason]) -> str | None:
-    """Give the code under which a waterfall counts: the first in the published order; None without reasons."""
+    """Give the code under which a waterfall counts: the first in published order; None without reasons."""
     first = min(reasons, key=lambda reason: reason.rank, default=None)
     return None if first is None else first.code
 

@@ -1,9 +1,9 @@
 """From checked rules to Python: one function per action, whose text can be read.
 
-The text is built from checked conditions only: names of facts become local variables, values are rendered with
-`repr`. Doubt counts against acting: in the `when` of a forbid or an oblige an absent fact (None) meets a
-comparison, elsewhere it does not; among several candidates (local time, weekday) one is enough there, elsewhere
-all must agree.
+The text is built from checked conditions only: names of facts become local variables, values are rendered
+with `repr`. Doubt counts against acting: in the `when` of a forbid or an oblige an absent fact (None) meets
+a comparison, elsewhere it does not; among several candidates (local time, weekday) one is enough there,
+elsewhere all must agree.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from governance.policy.logic import breakpoints, leaves
 from governance.policy.model import AllOf, CheckedPack, CheckedRule, Condition, Effect, Fact, FactType, Leaf
 
 COUNTED = frozenset({FactType.INTEGER, FactType.COUNT})
+REDUCED = COUNTED | {FactType.AGE, FactType.LOCAL_TIME, FactType.SET, FactType.WEEKDAY}
+COVERED = "place.covered"
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How facts stand in the vector of one action: their order, and the thresholds that they are reduced to."""
+    """How facts stand in the vector of one action: their order, and the thresholds they are reduced to."""
 
     facts: Mapping[str, Fact]
     names: tuple[str, ...]
@@ -30,6 +32,13 @@ class Layout:
     numbers: Mapping[str, tuple[int, ...]]
     clocks: Mapping[str, tuple[int, ...]]
     dates: tuple[datetime, ...]
+    positions: Mapping[str, int]
+    reduced: tuple[tuple[int, str], ...]
+
+    @property
+    def covered(self) -> int | None:
+        """Give the place of `place.covered` in the vector, None if no rule asks for it."""
+        return self.positions.get(COVERED)
 
     def epoch(self, now: datetime) -> int:
         """Give the number of effective dates that have come at `now`."""
@@ -74,7 +83,16 @@ def lay_out(facts: Mapping[str, Fact], packs: Sequence[CheckedPack]) -> Layout:
         elif facts[name].type is FactType.LOCAL_TIME:
             ends = {end for leaf in found[name] if isinstance(leaf.value, tuple) for end in leaf.value}
             clocks[name] = tuple(sorted(ends))
-    return Layout(facts, names, ages, numbers, clocks, tuple(sorted(dates)))
+    return Layout(
+        facts,
+        names,
+        ages,
+        numbers,
+        clocks,
+        tuple(sorted(dates)),
+        positions={name: place for place, name in enumerate(names)},
+        reduced=tuple((place, name) for place, name in enumerate(names) if facts[name].type in REDUCED),
+    )
 
 
 def variable(name: str) -> str:
@@ -195,7 +213,7 @@ class Writer:
 
 
 def _is_inside(points: tuple[int, ...], place: int, since: int, until: int) -> bool:
-    """Say whether the stretch of the day with number `place` lies in [since, until), which may wrap midnight."""
+    """Say whether stretch `place` of the day lies in [since, until), which may wrap midnight."""
     minute = points[place - 1] if place else 0
     if place == 0 and points[0] == 0:
         return False  # No minute is before the first threshold.
@@ -203,7 +221,7 @@ def _is_inside(points: tuple[int, ...], place: int, since: int, until: int) -> b
 
 
 def matching_source(action: str, layout: Layout, packs: Sequence[tuple[CheckedPack, Sequence[int]]]) -> str:
-    """Write the function from a vector to the ids of all matching rules; `packs` come with their rules' ids."""
+    """Write the function from a vector to the ids of all matching rules; `packs` come with their ids."""
     writer = Writer(layout)
     lines = [
         f"def matching(vector):  # {action!r}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -11,49 +11,27 @@ from typing import Any
 
 from governance.errors import InvalidError
 from governance.policy.buckets import Bucketer, Vector
-from governance.policy.codegen import Layout, Writer, lay_out, matching_source, shortfall_source, variable
+from governance.policy.codegen import (
+    Writer,
+    lay_out,
+    variable,
+)
 from governance.policy.durations import Duration
 from governance.policy.logic import leaves
 from governance.policy.model import (
-    AllOf,
     CheckedPack,
     CheckedPolicies,
     CheckedRule,
-    Condition,
     Fact,
     Matrix,
     Scalar,
     StageModel,
     Vocabulary,
 )
-from governance.policy.sentences import condition_sentence, rule_sentence
+from governance.policy.program import ActionProgram, make_program, run_text
+from governance.policy.sentences import rule_sentence
 
 ANY_ACTION = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Why nothing permits: the code, the permit that came nearest (its rule id), and what it still needs."""
-
-    code: str
-    rule: str
-    because: str
-    needs: str
-    cites: tuple[str, ...]
-    remedy: str
-    verified: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ActionProgram:
-    """The compiled rules of one action: `source` is the text of `matching`."""
-
-    action: str
-    layout: Layout
-    packs: tuple[CheckedPack, ...]
-    source: str
-    matching: Callable[[Vector], tuple[int, ...]]
-    shortfall: Callable[[Vector], list[tuple[int, tuple[int, ...]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +62,14 @@ class CompiledPolicy:
 
     def position(self, action: str, fact: str) -> int | None:
         """Give the place of a fact in the vector of an action, None if no rule uses it."""
-        names = self.fact_names(action)
-        return names.index(fact) if fact in names else None
+        return self.program(action).layout.positions.get(fact)
 
     def bucketer(self, action: str, now: datetime) -> Bucketer:
         """Give what reduces facts to vectors at `now` (aware), for a stream of people."""
         return Bucketer(self.program(action).layout, now, self.covered)
 
     def bucketed(self, action: str, facts: Mapping[str, Any], now: datetime) -> Vector:
-        """Reduce the facts of one question to its vector; ages are given as their anchors (aware instants)."""
+        """Reduce the facts of one question to its vector; ages are given as anchors (aware instants)."""
         return self.bucketer(action, now).vector(facts)
 
     def matching(self, action: str, vector: Vector) -> tuple[int, ...]:
@@ -104,7 +81,7 @@ class CompiledPolicy:
         return self.program(action).source
 
     def thresholds(self, action: str) -> dict[str, tuple[Duration, ...] | tuple[int, ...]]:
-        """Give the ages (durations), numbers and minutes of the day at which an answer can change, per fact."""
+        """Give the ages (durations), numbers and minutes of the day at which an answer can change."""
         layout = self.program(action).layout
         return {**layout.ages, **layout.numbers, **layout.clocks}
 
@@ -122,31 +99,14 @@ class CompiledPolicy:
     def code_of(self, rule: CheckedRule, action: str, vector: Vector) -> str:
         """Give the reason code of a matching forbid: the more exact one if the rule has one for the facts."""
         for fact, codes in rule.finer_codes:
-            place = self.position(action, fact)
-            if place is not None and vector[place] in codes:
-                return codes[vector[place]]
+            code = codes.get(vector[self.program(action).layout.positions[fact]])
+            if code is not None:
+                return code
         return rule.code
 
     def rank(self, code: str) -> int:
         """Give the place of a code in the published order."""
         return self.ranks.get(code, len(self.ranks))
-
-    def silence(self, action: str, vector: Vector) -> Silence:
-        """Explain a vector that nothing permits, by the permit that came nearest."""
-        program = self.program(action)
-        # The permit whose conditions hold furthest in their written order, then the one that lacks fewest.
-        nearest = max(program.shortfall(vector), key=lambda one: (one[1][:1], -len(one[1])), default=None)
-        if nearest is None:
-            return Silence("no-permit", program.action, "Nothing permits this.", "", (), "", False)
-        rule = self.rules[nearest[0]]
-        pack = next(pack for pack in program.packs if pack.name == rule.pack)
-        unmet = [part for place, part in enumerate(_conjuncts(pack, rule)) if place in nearest[1] and part]
-        needs = " and ".join(condition_sentence(part, self.vocabulary.facts) for part in unmet)
-        code = _silent_code(action, unmet)
-        because = pack.because or rule.because
-        return Silence(
-            code, rule.id, because, needs, rule.cites or pack.cites, rule.remedy or pack.remedy, rule.verified
-        )
 
     def text(self, language: str = "en") -> dict[str, str]:
         """Give a readable sentence for every rule, by rule id (English is what is shipped)."""
@@ -160,26 +120,6 @@ class CompiledPolicy:
         }
 
 
-def _conjuncts(pack: CheckedPack, rule: CheckedRule) -> list[Condition | None]:
-    """Give the conditions of a permit in the order of its shortfall (None for its exception and its dates)."""
-    parts: list[Condition | None] = list(rule.when.parts) if isinstance(rule.when, AllOf) else [rule.when]
-    if rule.unless is not None:
-        parts.append(None)
-    if pack.applies is not None:
-        parts.insert(0, pack.applies)
-    return [None, *parts] if rule.effective.since or rule.effective.until else parts
-
-
-def _silent_code(action: str, unmet: Sequence[Condition]) -> str:
-    """Name the kind of silence by the facts that the nearest permit lacks."""
-    if action == "lifecycle.transition":
-        return "transition-not-allowed"
-    lacking = {leaf.fact for part in unmet for leaf in leaves(part)}
-    if action == "communication.send" and "purpose.state" in lacking and "message.class" not in lacking:
-        return "purpose-missing"
-    return "stage-mismatch" if lacking == {"stage.relationship"} else "no-permit"
-
-
 def compile_policy(checked: CheckedPolicies) -> CompiledPolicy:
     """Compile checked policies; the digest is the SHA-256 of their canonical form."""
     rules: list[CheckedRule] = []
@@ -190,7 +130,9 @@ def compile_policy(checked: CheckedPolicies) -> CompiledPolicy:
     facts = {**checked.vocabulary.facts, **checked.declared}
     actions = [action for pack in checked.packs for action in pack.actions]
     programs = {
-        action: _program(action, facts, [pack for pack in checked.packs if action in pack.actions], numbers)
+        action: make_program(
+            action, facts, [pack for pack in checked.packs if action in pack.actions], numbers
+        )
         for action in dict.fromkeys(actions)
     }
     return CompiledPolicy(
@@ -207,25 +149,6 @@ def compile_policy(checked: CheckedPolicies) -> CompiledPolicy:
             {(one.type, one.id): one.properties for pack in checked.packs for one in pack.entities}
         ),
     )
-
-
-def _program(
-    action: str, facts: Mapping[str, Fact], packs: Sequence[CheckedPack], numbers: Mapping[str, range]
-) -> ActionProgram:
-    """Write and compile the functions of one action."""
-    layout = lay_out(facts, packs)
-    numbered = [(pack, numbers[pack.name]) for pack in packs]
-    source = matching_source(action, layout, numbered)
-    space = _run(source, action) | _run(shortfall_source(layout, numbered), action)
-    return ActionProgram(action, layout, tuple(packs), source, space["matching"], space["shortfall"])
-
-
-def _run(source: str, name: str) -> dict[str, Any]:
-    """Compile generated text into a space without builtins but the three that it uses."""
-    space: dict[str, Any] = {"__builtins__": {"tuple": tuple, "enumerate": enumerate, "bool": bool}}
-    # The text was generated from checked rules: names match a fixed pattern and values are rendered with repr.
-    exec(compile(source, f"<policy {name}>", "exec"), space)  # noqa: S102
-    return space
 
 
 def _coverage(checked: CheckedPolicies, facts: Mapping[str, Fact]) -> dict[str, tuple[frozenset[str], bool]]:
@@ -257,5 +180,5 @@ def _place_test(pack: CheckedPack, facts: Mapping[str, Fact]) -> Callable[[str],
     others = "".join(f"    {name} = None\n" for name in names if name != "person__country")
     text = Writer(layout).condition(pack.applies, False)
     source = f"def applies(person__country):\n{others}    return bool({text})\n"
-    answer: Callable[[str], bool] = _run(source, pack.name)["applies"]
+    answer: Callable[[str], bool] = run_text(source, pack.name)["applies"]
     return answer

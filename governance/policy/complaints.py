@@ -1,4 +1,4 @@
-"""Complaints of the loader: collected, never one at a time, each with file, line and the nearest known name."""
+"""Complaints of the loader: collected, each with file, line and the nearest known name."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Policy files as located trees: every key and value knows its line, and nothing ambiguous gets in.
 
-The files are YAML with less magic: only `true`, `false`, `null` and plain whole numbers are not text (so `NO` is
-Norway and `21:00` a time of day); anchors, aliases, tags, duplicate keys and a second document are refused. The
-canonical form of a set of files is RFC 8785 JSON of their data, and it can be read back without loss.
+The files are YAML with less magic: only `true`, `false`, `null` and plain whole numbers are not text (so
+`NO` is Norway and `21:00` a time of day); anchors, aliases, tags, duplicate keys and a second document are
+refused. The canonical form of a set of files is RFC 8785 JSON of their data, and it can be read back
+without loss.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import Any, TypeAlias
 import rfc8785
 import yaml
 
-from governance.policy.model import Problem
+from governance.policy.model import Problem, Scalar
 
 _WHOLE_NUMBER = re.compile(r"^-?(0|[1-9][0-9]{0,14})$")
 _PLAIN_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _DEEPEST = 24
 _LARGEST = 2_000_000
 
-Plain: TypeAlias = "str | int | bool | None | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "str | int | bool | list[Plain] | dict[str, Plain] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class _RefusedError(Exception):
 def read_files(*directories: Path) -> dict[str, str]:
     """Read all YAML files under `directories` as relative path -> text; a later directory's file replaces.
 
-    A file of a later directory also replaces files of earlier ones that define the same pack (see the loader).
+    A file of a later directory also replaces files of earlier ones that define the same pack (see the
+    loader).
     """
     texts: dict[str, str] = {}
     for directory in directories:
@@ -151,7 +153,7 @@ def _mapping(events: Iterator[Any], line: int, depth: int) -> Node:
     return Node(members, line, lines)
 
 
-def _scalar(event: Any) -> str | int | bool | None:
+def _scalar(event: Any) -> Scalar | None:
     """Give the value of a scalar; quoted scalars are always text."""
     text = str(event.value)
     if event.style is not None:

@@ -1,8 +1,9 @@
 """Calendar durations of the clauses ("24 months", "30 days") and the exact instants at which they end.
 
-An age rule says `under 24 months`: now < anchor + 24 months, by calendar addition in UTC with the day clamped to
-the end of a shorter month (31 January + 1 month = 28 or 29 February). Because of that clamping the anchors that
-have reached an age are not always one unbroken stretch of time: `Cutoff` keeps the two ends and stays exact.
+An age rule says `under 24 months`: now < anchor + 24 months, by calendar addition in UTC with the day
+clamped to the end of a shorter month (31 January + 1 month = 28 or 29 February). Because of that clamping
+the anchors that have reached an age are not always one unbroken stretch of time: `Cutoff` keeps the two
+ends and stays exact.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ def minus(moment: datetime, duration: Duration) -> datetime:
 class Cutoff:
     """Which anchors have reached an age at one instant.
 
-    Every anchor up to `surely` has; none after `possibly` has. Between them lie anchors on days that the present
-    month does not have (29 to 31): those have reached it if their time of day is not after `at`.
+    Every anchor up to `surely` has; none after `possibly` has. Between them lie anchors on days that the
+    present month does not have (29 to 31): those have reached it if their time of day is not after `at`.
     """
 
     surely: datetime

@@ -1,4 +1,4 @@
-"""Reading conditions: `{fact: value}`, `{fact: {op: operand}}`, `any`, `all`, checked against the vocabulary."""
+"""Reading conditions: `{fact: value}`, `{fact: {op: operand}}`, `any`, `all`, against the vocabulary."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Grammar:
         if op not in allowed:
             self.desk.add(
                 line,
-                f"'{fact.name}' is of type {fact.type}, which '{op}' does not compare; use {', '.join(allowed)}",
+                f"'{fact.name}' is of type {fact.type}: '{op}' does not compare it; use {', '.join(allowed)}",
             )
             return None
         if op in _EXACT:

@@ -22,8 +22,8 @@ from governance.policy.model import (
     StageModel,
     Vocabulary,
 )
-from governance.policy.packs import PackReader
 from governance.policy.scrutiny import scrutinise
+from governance.policy.stages import StageReader
 from governance.policy.vocabulary import read_declarations, read_sources, read_vocabulary
 
 FACTS = "facts.yaml"
@@ -168,7 +168,7 @@ def _read_rules(path: str, tree: Node, found: _Findings, scrutinised: bool) -> N
     elif not kinds:
         desk.add(tree.line, "the file is no pack, matrix or model; begin it with 'pack: <name>'")
     else:
-        reader = PackReader(room, found.vocabulary, found.sources, desk)
+        reader = StageReader(room, found.vocabulary, found.sources, desk)
         pack = _read_kind(kinds[0], tree, reader, found)
         if any(other.name in (pack.name, WHOLE) for other in found.packs) or pack.name == WHOLE:
             desk.add(tree.line, f"the pack name '{pack.name}' is taken; choose another one")
@@ -179,7 +179,7 @@ def _read_rules(path: str, tree: Node, found: _Findings, scrutinised: bool) -> N
     found.problems += desk.found
 
 
-def _read_kind(kind: str, tree: Node, reader: PackReader, found: _Findings) -> CheckedPack:
+def _read_kind(kind: str, tree: Node, reader: StageReader, found: _Findings) -> CheckedPack:
     """Read a pack, a matrix or a stage model."""
     if kind == "matrix":
         pack, matrix = reader.read_matrix(tree)

@@ -1,7 +1,8 @@
 """What follows from conditions alone: contradictions, rules made idle by another, permits for everything.
 
-Every fact is cut into *atoms*: the values and the stretches between thresholds that rules can tell apart, one for
-any other value, and ABSENT. A leaf is then a set of atoms, a condition a list of clauses (fact -> set of atoms).
+Every fact is cut into *atoms*: the values and the stretches between thresholds that rules can tell apart,
+one for any other value, and ABSENT. A leaf is then a set of atoms, a condition a list of clauses (fact ->
+set of atoms).
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class Logic:
         return leaf.value if isinstance(leaf.value, frozenset) else frozenset({leaf.value})
 
     def _constraint(self, leaf: Leaf, absent_meets: bool) -> tuple[str, Atoms]:
-        """Give the key and atoms of one comparison; facts with several candidates get a key per comparison."""
+        """Give key and atoms of one comparison; facts with several candidates get a key per comparison."""
         if leaf.op == "absent":
             return leaf.fact, frozenset({ABSENT})
         if self.facts[leaf.fact].type in _MANY and leaf.op != "present":

@@ -60,7 +60,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One word of the vocabulary; `says` is its name in sentences, `is_open` lets records hold other values."""
+    """One word of the vocabulary; `says` names it in sentences, `is_open` lets records hold other values."""
 
     name: str
     type: FactType
@@ -92,10 +92,10 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One comparison: `fact`, `op` and its operand; `label` is the operand as the author wrote it, if a group.
+    """One comparison: `fact`, `op` and its operand; `label` is the operand as the author wrote it.
 
-    Operands: `is` a scalar; `in`/`not_in` a frozenset; `under`/`at_least` a Duration or an integer; `between` a
-    pair of minutes of the day; `absent`/`present` True.
+    Operands: `is` a scalar; `in`/`not_in` a frozenset; `under`/`at_least` a Duration or an integer;
+    `between` a pair of minutes of the day; `absent`/`present` True.
     """
 
     fact: str
@@ -236,7 +236,7 @@ class StageModel:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """The stage x message-class table; a class maps to its stages, or to None where everyone may be written to."""
+    """The stage x message-class table; a class maps to its stages, or to None where everyone is meant."""
 
     model: str
     stages: tuple[str, ...]
@@ -284,7 +284,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class CheckedPolicies:
-    """Everything that a directory of policies says, checked; `canonical` is the text whose hash is the digest."""
+    """Everything that a directory of policies says, checked; the digest is the hash of `canonical`."""
 
     vocabulary: Vocabulary
     sources: Mapping[str, Source]

@@ -6,16 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from governance.policy.buckets import Vector
-from governance.policy.compiled import CompiledPolicy, Silence
+from governance.policy.compiled import CompiledPolicy
 from governance.policy.model import CheckedRule, Effect
+from governance.policy.program import Silence
+from governance.policy.silence import silence
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The combination of matching rules.
 
-    `forbids` are (code, rule) in the published order of codes; `obligations` are listed whether allowed or not;
-    `silence` explains the absence of a permit.
+    `forbids` are (code, rule) in the published order of codes; `obligations` are listed whether allowed or
+    not; `silence` explains the absence of a permit.
     """
 
     allowed: bool
@@ -53,5 +55,5 @@ def combine(policy: CompiledPolicy, action: str, vector: Vector, numbers: Iterab
         permits=tuple(permits),
         forbids=tuple(forbids),
         obligations=tuple(asked),
-        silence=None if permits else policy.silence(action, vector),
+        silence=None if permits else silence(policy, action, vector),
     )

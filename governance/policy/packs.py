@@ -1,4 +1,4 @@
-"""Reading the three kinds of rule files: packs, the stage x message-class matrix, stage models."""
+"""Reading packs: what they apply to, what they cover, their rules, declarations and entities."""
 
 from __future__ import annotations
 
@@ -10,21 +10,13 @@ from governance.policy.documents import Node
 from governance.policy.grammar import Grammar
 from governance.policy.model import (
     ACTIONS,
-    AllOf,
     Basis,
     CheckedPack,
-    CheckedRule,
-    Effect,
     Entity,
     Fact,
     Layer,
-    Leaf,
-    Matrix,
     Scalar,
     Source,
-    Stage,
-    StageModel,
-    Transition,
     Vocabulary,
 )
 from governance.policy.rules import RuleReader
@@ -44,12 +36,14 @@ class PackReader:
     sources: Mapping[str, Source]
     desk: Complaints
 
-    def _rules(self, pack: str, facts: Mapping[str, Fact], may_permit: bool, is_access: bool) -> RuleReader:
+    def rule_reader(
+        self, pack: str, facts: Mapping[str, Fact], may_permit: bool, is_access: bool
+    ) -> RuleReader:
         """Give a reader of rules over `facts`."""
         grammar = Grammar(facts, self.vocabulary.groups, self.desk)
         return RuleReader(pack, self.vocabulary, self.sources, grammar, self.desk, may_permit, is_access)
 
-    def _facts(self, actions: Iterable[str]) -> dict[str, Fact]:
+    def facts_about(self, actions: Iterable[str]) -> dict[str, Fact]:
         """Give the facts that rules about all of `actions` may speak of."""
         gates = {ACTIONS[action] for action in actions}
         return {name: fact for name, fact in self.vocabulary.facts.items() if gates <= fact.gates}
@@ -62,8 +56,8 @@ class PackReader:
         actions = self._actions(members.get("speaks_about"))
         layer = self._layer(members.get("layer"))
         is_access = layer is Layer.ACCESS
-        facts = self._facts(actions) | read_declarations(members.get("declares"), is_access, self.desk)
-        reader = self._rules(name, facts, may_permit=is_access, is_access=is_access)
+        facts = self.facts_about(actions) | read_declarations(members.get("declares"), is_access, self.desk)
+        reader = self.rule_reader(name, facts, may_permit=is_access, is_access=is_access)
         applies = reader.grammar.condition(members["applies"], "'applies'") if "applies" in members else None
         rules = [reader.read(node) for node in self.desk.items(members.get("rules"), "rules")]
         if not rules:
@@ -149,159 +143,3 @@ class PackReader:
                 self.desk.add(item.line, f"the entity {kind} '{key}' stands here twice; keep one")
             found.append(Entity(kind, key, properties))
         return tuple(found)
-
-    # -- the base of communications ------------------------------------------------------------------------------
-
-    def read_matrix(self, tree: Node) -> tuple[CheckedPack, Matrix]:
-        """Read the stage x message-class table; each row becomes the permit `matrix.<class>`."""
-        members = self.desk.members(
-            tree, "the matrix", ("cites", "remedy"), ("matrix", "stages", "permit", "because")
-        )
-        stage_fact = self.vocabulary.facts["stage.relationship"]
-        class_fact = self.vocabulary.facts["message.class"]
-        stages = self.desk.texts(members.get("stages"), "stages")
-        for stage in stages:
-            if stage not in stage_fact.values:
-                self.desk.unknown(tree.line, "stage", stage, stage_fact.values)
-        because = self.desk.text(members.get("because"), "because")
-        cites = self.desk.texts(members.get("cites"), "cites")
-        permit: dict[str, tuple[str, ...] | None] = {}
-        rules: list[CheckedRule] = []
-        for name, cell in self.desk.mapping(members.get("permit"), "permit").items():
-            if name not in class_fact.values:
-                self.desk.unknown(cell.line, "class", name, class_fact.values)
-                continue
-            permit[name] = None if cell.value == "everyone" else self._row(name, cell, stages)
-            rules.append(_matrix_rule(name, permit[name], because, cites, cell.line))
-        pack = CheckedPack(
-            name="matrix",
-            title="Stages and message classes",
-            file=self.desk.file,
-            actions=("communication.send",),
-            layer=Layer.BASE,
-            applies=None,
-            rules=tuple(rules),
-            because=because,
-            cites=cites,
-            remedy=self.desk.text(members.get("remedy"), "remedy"),
-        )
-        return pack, Matrix(self.desk.text(members.get("matrix"), "matrix"), stages, permit)
-
-    def _row(self, name: str, cell: Node, stages: tuple[str, ...]) -> tuple[str, ...]:
-        """Read the stages of one class."""
-        if isinstance(cell.value, str):
-            self.desk.unknown(cell.line, "word in the matrix", cell.value, ("everyone",))
-            return ()
-        row = self.desk.texts(cell, f"the row '{name}'")
-        for stage in row:
-            if stage not in stages:
-                self.desk.unknown(cell.line, "stage", stage, stages)
-        if not row:
-            self.desk.add(cell.line, f"the row '{name}' is empty; name stages or leave the class out")
-        return row
-
-    # -- the base of lifecycle --------------------------------------------------------------------------------------
-
-    def read_model(self, tree: Node) -> tuple[CheckedPack, StageModel]:
-        """Read a stage model: stages with lawful bases, transitions (permits) and rules that forbid."""
-        needed = ("model", "title", "stages", "transitions", "because")
-        members = self.desk.members(
-            tree, "a stage model", ("rules", "cites", "remedy", "source", "verified"), needed
-        )
-        name = self.desk.name(members.get("model"), "model name")
-        stages = tuple(
-            self._stage(stage, node)
-            for stage, node in self.desk.mapping(members.get("stages"), "stages").items()
-        )
-        reader = self._rules(name, self._facts(("lifecycle.transition",)), may_permit=False, is_access=False)
-        known = {stage.id for stage in stages}
-        because = self.desk.text(members.get("because"), "because")
-        cites = self.desk.texts(members.get("cites"), "cites")
-        moves = [
-            self._transition(name, node, reader, known, cites)
-            for node in self.desk.items(members.get("transitions"), "transitions")
-        ]
-        forbids = [reader.read(node) for node in self.desk.items(members.get("rules"), "rules")]
-        pack = CheckedPack(
-            name=name,
-            title=self.desk.text(members.get("title"), "title"),
-            file=self.desk.file,
-            actions=("lifecycle.transition",),
-            layer=Layer.BASE,
-            applies=None,
-            rules=(*(move[0] for move in moves if move), *(rule for rule in forbids if rule is not None)),
-            because=because,
-            cites=cites,
-            remedy=self.desk.text(members.get("remedy"), "remedy"),
-        )
-        model = StageModel(name, pack.title, stages, tuple(move[1] for move in moves if move))
-        return pack, model
-
-    def _stage(self, name: str, node: Node) -> Stage:
-        """Read one stage."""
-        members = self.desk.members(node, f"the stage '{name}'", (), ("means", "bases"))
-        known = self.vocabulary.facts["transition.to"].values
-        if name not in known:
-            self.desk.unknown(node.line, "stage", name, known)
-        return Stage(
-            name,
-            self.desk.text(members.get("means"), "means"),
-            self.desk.texts(members.get("bases"), "bases"),
-        )
-
-    def _transition(
-        self, model: str, node: Node, reader: RuleReader, stages: set[str], cites: tuple[str, ...]
-    ) -> tuple[CheckedRule, Transition] | None:
-        """Read one transition as the permit `<model>.<id>`."""
-        members = self.desk.members(node, "a transition", ("when", "remedy"), ("id", "from", "to", "because"))
-        name = self.desk.name(members.get("id"), "id")
-        origins = self.desk.texts(members.get("from"), "from")
-        to = self.desk.text(members.get("to"), "to")
-        for stage in (*origins, to):
-            if stage and stage not in stages and not (stage == "none" and stage in origins):
-                self.desk.unknown(node.line, "stage", stage, stages)
-        needs = (
-            reader.grammar.condition(members["when"], f"'when' of '{name}'") if "when" in members else None
-        )
-        if not origins or not to or ("when" in members and needs is None):
-            return None
-        fixed = (
-            Leaf("transition.model", "is", model),
-            Leaf("transition.to", "is", to),
-            Leaf("transition.from", "in", frozenset(origins), ", ".join(origins)),
-        )
-        rule = CheckedRule(
-            pack=model,
-            id=f"{model}.{name}",
-            effect=Effect.PERMIT,
-            when=AllOf(fixed if needs is None else (*fixed, needs)),
-            unless=None,
-            because=self.desk.text(members.get("because"), "because"),
-            remedy=self.desk.text(members.get("remedy"), "remedy"),
-            cites=cites,
-            line=node.line,
-        )
-        return rule, Transition(rule.id, origins, to, needs)
-
-
-def _matrix_rule(
-    name: str, stages: tuple[str, ...] | None, because: str, cites: tuple[str, ...], line: int
-) -> CheckedRule:
-    """Make the permit of one row; the order of its conditions is the order in which an answer explains them."""
-    parts = [
-        Leaf("message.class", "is", name),
-        Leaf("purpose.state", "is", "active"),
-        Leaf("purpose.allows_class", "is", True),
-    ]
-    if stages is not None:
-        parts.append(Leaf("stage.relationship", "in", frozenset(stages), ", ".join(stages)))
-    return CheckedRule(
-        pack="matrix",
-        id=f"matrix.{name}",
-        effect=Effect.PERMIT,
-        when=AllOf(tuple(parts)),
-        unless=None,
-        because=because,
-        cites=cites,
-        line=line,
-    )

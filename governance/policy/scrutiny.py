@@ -1,4 +1,4 @@
-"""Complaints that need a whole pack: doubled ids, rules that never apply or never matter, permits for everything."""
+"""Complaints that need a whole pack: doubled ids, idle rules, rules that never apply."""
 
 from __future__ import annotations
 

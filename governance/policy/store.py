@@ -1,4 +1,4 @@
-"""Tables of the policy room: documents by digest (of no tenant, never changed), versions and the active digest."""
+"""Tables of the policy room: documents by digest (of no tenant), versions and the active digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading `facts.yaml` (the vocabulary) and `sources.yaml` (the rows of the regulatory facts that packs cite)."""
+"""Reading `facts.yaml` (the vocabulary) and `sources.yaml` (the rows of law that packs cite)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,79 @@
+"""The compiled rules of one action: generated functions and how facts stand in their vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from governance.policy.buckets import Vector
+from governance.policy.codegen import Layout, lay_out, matching_source, rule_condition, shortfall_source
+from governance.policy.logic import leaves
+from governance.policy.model import CheckedPack, Effect, Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Why nothing permits: the code, the permit that came nearest (its rule id), and what it still needs."""
+
+    code: str
+    rule: str
+    because: str
+    needs: str
+    cites: tuple[str, ...]
+    remedy: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ActionProgram:
+    """The compiled rules of one action: `source` is the text of `matching`."""
+
+    action: str
+    layout: Layout
+    packs: tuple[CheckedPack, ...]
+    source: str
+    matching: Callable[[Vector], tuple[int, ...]]
+    shortfall: Callable[[Vector], list[tuple[int, tuple[int, ...]]]]
+    permit_places: tuple[int, ...] = ()
+    silences: dict[Vector, Silence] = field(default_factory=dict)
+
+
+def make_program(
+    action: str, facts: Mapping[str, Fact], packs: Sequence[CheckedPack], numbers: Mapping[str, range]
+) -> ActionProgram:
+    """Write and compile the functions of one action."""
+    layout = lay_out(facts, packs)
+    numbered = [(pack, numbers[pack.name]) for pack in packs]
+    source = matching_source(action, layout, numbered)
+    space = run_text(source, action) | run_text(shortfall_source(layout, numbered), action)
+    return ActionProgram(
+        action,
+        layout,
+        tuple(packs),
+        source,
+        space["matching"],
+        space["shortfall"],
+        permit_places=_permit_places(layout, packs),
+    )
+
+
+def _permit_places(layout: Layout, packs: Sequence[CheckedPack]) -> tuple[int, ...]:
+    """Give the places in the vector that permits look at; the last is the epoch's."""
+    names = {
+        leaf.fact
+        for pack in packs
+        for rule in pack.rules
+        if rule.effect is Effect.PERMIT
+        for condition in rule_condition(pack, rule)
+        for leaf in leaves(condition)
+    }
+    return (*sorted(layout.positions[name] for name in names), len(layout.names))
+
+
+def run_text(source: str, name: str) -> dict[str, Any]:
+    """Compile generated text into a space without builtins but the three that it uses."""
+    space: dict[str, Any] = {"__builtins__": {"tuple": tuple, "enumerate": enumerate, "bool": bool}}
+    # Generated from checked rules: names match a fixed pattern, values are rendered with repr.
+    exec(compile(source, f"<policy {name}>", "exec"), space)  # noqa: S102
+    return space

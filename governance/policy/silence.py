@@ -1,0 +1,72 @@
+"""Why nothing permits: the permit that came nearest, and what it still needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from governance.policy.buckets import Vector
+from governance.policy.compiled import CompiledPolicy
+from governance.policy.logic import leaves
+from governance.policy.model import AllOf, CheckedPack, CheckedRule, Condition
+from governance.policy.program import ActionProgram, Silence
+from governance.policy.sentences import condition_sentence
+
+_MOST_SILENCES = 4096
+
+
+def silence(policy: CompiledPolicy, action: str, vector: Vector) -> Silence:
+    """Explain a vector that nothing permits, by the permit that came nearest."""
+    program = policy.program(action)
+    # A silence depends on the facts of permits alone, so few different ones are worded, each once.
+    key = tuple(vector[place] for place in program.permit_places)
+    held = program.silences.get(key)
+    if held is None:
+        if len(program.silences) >= _MOST_SILENCES:
+            program.silences.clear()
+        held = program.silences[key] = _nearest(policy, program, vector)
+    return held
+
+
+def _nearest(policy: CompiledPolicy, program: ActionProgram, vector: Vector) -> Silence:
+    """Find the permit that holds furthest in its written order, then the one that lacks fewest."""
+    lacks = program.shortfall(vector)
+    nearest = max(lacks, key=lambda one: (one[1][:1], -len(one[1])), default=None)
+    if nearest is None:
+        return Silence("no-permit", program.action, "Nothing permits this.", "", (), "", False)
+    return _worded(policy, program, *nearest)
+
+
+def _worded(policy: CompiledPolicy, program: ActionProgram, number: int, lacking: tuple[int, ...]) -> Silence:
+    """Put a silence into words."""
+    rule = policy.rules[number]
+    pack = next(pack for pack in program.packs if pack.name == rule.pack)
+    unmet = [part for place, part in enumerate(_conjuncts(pack, rule)) if place in lacking and part]
+    return Silence(
+        code=_silent_code(program.action, unmet),
+        rule=rule.id,
+        because=pack.because or rule.because,
+        needs=" and ".join(condition_sentence(part, policy.vocabulary.facts) for part in unmet),
+        cites=rule.cites or pack.cites,
+        remedy=rule.remedy or pack.remedy,
+        verified=rule.verified,
+    )
+
+
+def _conjuncts(pack: CheckedPack, rule: CheckedRule) -> list[Condition | None]:
+    """Give the conditions of a permit in the order of its shortfall (None for exception and dates)."""
+    parts: list[Condition | None] = list(rule.when.parts) if isinstance(rule.when, AllOf) else [rule.when]
+    if rule.unless is not None:
+        parts.append(None)
+    if pack.applies is not None:
+        parts.insert(0, pack.applies)
+    return [None, *parts] if rule.effective.since or rule.effective.until else parts
+
+
+def _silent_code(action: str, unmet: Sequence[Condition]) -> str:
+    """Name the kind of silence by the facts that the nearest permit lacks."""
+    if action == "lifecycle.transition":
+        return "transition-not-allowed"
+    lacking = {leaf.fact for part in unmet for leaf in leaves(part)}
+    if action == "communication.send" and "purpose.state" in lacking and "message.class" not in lacking:
+        return "purpose-missing"
+    return "stage-mismatch" if lacking == {"stage.relationship"} else "no-permit"

@@ -1,0 +1,181 @@
+"""Reading the two files that permit: the stage x message-class matrix and the stage models."""
+
+from __future__ import annotations
+
+from governance.policy.documents import Node
+from governance.policy.model import (
+    AllOf,
+    CheckedPack,
+    CheckedRule,
+    Effect,
+    Layer,
+    Leaf,
+    Matrix,
+    Stage,
+    StageModel,
+    Transition,
+)
+from governance.policy.packs import PackReader
+from governance.policy.rules import RuleReader
+
+
+class StageReader(PackReader):
+    """Reads the files that speak of stages."""
+
+    __slots__ = ()
+
+    def read_matrix(self, tree: Node) -> tuple[CheckedPack, Matrix]:
+        """Read the stage x message-class table; each row becomes the permit `matrix.<class>`."""
+        members = self.desk.members(
+            tree, "the matrix", ("cites", "remedy"), ("matrix", "stages", "permit", "because")
+        )
+        stage_fact = self.vocabulary.facts["stage.relationship"]
+        class_fact = self.vocabulary.facts["message.class"]
+        stages = self.desk.texts(members.get("stages"), "stages")
+        for stage in stages:
+            if stage not in stage_fact.values:
+                self.desk.unknown(tree.line, "stage", stage, stage_fact.values)
+        because = self.desk.text(members.get("because"), "because")
+        cites = self.desk.texts(members.get("cites"), "cites")
+        permit: dict[str, tuple[str, ...] | None] = {}
+        rules: list[CheckedRule] = []
+        for name, cell in self.desk.mapping(members.get("permit"), "permit").items():
+            if name not in class_fact.values:
+                self.desk.unknown(cell.line, "class", name, class_fact.values)
+                continue
+            permit[name] = None if cell.value == "everyone" else self._row(name, cell, stages)
+            rules.append(_matrix_rule(name, permit[name], because, cites, cell.line))
+        pack = CheckedPack(
+            name="matrix",
+            title="Stages and message classes",
+            file=self.desk.file,
+            actions=("communication.send",),
+            layer=Layer.BASE,
+            applies=None,
+            rules=tuple(rules),
+            because=because,
+            cites=cites,
+            remedy=self.desk.text(members.get("remedy"), "remedy"),
+        )
+        return pack, Matrix(self.desk.text(members.get("matrix"), "matrix"), stages, permit)
+
+    def _row(self, name: str, cell: Node, stages: tuple[str, ...]) -> tuple[str, ...]:
+        """Read the stages of one class."""
+        if isinstance(cell.value, str):
+            self.desk.unknown(cell.line, "word in the matrix", cell.value, ("everyone",))
+            return ()
+        row = self.desk.texts(cell, f"the row '{name}'")
+        for stage in row:
+            if stage not in stages:
+                self.desk.unknown(cell.line, "stage", stage, stages)
+        if not row:
+            self.desk.add(cell.line, f"the row '{name}' is empty; name stages or leave the class out")
+        return row
+
+    def read_model(self, tree: Node) -> tuple[CheckedPack, StageModel]:
+        """Read a stage model: stages with lawful bases, transitions (permits) and rules that forbid."""
+        needed = ("model", "title", "stages", "transitions", "because")
+        members = self.desk.members(
+            tree, "a stage model", ("rules", "cites", "remedy", "source", "verified"), needed
+        )
+        name = self.desk.name(members.get("model"), "model name")
+        stages = tuple(
+            self._stage(stage, node)
+            for stage, node in self.desk.mapping(members.get("stages"), "stages").items()
+        )
+        reader = self.rule_reader(
+            name, self.facts_about(("lifecycle.transition",)), may_permit=False, is_access=False
+        )
+        known = {stage.id for stage in stages}
+        because = self.desk.text(members.get("because"), "because")
+        cites = self.desk.texts(members.get("cites"), "cites")
+        moves = [
+            self._transition(name, node, reader, known, cites)
+            for node in self.desk.items(members.get("transitions"), "transitions")
+        ]
+        forbids = [reader.read(node) for node in self.desk.items(members.get("rules"), "rules")]
+        pack = CheckedPack(
+            name=name,
+            title=self.desk.text(members.get("title"), "title"),
+            file=self.desk.file,
+            actions=("lifecycle.transition",),
+            layer=Layer.BASE,
+            applies=None,
+            rules=(*(move[0] for move in moves if move), *(rule for rule in forbids if rule is not None)),
+            because=because,
+            cites=cites,
+            remedy=self.desk.text(members.get("remedy"), "remedy"),
+        )
+        model = StageModel(name, pack.title, stages, tuple(move[1] for move in moves if move))
+        return pack, model
+
+    def _stage(self, name: str, node: Node) -> Stage:
+        """Read one stage."""
+        members = self.desk.members(node, f"the stage '{name}'", (), ("means", "bases"))
+        known = self.vocabulary.facts["transition.to"].values
+        if name not in known:
+            self.desk.unknown(node.line, "stage", name, known)
+        return Stage(
+            name,
+            self.desk.text(members.get("means"), "means"),
+            self.desk.texts(members.get("bases"), "bases"),
+        )
+
+    def _transition(
+        self, model: str, node: Node, reader: RuleReader, stages: set[str], cites: tuple[str, ...]
+    ) -> tuple[CheckedRule, Transition] | None:
+        """Read one transition as the permit `<model>.<id>`."""
+        members = self.desk.members(node, "a transition", ("when", "remedy"), ("id", "from", "to", "because"))
+        name = self.desk.name(members.get("id"), "id")
+        origins = self.desk.texts(members.get("from"), "from")
+        to = self.desk.text(members.get("to"), "to")
+        for stage in (*origins, to):
+            if stage and stage not in stages and not (stage == "none" and stage in origins):
+                self.desk.unknown(node.line, "stage", stage, stages)
+        needs = (
+            reader.grammar.condition(members["when"], f"'when' of '{name}'") if "when" in members else None
+        )
+        if not origins or not to or ("when" in members and needs is None):
+            return None
+        fixed = (
+            Leaf("transition.model", "is", model),
+            Leaf("transition.to", "is", to),
+            Leaf("transition.from", "in", frozenset(origins), ", ".join(origins)),
+        )
+        rule = CheckedRule(
+            pack=model,
+            id=f"{model}.{name}",
+            effect=Effect.PERMIT,
+            when=AllOf(fixed if needs is None else (*fixed, needs)),
+            unless=None,
+            because=self.desk.text(members.get("because"), "because"),
+            remedy=self.desk.text(members.get("remedy"), "remedy"),
+            cites=cites,
+            verified=True,  # The house's own decision, not a reading of law.
+            line=node.line,
+        )
+        return rule, Transition(rule.id, origins, to, needs)
+
+
+def _matrix_rule(
+    name: str, stages: tuple[str, ...] | None, because: str, cites: tuple[str, ...], line: int
+) -> CheckedRule:
+    """Make the permit of one row; an answer explains its conditions in their order."""
+    parts = [
+        Leaf("message.class", "is", name),
+        Leaf("purpose.state", "is", "active"),
+        Leaf("purpose.allows_class", "is", True),
+    ]
+    if stages is not None:
+        parts.append(Leaf("stage.relationship", "in", frozenset(stages), ", ".join(stages)))
+    return CheckedRule(
+        pack="matrix",
+        id=f"matrix.{name}",
+        effect=Effect.PERMIT,
+        when=AllOf(tuple(parts)),
+        unless=None,
+        because=because,
+        cites=cites,
+        verified=True,  # The house's own decision, not a reading of law.
+        line=line,
+    )
