@@ -119,11 +119,11 @@ def create(work: Work, arrivals: Sequence[Arrival]) -> bool:
     keys = _keys_for(work, arrivals)
     rows = _rows(work, arrivals, keys)
     if is_sqlite(work.connection):
-        store.add(work.connection, work.tenant_id, rows)
+        store.add(work.connection, rows)
     else:
         try:
             with work.connection.begin_nested():
-                store.add(work.connection, work.tenant_id, rows)
+                store.add(work.connection, rows)
         except sa.exc.IntegrityError:
             return False
     points = [new_point(work, keys, each.subject_ref, value) for each in arrivals for value in each.values]
@@ -213,6 +213,7 @@ def _rows(work: Work, arrivals: Sequence[Arrival], keys: HeldKeys) -> list[dict[
             **BLANK,
             **named_columns(each.change),
             **_sealed_columns(work, each, each.change, keys),
+            "tenant_id": work.tenant_id,
             "subject_ref": each.subject_ref,
             "external_id": each.external_id,
             "stage_relationship": each.change.relationship,

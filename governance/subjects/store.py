@@ -126,9 +126,9 @@ subject_tombstone = sa.Table(
 _COLUMNS = [subject.c[name] for name in Subject.__slots__]
 
 
-def add(connection: Connection, tenant_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert persons; each row names every column but the tenant's. IntegrityError if an id is taken."""
-    connection.execute(sa.insert(subject), [{"tenant_id": tenant_id, **row} for row in rows])
+def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert persons; each row names every column, the tenant's too. IntegrityError if an id is taken."""
+    connection.execute(sa.insert(subject), rows)
 
 
 def update(connection: Connection, tenant_id: str, subject_ref: str, values: Mapping[str, Any]) -> None:

@@ -50,7 +50,7 @@ def bury(work: Work, external_id: str) -> str:
     return person.subject_ref
 
 
-def test_a_person_can_be_ids_only_and_then_has_no_key_material_use(desk: Desk) -> None:
+def test_a_person_can_be_known_by_an_id_only(desk: Desk) -> None:
     outcome = put(desk, "crm-1", SubjectChange(country="DE"))
     assert outcome.created
     with desk.snapshot() as snap:
