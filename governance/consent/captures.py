@@ -1,0 +1,152 @@
+"""Captures: what a form, a call or an event desk takes in, in one transaction.
+
+A capture is an act of the person, so it may bring back somebody who was erased: as somebody new, with nothing
+of what was before (`subjects.service.put(…, by_act=True)`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from governance.consent import consents, objections
+from governance.consent.acts import NewConsent, NoticeRef
+from governance.consent.objections import ObjectionOutcome
+from governance.consent.outcomes import ConsentOutcome
+from governance.errors import InvalidError
+from governance.purposes import service as purposes
+from governance.purposes.model import CapturePoint
+from governance.subjects import service as subjects
+from governance.subjects.identifiers import Identifier
+from governance.subjects.model import Absent, PutOutcome, RelationshipEvent, SubjectChange
+from governance.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedConsent:
+    """A consent within a capture; what it leaves out comes from the capture and its capture point."""
+
+    purpose: str
+    status: str
+    method: str | None = None
+    channel: str | None = None
+    topic: str | None = None
+    controller: str | None = None
+    contact_point: Identifier | None = None
+    double_opt_in: bool | None = None
+    expires_at: datetime | None = None
+    evidence: Mapping[str, object] | None = None
+    guardian: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedEvent:
+    """A relationship event within a capture."""
+
+    event: str
+    reference: str | None = None
+    product_family: str | None = None
+    opt_out_offered: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCapture:
+    """What was taken in. `external_id`: the CRM's id of the person; `method`: how the person acted
+    (`web_form`, `phone`, …); `evidence` is shared by all consents; `gpc`: the request carried `Sec-GPC:
+    1`."""
+
+    capture_point: str
+    external_id: str
+    change: SubjectChange
+    consents: Sequence[CapturedConsent] = ()
+    events: Sequence[CapturedEvent] = ()
+    notice: NoticeRef | None = None
+    method: str = "web_form"
+    occurred_at: datetime | None = None
+    evidence: Mapping[str, object] | None = None
+    gpc: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOutcome:
+    """What a capture came to."""
+
+    capture_id: str
+    subject: PutOutcome
+    consents: tuple[ConsentOutcome, ...]
+    events: tuple[RelationshipEvent, ...]
+    objection: ObjectionOutcome | None
+
+
+def capture(work: Work, new: NewCapture) -> CaptureOutcome:
+    """Take in a capture: the person, then what was consented to, then what happened; all of it or nothing.
+
+    Raises NotFoundError for an unknown capture point, InvalidError for a consent to a purpose that the
+    capture point does not serve, and whatever the single steps raise.
+    """
+    desk = purposes.get_capture_point(work, new.capture_point)
+    _check_purposes(desk, new.consents)
+    change = new.change
+    if isinstance(change.capture_point, Absent):
+        change = replace(change, capture_point=desk.capture_point_id)
+    if isinstance(change.acquired, Absent):
+        change = replace(change, acquired="person")
+    put = subjects.put(work, new.external_id, change, by_act=True)
+    capture_id = work.new_id("cap")
+    work.record(
+        "consent.captured",
+        subject_ref=put.subject_ref,
+        facts={
+            "capture": capture_id,
+            "capture_point": desk.capture_point_id,
+            "consents": len(new.consents),
+            "events": len(new.events),
+            "gpc": new.gpc,
+        },
+    )
+    given = tuple(consents.record(work, _consent(put.subject_ref, desk, new, each)) for each in new.consents)
+    happened = tuple(
+        subjects.record_event(
+            work,
+            put.subject_ref,
+            event=each.event,
+            occurred_at=new.occurred_at,
+            reference=each.reference,
+            product_family=each.product_family,
+            opt_out_offered=each.opt_out_offered,
+        )
+        for each in new.events
+    )
+    objection = objections.object_by_signal(work, put.subject_ref) if new.gpc else None
+    return CaptureOutcome(capture_id, put, given, happened, objection)
+
+
+def _check_purposes(desk: CapturePoint, captured: Sequence[CapturedConsent]) -> None:
+    """A yes may only be taken where it was asked for; a no is taken everywhere."""
+    for number, each in enumerate(captured):
+        if each.status in ("granted", "requested") and each.purpose not in desk.purposes:
+            served = ", ".join(desk.purposes) or "none"
+            complaint = f"This capture point does not serve this purpose; it serves: {served}."
+            raise InvalidError(complaint, fields={f"consents.{number}.purpose": [complaint]})
+
+
+def _consent(subject_ref: str, desk: CapturePoint, new: NewCapture, each: CapturedConsent) -> NewConsent:
+    """Fill in what a captured consent leaves to the capture. A capture point that asks people to confirm
+    turns a grant into a sign-up."""
+    confirms = desk.double_opt_in if each.double_opt_in is None else each.double_opt_in
+    asked = each.status == "granted" and desk.double_opt_in
+    return NewConsent(
+        subject_ref,
+        each.purpose,
+        "requested" if asked else each.status,
+        each.method or new.method,
+        channel=each.channel,
+        topic=each.topic,
+        controller=each.controller,
+        contact_point=each.contact_point,
+        notice=new.notice,
+        double_opt_in=confirms or asked,
+        occurred_at=new.occurred_at,
+        expires_at=each.expires_at,
+        evidence={**(new.evidence or {}), **(each.evidence or {})} or None,
+        guardian=each.guardian,
+    )

@@ -1,0 +1,283 @@
+"""The rules of consent: which cell covers which question, and which answer wins. Pure.
+
+Reading order: `Cell` (what is known), `Question` (what is asked), `resolve` (the answer).
+
+1. A *no* (withdrawal, refusal, objection) that covers the question stands until a *lifting* grant:
+   later in the person's sequence **and** in `occurred_at`, by the person's own act, proven, not run out,
+   and covering the question. Anything in doubt leaves the no standing.
+2. A *yes* covers only its own contact point; a no covers all of the person's, present and future.
+3. Empty text means *all* in a cell. A question whose topic is None or whose controller is empty has not said
+   it: then every no counts, and only a yes for all of them does. Leaving a word out must never open what
+   naming it closes. (Topic '' says: on no topic in particular.)
+4. Suppressions are lifted by release only, never by a grant; the bar that somebody else's withdrawal put on a
+   shared contact point yields to one's own later grant.
+
+Sources: Regulation (EU) 2016/679 Art. 7(1), 7(3), 21(2)-(3); 15 U.S.C. 7704(a)(4).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+ALL = ""
+"""In a cell: every purpose, controller, channel, topic; for a point: every one (no) or none (yes)."""
+
+CONSENT = "consent"
+REQUEST = "request"
+CLAIM = "claim"
+OBJECTION = "objection"
+PROFILING = "profiling"
+SUPPRESSION = "suppression"
+SUPPRESSION_ALL = "suppression_all"
+UNDELIVERABLE = "undeliverable"
+KINDS = (CONSENT, REQUEST, CLAIM, OBJECTION, PROFILING, SUPPRESSION, SUPPRESSION_ALL, UNDELIVERABLE)
+"""Kinds of cell. `consent`: withdrawals, refusals and the person's own proven grants; `request`: a sign-up
+that waits for its confirmation; `claim`: grants that others report (imports, bought lists, no proof);
+`objection`: to all marketing or to a purpose; `profiling`: objection to profiling; the rest: suppressions."""
+
+SCOPE_KIND = {"marketing": SUPPRESSION, "all": SUPPRESSION_ALL, "undeliverable": UNDELIVERABLE}
+"""Scope of a person's suppression -> kind of its cell."""
+
+PROFILING_PURPOSE = "profiling"
+"""The purpose whose grant lifts an objection to profiling."""
+
+SALE_SHARING = "sale_sharing"
+"""The purpose that a Global Privacy Control signal objects to (sale or sharing of personal data)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One row of a person's consent state: the standing no and the standing yes at one place.
+
+    `neg_status`: withdrawn | refused | marketing | purpose | profiling | all | undeliverable;
+    `neg_seq` and `neg_at` are the greatest of all noes of the cell, so that a yes must be later than each.
+    `pos_status`: granted | requested | unproven.
+    """
+
+    purpose: str
+    controller: str
+    channel: str
+    topic: str
+    point_ref: str
+    kind: str
+    neg_status: str | None = None
+    neg_seq: int | None = None
+    neg_at: datetime | None = None
+    neg_event_id: str | None = None
+    pos_status: str | None = None
+    pos_seq: int | None = None
+    pos_at: datetime | None = None
+    pos_by_person: bool = False
+    pos_expires_at: datetime | None = None
+    pos_event_id: str | None = None
+
+    @property
+    def place(self) -> tuple[str, str, str, str, str, str]:
+        """The cell's key within the person."""
+        return (self.purpose, self.controller, self.channel, self.topic, self.point_ref, self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class PointBar:
+    """An unreleased suppression of a contact point, whoever uses it.
+
+    `scope`: marketing | all | undeliverable, or `purpose` (left behind by a withdrawal of
+    `origin_subject_ref`).
+    """
+
+    scope: str
+    purpose: str = ALL
+    controller: str = ALL
+    channel: str = ALL
+    topic: str = ALL
+    origin_subject_ref: str | None = None
+    recorded_at: datetime | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: may this person be reached for this purpose on this channel (and contact point)?
+
+    `channel` is empty where none is involved (use of data); `point_ref` is None where no point is known.
+    """
+
+    purpose: str
+    controller: str = ALL
+    channel: str = ALL
+    topic: str | None = None
+    point_ref: str | None = None
+    subject_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentFacts:
+    """What the state says about one question.
+
+    `status`: none | requested | granted | refused | withdrawn | expired | unproven; `since`: when that was
+    said.
+    `age_anchor`: when the grant was given (status granted or expired only). `objection`: none | marketing |
+    purpose | profiling.
+    `pending_request`: the person's own sign-up waits for its confirmation, whatever `status` says.
+    `event_ids`: the events that the answer rests on.
+    """
+
+    status: str = "none"
+    since: datetime | None = None
+    age_anchor: datetime | None = None
+    expires_at: datetime | None = None
+    objection: str = "none"
+    suppressed_marketing: bool = False
+    suppressed_all: bool = False
+    undeliverable: bool = False
+    pending_request: bool = False
+    grant_event_id: str | None = None
+    event_ids: tuple[str, ...] = ()
+
+
+NOTHING = ConsentFacts()
+"""The facts of a person about whom nothing is recorded."""
+
+
+def no_covers(cell: Cell | PointBar, question: Question) -> bool:
+    """Whether a no at this cell speaks about the question.
+
+    What the question leaves open counts as touched.
+    """
+    return (
+        (not cell.purpose or cell.purpose == question.purpose)
+        and (not cell.channel or cell.channel == question.channel)
+        and (not cell.controller or not question.controller or cell.controller == question.controller)
+        and (not cell.topic or question.topic is None or cell.topic == question.topic)
+    )
+
+
+def yes_covers(cell: Cell, question: Question) -> bool:
+    """Whether a yes at this cell speaks about the question; it must be as wide, and on the same point."""
+    return (
+        cell.point_ref == (question.point_ref or ALL)
+        and (not cell.purpose or cell.purpose == question.purpose)
+        and (not cell.channel or cell.channel == question.channel)
+        and (not cell.controller or cell.controller == question.controller)
+        and (not cell.topic or cell.topic == question.topic)
+    )
+
+
+def is_later(yes: Cell, no: Cell) -> bool:
+    """Whether the yes is later than the no both in sequence and in time; ties leave the no standing."""
+    if yes.pos_seq is None or yes.pos_at is None:
+        return False
+    if no.neg_seq is None or no.neg_at is None:
+        return True
+    return yes.pos_seq > no.neg_seq and yes.pos_at > no.neg_at
+
+
+def resolve(
+    cells: Sequence[Cell], question: Question, point_bars: Sequence[PointBar], now: datetime
+) -> ConsentFacts:
+    """Answer a question from a person's cells and the bars on the contact point asked about, at `now`."""
+    if not cells and not point_bars:
+        return NOTHING
+    noes: list[Cell] = []
+    acts: list[Cell] = []
+    grants: list[Cell] = []
+    expired: list[Cell] = []
+    pending: Cell | None = None
+    claimed: Cell | None = None
+    held: set[str] = set()
+    used: list[str | None] = []
+    for cell in cells:
+        if cell.neg_status and no_covers(cell, question):
+            if cell.kind in (CONSENT, OBJECTION, PROFILING):
+                noes.append(cell)
+            elif not cell.point_ref or cell.point_ref == question.point_ref:
+                held.add(cell.kind)
+                used.append(cell.neg_event_id)
+        if cell.pos_status and yes_covers(cell, question):
+            over = cell.pos_expires_at is not None and cell.pos_expires_at <= now
+            if cell.pos_status == "granted":
+                (expired if over else grants).append(cell)
+                if not over and cell.kind == CONSENT and cell.pos_by_person:
+                    acts.append(cell)
+            elif over:
+                continue
+            elif cell.pos_status == "requested":
+                pending = cell
+            else:
+                claimed = cell
+    if pending is not None and any(
+        (act.pos_seq or 0) > (pending.pos_seq or 0) for act in (*acts, *expired) if act.kind == CONSENT
+    ):
+        pending = None  # answered: the person granted after asking
+    standing = [no for no in noes if not _lifted(no, acts)]
+    refusal = _latest_no([no for no in standing if no.kind == CONSENT])
+    objection = _strongest_objection(standing)
+    for bar in point_bars:
+        if no_covers(bar, question) and not _own_or_lifted(bar, question, acts):
+            held.add(SCOPE_KIND.get(bar.scope, SUPPRESSION))
+            used.append(bar.event_id)
+    grant = _latest_yes(grants)
+    chosen = refusal or grant or pending or claimed or _latest_yes(expired)
+    status, since = "none", None
+    if refusal is not None:
+        status, since = refusal.neg_status or "withdrawn", refusal.neg_at
+        used.insert(0, refusal.neg_event_id)
+    elif chosen is not None:
+        status, since = chosen.pos_status or "none", chosen.pos_at
+        if grant is None and pending is None and claimed is None:
+            status = "expired"
+        used.insert(0, chosen.pos_event_id)
+    dated = chosen if status in ("granted", "expired") else None
+    if objection is not None:
+        used.append(objection.neg_event_id)
+    return ConsentFacts(
+        status=status,
+        since=since,
+        age_anchor=dated.pos_at if dated else None,
+        expires_at=dated.pos_expires_at if dated else None,
+        objection=(objection.neg_status or "none") if objection else "none",
+        suppressed_marketing=SUPPRESSION in held,
+        suppressed_all=SUPPRESSION_ALL in held,
+        undeliverable=UNDELIVERABLE in held,
+        pending_request=pending is not None and all(is_later(pending, no) for no in standing),
+        grant_event_id=dated.pos_event_id if dated and status == "granted" else None,
+        event_ids=tuple(dict.fromkeys(ref for ref in used if ref)),
+    )
+
+
+def _lifted(no: Cell, acts: Sequence[Cell]) -> bool:
+    if no.kind == PROFILING:
+        return any(act.purpose == PROFILING_PURPOSE and is_later(act, no) for act in acts)
+    return any(is_later(act, no) for act in acts)
+
+
+def _own_or_lifted(bar: PointBar, question: Question, acts: Sequence[Cell]) -> bool:
+    """Whether a bar left by a withdrawal says nothing here: it is one's own, or one granted after it.
+
+    Sequences of two people cannot be compared; a grant that *happened* after the bar was *recorded* is later
+    in both senses, because nothing is recorded before it happens.
+    """
+    if bar.scope != "purpose":
+        return False
+    if bar.origin_subject_ref == question.subject_ref:
+        return True
+    return any(
+        act.pos_at is not None and bar.recorded_at is not None and act.pos_at > bar.recorded_at
+        for act in acts
+    )
+
+
+def _latest_no(cells: Sequence[Cell]) -> Cell | None:
+    return max(cells, key=lambda cell: cell.neg_seq or 0, default=None)
+
+
+def _latest_yes(cells: Sequence[Cell]) -> Cell | None:
+    return max(cells, key=lambda cell: (cell.pos_at, cell.pos_seq), default=None)
+
+
+_OBJECTION_RANK = {"marketing": 3, "purpose": 2, "profiling": 1}
+
+
+def _strongest_objection(cells: Sequence[Cell]) -> Cell | None:
+    objections = [cell for cell in cells if cell.kind in (OBJECTION, PROFILING)]
+    return max(objections, key=lambda cell: _OBJECTION_RANK.get(cell.neg_status or "", 0), default=None)

@@ -1,0 +1,81 @@
+"""Use cases of consent: the one module that other rooms call.
+
+Consents live in `consents` (`withdraw` for links), double opt-in in `confirmations`, `objections`,
+`suppressions`, `notices`, `captures`, receipts in `receipts`, merge and split in `merging`, the imports' fast
+path in `bulk`, everything that only reads in `views`.
+"""
+
+from governance.consent.acts import Confirmation, ImportedAct, NewConsent, NoticeRef
+from governance.consent.bulk import BulkOutcome, record_many
+from governance.consent.captures import (
+    CapturedConsent,
+    CapturedEvent,
+    CaptureOutcome,
+    NewCapture,
+    capture,
+)
+from governance.consent.confirmations import confirm, waiting_for
+from governance.consent.consents import record, withdraw
+from governance.consent.merging import merge, split
+from governance.consent.notices import get_notice, put_notice, tag
+from governance.consent.objections import (
+    NewObjection,
+    ObjectionOutcome,
+    object_,
+    object_by_signal,
+    release_objection,
+)
+from governance.consent.outcomes import ConsentOutcome
+from governance.consent.receipts import receipt
+from governance.consent.suppressions import (
+    NewSuppression,
+    Suppression,
+    lookup,
+    release_suppression,
+    suppress,
+    suppress_point,
+)
+from governance.consent.views import ConsentState, StateEntry, bars_on, facts_for, history, rebuild, state
+
+__all__ = [
+    "BulkOutcome",
+    "CaptureOutcome",
+    "CapturedConsent",
+    "CapturedEvent",
+    "Confirmation",
+    "ConsentOutcome",
+    "ConsentState",
+    "ImportedAct",
+    "NewCapture",
+    "NewConsent",
+    "NewObjection",
+    "NewSuppression",
+    "NoticeRef",
+    "ObjectionOutcome",
+    "StateEntry",
+    "Suppression",
+    "bars_on",
+    "capture",
+    "confirm",
+    "facts_for",
+    "get_notice",
+    "history",
+    "lookup",
+    "merge",
+    "object_",
+    "object_by_signal",
+    "put_notice",
+    "rebuild",
+    "receipt",
+    "record",
+    "record_many",
+    "release_objection",
+    "release_suppression",
+    "split",
+    "state",
+    "suppress",
+    "suppress_point",
+    "tag",
+    "waiting_for",
+    "withdraw",
+]

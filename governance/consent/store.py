@@ -1,0 +1,120 @@
+"""Statements about consent events and consent state."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from governance.consent.model import Cell
+from governance.consent.projection import ConsentEvent, Place
+from governance.consent.tables import consent_event, consent_state
+from governance.database import is_sqlite
+
+_EVENT = [consent_event.c[name] for name in ConsentEvent.__slots__]
+_CELL = [consent_state.c[name] for name in Cell.__slots__]
+_KEY = ("tenant_id", "subject_ref", "purpose", "controller", "channel", "topic", "point_ref", "kind")
+_CHUNK = 400
+
+
+def add_events(connection: Connection, tenant_id: str, events: Sequence[ConsentEvent]) -> None:
+    """Append events; IntegrityError if a sequence number is taken."""
+    if events:
+        rows = [
+            {"tenant_id": tenant_id, **{name: getattr(event, name) for name in ConsentEvent.__slots__}}
+            for event in events
+        ]
+        connection.execute(sa.insert(consent_event), rows)
+
+
+def events_of(connection: Connection, tenant_id: str, subject_ref: str) -> list[ConsentEvent]:
+    """All events of a person, in sequence."""
+    statement = (
+        sa.select(*_EVENT)
+        .where(consent_event.c.tenant_id == tenant_id, consent_event.c.subject_ref == subject_ref)
+        .order_by(consent_event.c.seq)
+    )
+    return [ConsentEvent(*row) for row in connection.execute(statement)]
+
+
+def events_of_act(connection: Connection, tenant_id: str, consent_id: str) -> list[ConsentEvent]:
+    """The events that carry this act's id (a merge repeats them under the surviving person), in sequence."""
+    statement = (
+        sa.select(*_EVENT)
+        .where(consent_event.c.tenant_id == tenant_id, consent_event.c.consent_id == consent_id)
+        .order_by(consent_event.c.subject_ref, consent_event.c.seq)
+    )
+    return [ConsentEvent(*row) for row in connection.execute(statement)]
+
+
+def last_seqs(connection: Connection, tenant_id: str, subject_refs: Iterable[str]) -> dict[str, int]:
+    """The greatest sequence number of each of these persons who has any events."""
+    found: dict[str, int] = {}
+    for part in _parts(subject_refs):
+        statement = (
+            sa.select(consent_event.c.subject_ref, sa.func.max(consent_event.c.seq))
+            .where(consent_event.c.tenant_id == tenant_id, consent_event.c.subject_ref.in_(part))
+            .group_by(consent_event.c.subject_ref)
+        )
+        found.update((row[0], row[1]) for row in connection.execute(statement))
+    return found
+
+
+def cells_of(connection: Connection, tenant_id: str, subject_ref: str) -> dict[Place, Cell]:
+    """The stored state of a person."""
+    return cells_of_many(connection, tenant_id, [subject_ref]).get(subject_ref, {})
+
+
+def cells_of_many(
+    connection: Connection, tenant_id: str, subject_refs: Iterable[str]
+) -> dict[str, dict[Place, Cell]]:
+    """The stored states of several persons, by reference; persons without any are not listed."""
+    found: dict[str, dict[Place, Cell]] = {}
+    for part in _parts(subject_refs):
+        statement = sa.select(consent_state.c.subject_ref, *_CELL).where(
+            consent_state.c.tenant_id == tenant_id, consent_state.c.subject_ref.in_(part)
+        )
+        for row in connection.execute(statement):
+            cell = Cell(*row[1:])
+            found.setdefault(row[0], {})[cell.place] = cell
+    return found
+
+
+def put_cells(connection: Connection, tenant_id: str, cells: Mapping[str, Sequence[Cell]]) -> None:
+    """Write cells by person, over what is there."""
+    rows: list[dict[str, Any]] = [
+        {
+            "tenant_id": tenant_id,
+            "subject_ref": subject_ref,
+            **{name: getattr(cell, name) for name in Cell.__slots__},
+        }
+        for subject_ref, changed in cells.items()
+        for cell in changed
+    ]
+    if not rows:
+        return
+    make = sqlite.insert if is_sqlite(connection) else postgresql.insert
+    statement = make(consent_state)
+    written = {name: statement.excluded[name] for name in Cell.__slots__ if name.startswith(("neg_", "pos_"))}
+    connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=written), rows)
+
+
+def remove_cells(connection: Connection, tenant_id: str, subject_ref: str, places: Sequence[Place]) -> None:
+    """Delete cells of a person."""
+    for place in places:
+        key = zip(_KEY[2:], place, strict=True)
+        connection.execute(
+            sa.delete(consent_state).where(
+                consent_state.c.tenant_id == tenant_id,
+                consent_state.c.subject_ref == subject_ref,
+                *(consent_state.c[name] == value for name, value in key),
+            )
+        )
+
+
+def _parts(subject_refs: Iterable[str]) -> Iterable[list[str]]:
+    """Cut a list of references into lists that every database takes in one statement."""
+    every = list(dict.fromkeys(subject_refs))
+    for start in range(0, len(every), _CHUNK):
+        yield every[start : start + _CHUNK]
