@@ -21,6 +21,7 @@ from governance.purposes import service as purposes
 from governance.settings import Settings
 from governance.tenants import service as tenancy
 from governance.tenants import store as tenants
+from governance.vault.keyring import keyring_engine
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
 
@@ -154,12 +155,26 @@ def _check_schema(engine: Engine, settings: Settings) -> None:
 def initialise(settings: Settings) -> None:
     """Make or upgrade the stores: folder, root key, keyring, database, decision log. Safe to repeat."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    Vault.create(settings)
-    engine = make_engine(settings.database_url)
+    before = os.umask(0o077)  # what is made here is for this user only
     try:
-        migrations.upgrade(engine, migrations.MAIN)
+        for store, engine in (
+            (migrations.KEYRING, keyring_engine(settings.keyring_url)),
+            (migrations.MAIN, make_engine(settings.database_url)),
+            (migrations.DECISION_LOG, make_engine(settings.decision_log_url)),
+        ):
+            _upgrade(store, engine)
+        Vault.create(settings)
+    finally:
+        os.umask(before)
+
+
+def _upgrade(store: str, engine: Engine) -> None:
+    try:
+        migrations.upgrade(engine, store)
     except SQLAlchemyError as problem:
-        raise NotReadyError("The database cannot be reached; check GOVERNANCE_DATABASE_URL.") from problem
+        what = store.replace("_", " ")
+        raise NotReadyError(
+            f"The {what} database cannot be reached; check its GOVERNANCE_…_URL."
+        ) from problem
     finally:
         engine.dispose()
-    DecisionLog.create(settings)

