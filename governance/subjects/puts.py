@@ -66,10 +66,7 @@ def put(work: Work, external_id: str, change: SubjectChange, *, by_act: bool = F
     if current is not None and current.erased:
         if not by_act:
             return blocked(work, [EXTERNAL_ID], current.subject_ref)
-        # The erased row keeps its reference only; the CRM's id now means the person who came back.
-        store.update(
-            work.connection, work.tenant_id, current.subject_ref, {"external_id": current.subject_ref}
-        )
+        store.release_external_id(work.connection, work.tenant_id, external_id)
         current = None
     if current is not None:
         known = point_store.of(work.connection, work.tenant_id, current.subject_ref)

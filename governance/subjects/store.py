@@ -140,6 +140,15 @@ def update(connection: Connection, tenant_id: str, subject_ref: str, values: Map
     )
 
 
+def release_external_id(connection: Connection, tenant_id: str, external_id: str) -> None:
+    """Let the row of an erased person keep its reference only: the CRM's id now means who came back."""
+    connection.execute(
+        sa.update(subject)
+        .where(subject.c.tenant_id == tenant_id, subject.c.external_id == external_id)
+        .values(external_id=subject.c.subject_ref)
+    )
+
+
 def find(connection: Connection, tenant_id: str, subject_ref: str, *, lock: bool = False) -> Subject | None:
     """The person of this reference; with `lock` nobody else changes the row until the transaction ends."""
     return _one(connection, tenant_id, subject.c.subject_ref == subject_ref, lock)

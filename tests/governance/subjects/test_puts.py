@@ -212,6 +212,21 @@ def test_an_act_of_the_person_starts_afresh_and_stays_welcome(desk: Desk) -> Non
     assert (again.subject_ref, again.blocked) == (outcome.subject_ref, False)
 
 
+def test_an_act_starts_afresh_even_under_an_id_that_was_merged_away(desk: Desk) -> None:
+    for external_id in ("old", "new"):
+        put(desk, external_id, SubjectChange())
+    with desk.work() as work:
+        service.move_to(
+            work, service.get(work, "old").subject_ref, erased := service.get(work, "new").subject_ref
+        )
+        bury(work, "new")
+    assert put(desk, "old", SubjectChange()).blocked
+    outcome = put(desk, "old", SubjectChange(), by_act=True)
+    assert outcome.created
+    with desk.snapshot() as snap:
+        assert service.get(snap, "old").subject_ref == outcome.subject_ref != erased
+
+
 def test_a_bad_value_leaves_nothing_behind(desk: Desk) -> None:
     with pytest.raises(InvalidError):
         put(desk, "crm-1", SubjectChange(identifiers=[ANN, Identifier("email", "nonsense")]))
