@@ -1,0 +1,218 @@
+"""The communications gate: one question, one person, one decision with every reason.
+
+A `Gate` is made for one snapshot and never outlives it: policy, ledger position and purposes are read once
+for all questions that are asked in it, people are read anew for every question.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from governance.communications import eligibility, facts
+from governance.communications.model import ACTION, CheckRequest
+from governance.communications.situations import UNKNOWN_PERSON, Asked, Point, Situation, World
+from governance.consent.model import Question
+from governance.decisions.ground import Ground, stand
+from governance.decisions.model import Verdict, decide, failed
+from governance.decisions.record import AskedFor, DecisionRecord, FactValues, PermittedPoint, merged
+from governance.errors import GovernanceError, InvalidError
+from governance.purposes import service as purposes
+from governance.purposes.model import Purpose
+from governance.subjects import service as subjects
+from governance.subjects.model import CHANNEL_POINT_TYPE, SubjectReference, check_external_id, normalise
+from governance.vault.service import Vault
+from governance.work import Snapshot
+
+_logger = logging.getLogger(__name__)
+_NO_FACTS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a question came to: the verdict over all worlds, what it was made from, and who it is about."""
+
+    verdict: Verdict
+    worlds: Sequence[FactValues] = ()
+    subject_ref: str | None = None
+    stage: str | None = None
+    points: tuple[PermittedPoint, ...] = ()
+    next_eligible_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Gate:
+    """Answers questions in one snapshot; made by `open_gate`."""
+
+    snap: Snapshot
+    ground: Ground
+    known: dict[str, Purpose | None] = field(default_factory=dict)
+
+    def purpose(self, purpose_id: str) -> Purpose | None:
+        """The purpose as this snapshot sees it; read once."""
+        if purpose_id not in self.known:
+            self.known[purpose_id] = purposes.find(self.snap, purpose_id)
+        return self.known[purpose_id]
+
+    def asked(self, request: CheckRequest) -> Asked:
+        """Make a question ready; raises InvalidError for a message class that nobody has declared."""
+        classes = purposes.message_classes()
+        kind = classes.get(request.message_class)
+        if kind is None:
+            sentence = f"Give one of {', '.join(sorted(classes))}."
+            raise InvalidError("This message class is not declared.", fields={"message_class": [sentence]})
+        purpose = self.purpose(request.purpose)
+        state = "missing" if purpose is None else purpose.state
+        return Asked(
+            facts={
+                "message.channel": request.channel,
+                "message.class": request.message_class,
+                "message.commercial": kind.commercial or request.contains_promotion,
+                "message.contains_promotion": request.contains_promotion,
+                "message.in_reply_to": request.in_reply_to,
+                "message.call_mode": request.call_mode,
+                "message.written_by": request.written_by,
+                "purpose.id": request.purpose,
+                "purpose.state": state,
+                "purpose.allows_class": purpose is not None
+                and request.message_class in purpose.message_classes,
+                "tenant.country": self.ground.tenant_country,
+                "sender.country": request.sender_country,
+            },
+            consent=Question(
+                purpose=request.purpose,
+                controller=(purpose.controller or "") if purpose is not None else "",
+                channel=request.channel,
+                topic=request.topic,
+            ),
+            point_type=CHANNEL_POINT_TYPE[request.channel],
+            signing_up=request.message_class == "consent_request",
+        )
+
+    def check(self, request: CheckRequest, *, asked_for: AskedFor | None = None) -> DecisionRecord:
+        """Decide one question; whatever goes wrong inside is a denial with the code `evaluation-failed`.
+
+        Raises InvalidError for a question that makes no sense, ConflictError if several people are meant.
+        """
+        snap = self.snap
+        try:
+            judged = self._judge(request)
+        except GovernanceError:
+            raise
+        except Exception as error:
+            # The message may hold what was being evaluated; its type and place cannot.
+            _logger.error("evaluation failed: %s at %s", type(error).__name__, _place(error))
+            judged = Judged(failed("The question could not be evaluated, so the answer is no; try again."))
+        question = request.document()
+        if request.time is not None:
+            question["time"] = request.time.isoformat()
+        return DecisionRecord(
+            id=snap.new_id("dec"),
+            action=ACTION,
+            subject_ref=judged.subject_ref,
+            verdict=judged.verdict,
+            policy=self.ground.policy.digest,
+            ledger_position=self.ground.ledger_position,
+            evaluated_at=snap.now,
+            caller_ref=snap.actor.ref,
+            question=question,
+            facts=judged.worlds,
+            asked_for=asked_for,
+            contact_points=judged.points,
+            next_eligible_at=judged.next_eligible_at,
+            stage={"relationship": judged.stage},
+        )
+
+    def _judge(self, request: CheckRequest) -> Judged:
+        asked = self.asked(request)
+        now = self.snap.now if request.time is None else max(self.snap.now, request.time)
+        situation = self.situation(request.subject, asked)
+        if situation is None:
+            world = {**asked.facts, **UNKNOWN_PERSON}
+            return Judged(self.verdict(world, now), [world])
+        only, stranger = self._named(request, situation)
+        worlds = situation.worlds(asked, now, only=only, stranger=stranger)
+        verdicts = [self.verdict(world.facts, now) for world in worlds]
+        whole = merged(verdicts)
+        point_type = asked.point_type
+        later = None
+        if not whole.allowed:
+
+            def permitted_at(instant: datetime) -> bool:
+                then = situation.worlds(asked, instant, only=only, stranger=stranger)
+                return all(self.verdict(world.facts, instant).allowed for world in then)
+
+            later = eligibility.next_eligible_at(self.ground.policy, situation, worlds, now, permitted_at)
+        return Judged(
+            whole,
+            [_said(world) for world in worlds],
+            situation.subject_ref,
+            situation.stage,
+            tuple(
+                PermittedPoint(world.point_ref, point_type)
+                for world, verdict in zip(worlds, verdicts, strict=True)
+                if verdict.allowed and world.point_ref is not None
+            ),
+            later,
+        )
+
+    def verdict(self, world: Mapping[str, Any], now: datetime) -> Verdict:
+        """Decide on one world by the active policy."""
+        policy = self.ground.policy
+        return decide(policy, ACTION, policy.bucketed(ACTION, world, now))
+
+    def situation(self, subject: SubjectReference, asked: Asked) -> Situation | None:
+        """What is known of the person whom the caller named, None if nobody is meant."""
+        named: dict[str, str] = {}
+        if subject.id is not None:
+            named["external_id"] = check_external_id(subject.id)
+        else:
+            person = subjects.resolve(self.snap, subject)
+            if person is None:
+                return None
+            named["subject_ref"] = person.subject_ref
+        return facts.find(
+            self.snap.connection,
+            self.snap.tenant_id,
+            point_type=asked.point_type,
+            purpose=asked.consent.purpose,
+            channel=asked.consent.channel,
+            **named,
+        )
+
+    def _named(self, request: CheckRequest, situation: Situation) -> tuple[Point | None, bool]:
+        """The contact point that the caller named, and whether it is not this person's."""
+        name = request.contact_point
+        if name is None:
+            return None, False
+        if name.ref is not None:
+            point = situation.point_by_ref(name.ref)
+        else:
+            kind = name.type or CHANNEL_POINT_TYPE[request.channel]
+            written = normalise(kind, name.value or "", situation.person["person.country"])
+            index = self.snap.resource(Vault).blind_index(self.snap.tenant_id, kind, written)
+            point = situation.point_by_index(index)
+        return point, point is None
+
+
+def open_gate(snap: Snapshot, ground: Ground | None = None) -> Gate:
+    """Make the gate of this snapshot; `ground` if it was read in the same snapshot already."""
+    return Gate(snap, ground or stand(snap))
+
+
+def check(snap: Snapshot, request: CheckRequest, *, asked_for: AskedFor | None = None) -> DecisionRecord:
+    """Decide one question in its own right; see `Gate.check`. Logging the record is the caller's task."""
+    return open_gate(snap).check(request, asked_for=asked_for)
+
+
+def _said(world: World) -> FactValues:
+    return world.facts if world.point_ref is None else {**world.facts, "contact_point.ref": world.point_ref}
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "unknown" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

@@ -1,0 +1,108 @@
+"""What of a person's row rules can tell apart, reckoned by the database: a few columns, one of them packed.
+
+Flags and ages shrink to small numbers and share one integer, so that a row of a million is short and equal
+people have equal keys. An age is reduced to the same bits as
+`governance.policy.buckets.Bucketer.bucket_age` gives.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from governance.communications.facts import ANCHORS, FLAGS, RECORDED, Raw
+from governance.communications.situations import ADULT_YEARS
+from governance.policy.durations import Cutoff, Duration, cutoff
+from governance.subjects.store import subject
+
+MINOR = "person.minor"
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A fact that is one of a few values, as a digit of the packed number: `values[digit]` is the fact."""
+
+    fact: str
+    expression: sa.ColumnElement[int]
+    values: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The columns that say all that rules use of a person's row.
+
+    The packed number, then facts as they are.
+    """
+
+    columns: tuple[sa.ColumnElement[Any], ...]
+    digits: tuple[Digit, ...]
+    recorded: tuple[str, ...]
+
+    def person(self, raw: Raw) -> dict[str, Any]:
+        """Read the columns back as facts; ages are reduced already."""
+        facts: dict[str, Any] = {"person.known": True}
+        number = int(raw[0])
+        for digit in self.digits:
+            number, value = divmod(number, len(digit.values))
+            facts[digit.fact] = digit.values[value]
+        for name, value in zip(self.recorded, raw[1:], strict=True):
+            facts[name] = value
+        return facts
+
+
+def narrowed(used: Iterable[str], thresholds: Mapping[str, Sequence[Any]], now: datetime) -> Key:
+    """The key for the facts that rules use; `thresholds` as `CompiledPolicy.thresholds` gives them."""
+    digits: list[Digit] = []
+    recorded: list[str] = []
+    for fact in used:
+        if fact in RECORDED:
+            recorded.append(fact)
+        elif fact in FLAGS:
+            digits.append(Digit(fact, sa.case((FLAGS[fact], 1), else_=0), (False, True)))
+        elif fact in ANCHORS:
+            durations = [each for each in thresholds.get(fact, ()) if isinstance(each, Duration)]
+            digits.append(_age(fact, ANCHORS[fact], [cutoff(each, now) for each in durations]))
+        elif fact == MINOR:
+            digits.append(_minor(now))
+    number: sa.ColumnElement[Any] = sa.literal_column("0")
+    weight = 1
+    for digit in digits:
+        number = number + (digit.expression if weight == 1 else digit.expression * _constant(weight))
+        weight *= len(digit.values)
+    return Key((number, *(RECORDED[fact] for fact in recorded)), tuple(digits), tuple(recorded))
+
+
+def _age(fact: str, anchor: sa.ColumnElement[Any], cutoffs: Sequence[Cutoff]) -> Digit:
+    bits: sa.ColumnElement[Any] = _constant(1)
+    for place, edge in enumerate(cutoffs):
+        bits = bits + sa.case((reached(anchor, edge), _constant(1 << place)), else_=_constant(0))
+    expression = sa.case((anchor.is_(None), _constant(0)), else_=bits)
+    return Digit(fact, expression, (None, *range(1 << len(cutoffs))))
+
+
+def reached(anchor: sa.ColumnElement[Any], edge: Cutoff) -> sa.ColumnElement[bool]:
+    """`Cutoff.reached` in SQL.
+
+    Up to `surely`, or on one of the clamped days not later in the day than `at`.
+    """
+    clauses = [anchor <= edge.surely]
+    day = edge.surely.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    while day <= edge.possibly:
+        clauses.append(sa.and_(anchor >= day, anchor <= datetime.combine(day, edge.at, day.tzinfo)))
+        day += timedelta(days=1)
+    return sa.or_(*clauses)
+
+
+def _minor(now: datetime) -> Digit:
+    """As `situations.minor`: under 18 until the month of the eighteenth birthday is over."""
+    cut = f"{now.year - ADULT_YEARS:04d}-{now.month:02d}"
+    month = subject.c.birth_month
+    expression = sa.case((month.is_(None), 0), (month >= cut, 1), else_=2)
+    return Digit(MINOR, expression, (None, True, False))
+
+
+def _constant(number: int) -> sa.ColumnElement[int]:
+    """A number in the statement's text: PostgreSQL would have to guess the type of a parameter here."""
+    return sa.literal_column(str(number), sa.BigInteger)

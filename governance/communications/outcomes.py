@@ -1,0 +1,133 @@
+"""What became of a message, and what follows for the person: bounces, complaints, leaving, tracking."""
+
+from collections.abc import Callable
+
+from governance.communications import facts, store, unsubscribe
+from governance.communications.messages import TRACKED, Message, MessageOutcome, OutcomeReport, OutcomeTaken
+from governance.consent import service as consents
+from governance.consent.model import Question, resolve
+from governance.consent.service import NewObjection, NewSuppression
+from governance.errors import NotFoundError
+from governance.subjects import service as subjects
+from governance.subjects.model import CHANNEL_POINT_TYPE
+from governance.work import Work
+
+TRACKING_PURPOSE = "tracking"
+"""The purpose for which opens and clicks may be kept."""
+
+
+def take(work: Work, message: str, report: OutcomeReport) -> OutcomeTaken:
+    """Record what became of a message, named by our reference or by the caller's `message_id`.
+
+    The same report again changes nothing. Opens and clicks are dropped (`kept` False) unless the person
+    granted consent for the purpose `tracking`. Raises NotFoundError if there is no such message.
+    """
+    found = store.find_by_ref(work.connection, work.tenant_id, message)
+    found = found or store.find(work.connection, work.tenant_id, message)
+    if found is None:
+        raise NotFoundError("There is no message with this id.")
+    occurred_at = min(report.occurred_at or work.now, work.now)
+    earlier = store.outcomes(work.connection, work.tenant_id, [found.message_ref])
+    if any(
+        (each.outcome, each.bounce, each.occurred_at) == (report.outcome, report.bounce, occurred_at)
+        for each in earlier
+    ):
+        return OutcomeTaken(found, report.outcome, True, "This was recorded before; nothing changed.")
+    if report.outcome in TRACKED and not _may_track(work, found):
+        return OutcomeTaken(
+            found,
+            report.outcome,
+            False,
+            "Not kept: the person has given no consent for the purpose tracking.",
+        )
+    event = work.record(
+        f"communications.{report.outcome}",
+        subject_ref=found.subject_ref,
+        facts={"message": found.message_ref, "bounce": report.bounce},
+    )
+    store.add_outcome(
+        work.connection,
+        work.tenant_id,
+        MessageOutcome(
+            found.message_ref,
+            work.new_id("out"),
+            report.outcome,
+            report.bounce,
+            occurred_at,
+            work.now,
+            event.id,
+        ),
+    )
+    if report.outcome not in TRACKED:
+        store.update(work.connection, work.tenant_id, found.message_id, {"status": report.outcome})
+    follow = _CONSEQUENCES.get((report.outcome, report.bounce))
+    followed = () if follow is None else (follow(work, found),)
+    return OutcomeTaken(found, report.outcome, True, "Recorded.", followed)
+
+
+def _undeliverable(work: Work, message: Message) -> str:
+    """A hard bounce says that nobody is reached there; what the person has said about consent stays."""
+    person = subjects.find_by_ref(work, message.subject_ref)
+    for holder in dict.fromkeys(
+        (message.subject_ref if person is None else person.subject_ref, message.subject_ref)
+    ):
+        if message.point_ref is not None:
+            try:
+                subjects.set_point_state(work, holder, message.point_ref, "undeliverable")
+            except NotFoundError:
+                continue
+            return "contact-point-undeliverable"
+    consents.suppress(
+        work,
+        NewSuppression(
+            scope="undeliverable",
+            subject_ref=message.subject_ref,
+            channel=message.channel,
+            reason="hard-bounce",
+        ),
+    )
+    return "suppressed-undeliverable"
+
+
+def _object(work: Work, message: Message) -> str:
+    """A complaint about a message is an objection to marketing."""
+    consents.object_(work, NewObjection(message.subject_ref, "all", method="complaint_report"))
+    return "marketing-objection"
+
+
+def _leave(work: Work, message: Message) -> str:
+    unsubscribe.withdraw(work, message)
+    return "consent-withdrawn"
+
+
+_CONSEQUENCES: dict[tuple[str, str | None], Callable[[Work, Message], str]] = {
+    ("bounced", "hard"): _undeliverable,
+    ("complained", None): _object,
+    ("unsubscribed", None): _leave,
+}
+
+
+def _may_track(work: Work, message: Message) -> bool:
+    """Whether a granted consent for tracking covers this person on this channel and contact point."""
+    situation = facts.find(
+        work.connection,
+        work.tenant_id,
+        point_type=CHANNEL_POINT_TYPE[message.channel],
+        purpose=TRACKING_PURPOSE,
+        channel=message.channel,
+        subject_ref=message.subject_ref,
+    )
+    if situation is None:
+        return False
+    for point_ref in dict.fromkeys((message.point_ref, None)):
+        bars = situation.bars.get(point_ref, ()) if situation.bars and point_ref else ()
+        question = Question(
+            TRACKING_PURPOSE,
+            channel=message.channel,
+            point_ref=point_ref,
+            subject_ref=situation.subject_ref,
+        )
+        answer = resolve(situation.cells, question, bars, work.now)
+        if answer.status == "granted" and answer.objection == "none":
+            return True
+    return False

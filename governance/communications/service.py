@@ -1,0 +1,176 @@
+"""Use cases of the communications gate: check, authorise a hand-over, take in what became of it, history."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from governance.communications import outcomes, store, unsubscribe
+from governance.communications.gate import Gate, check, open_gate
+from governance.communications.messages import (
+    AUTHORISED,
+    DENIED,
+    HAND_OVER,
+    Authorisation,
+    Message,
+    SendRequest,
+)
+from governance.communications.model import CheckRequest, read_check
+from governance.decisions import service as decisions
+from governance.decisions.record import AskedFor, DecisionRecord, PermittedPoint
+from governance.errors import ConflictError, GovernanceError
+from governance.events import Fact
+from governance.subjects import service as subjects
+from governance.work import Snapshot, Work
+
+__all__ = [
+    "authorise",
+    "authorise_many",
+    "check",
+    "describe_unsubscription",
+    "history",
+    "open_gate",
+    "outcome",
+    "read_check",
+    "unsubscribe_by",
+]
+
+outcome = outcomes.take
+describe_unsubscription = unsubscribe.describe
+unsubscribe_by = unsubscribe.unsubscribe
+
+
+def authorise(
+    work: Work, send: SendRequest, *, gate: Gate | None = None, asked_for: AskedFor | None = None
+) -> Authorisation:
+    """Decide about a message at its hand-over and, if it is permitted, enter it into the history.
+
+    A repeat of a `message_id` decides anew and enters nothing twice. A denial is a returned value with an
+    event of its own. Raises ConflictError `message-id-reused` if the id was given to another person or
+    purpose.
+    """
+    question = send.question
+    person = subjects.resolve(work, question.subject)
+    known = store.find(work.connection, work.tenant_id, send.message_id)
+    if person is not None:
+        # Whoever withdraws now waits for us or has been before us: the answer is not stale when it is
+        # written.
+        subjects.lock(work, person.subject_ref)
+    if known is not None:
+        same_person = person is not None and known.subject_ref in subjects.group(work, person.subject_ref)
+        if not same_person or (known.purpose, known.channel) != (question.purpose, question.channel):
+            raise ConflictError(
+                "This message_id was used for another message; give each message its own.",
+                reason="message-id-reused",
+            )
+    record = (gate or open_gate(work)).check(question, asked_for=asked_for)
+    decisions.keep(work, record)
+    if not record.allowed or record.subject_ref is None:
+        return _denied(work, record, question, known)
+    return _authorised(work, record, send, known)
+
+
+def authorise_many(
+    work: Work, sends: Sequence[SendRequest], *, asked_for: AskedFor | None = None
+) -> list[Authorisation | GovernanceError]:
+    """Authorise a batch in one unit of work, each message for itself.
+
+    An error takes the place of its answer.
+    """
+    gate = open_gate(work)
+    results: list[Authorisation | GovernanceError] = []
+    for send in sends:
+        try:
+            results.append(authorise(work, send, gate=gate, asked_for=asked_for))
+        except GovernanceError as error:
+            results.append(error)
+    return results
+
+
+def _denied(
+    work: Work, record: DecisionRecord, question: CheckRequest, known: Message | None
+) -> Authorisation:
+    if known is not None:
+        changed = {"status": DENIED, "decision_id": record.id}
+        store.update(work.connection, work.tenant_id, known.message_id, changed)
+    work.record(
+        "communications.denied",
+        subject_ref=record.subject_ref,
+        facts=_facts(record, question) | {"codes": list(record.codes)},
+    )
+    return Authorisation(record)
+
+
+def _authorised(
+    work: Work, record: DecisionRecord, send: SendRequest, known: Message | None
+) -> Authorisation:
+    question = send.question
+    commercial = bool(record.facts[0]["message.commercial"])
+    point: PermittedPoint | None = next(iter(record.contact_points), None)
+    message_ref = work.new_id("msg") if known is None else known.message_ref
+    event = work.record(
+        "communications.authorised",
+        subject_ref=record.subject_ref,
+        facts=_facts(record, question) | {"message": message_ref, "repeat": known is not None},
+    )
+    message = Message(
+        message_id=send.message_id,
+        message_ref=message_ref,
+        subject_ref=record.subject_ref or "",
+        point_ref=None if point is None else point.ref,
+        purpose=question.purpose,
+        channel=question.channel,
+        message_class=question.message_class,
+        commercial=commercial,
+        topic=question.topic,
+        campaign=send.campaign,
+        screening_id=send.screening_id,
+        decision_id=record.id,
+        status=AUTHORISED,
+        hand_over_by=work.now + HAND_OVER,
+        authorised_at=work.now if known is None else known.authorised_at,
+        event_id=event.id,
+    )
+    if known is None:
+        store.add(work.connection, work.tenant_id, message)
+    else:
+        values = {name: getattr(message, name) for name in _RENEWED}
+        store.update(work.connection, work.tenant_id, message.message_id, values)
+    due = commercial and question.channel == "email"
+    return Authorisation(record, message, point, unsubscribe.headers(work, message_ref) if due else {})
+
+
+_RENEWED = (
+    "subject_ref",
+    "point_ref",
+    "message_class",
+    "commercial",
+    "topic",
+    "decision_id",
+    "status",
+    "hand_over_by",
+    "event_id",
+)
+"""What a repeat of a message changes of its entry."""
+
+
+def _facts(record: DecisionRecord, question: CheckRequest) -> dict[str, Fact]:
+    return {
+        "decision": record.id,
+        "purpose": question.purpose,
+        "channel": question.channel,
+        "class": question.message_class,
+    }
+
+
+def history(
+    snap: Snapshot, subject_ref: str, *, after: str | None = None, limit: int = 50
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A person's messages with their outcomes, newest first, and the reference to go on after."""
+    found = store.of_subjects(
+        snap.connection, snap.tenant_id, subjects.group(snap, subject_ref), after=after, limit=limit + 1
+    )
+    shown = found[:limit]
+    by_message: dict[str, list[dict[str, Any]]] = {}
+    for each in store.outcomes(snap.connection, snap.tenant_id, [message.message_ref for message in shown]):
+        by_message.setdefault(each.message_ref, []).append(each.document())
+    items = [message.document() | {"outcomes": by_message.get(message.message_ref, [])} for message in shown]
+    return items, (shown[-1].message_ref if len(found) > limit else None)

@@ -1,0 +1,173 @@
+"""What is known of one person for one question, and the worlds that follow from it. Pure.
+
+A *world* is one complete set of facts to decide on: one for every contact point that the message could reach,
+or a single one at channel level for a person of whom no contact point is known.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from governance.consent.model import NOTHING, Cell, ConsentFacts, PointBar, Question, resolve
+
+Bars = Mapping[str, Sequence[PointBar]]
+"""Contact point reference → the unreleased suppressions of its value."""
+
+ADULT_YEARS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A contact point as the gate sees it; `state` is open, closed or undeliverable."""
+
+    ref: str
+    state: str
+    country: str | None = None
+    subscriber: str | None = None
+    blind_index: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question made ready: `facts` are those that are the same for everybody.
+
+    `signing_up`: the message asks to confirm a sign-up, so a sign-up that waits is what its status is, even
+    where an earlier withdrawal still stands against everything else.
+    """
+
+    facts: Mapping[str, Any]
+    consent: Question
+    point_type: str
+    signing_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The facts of one contact point (`point_ref` None: channel level). `facts` has ages as instants."""
+
+    point_ref: str | None
+    facts: dict[str, Any]
+    consent: ConsentFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is recorded of a person. `person` holds the facts that need no reckoning.
+
+    `birth_month` is YYYY-MM.
+    """
+
+    subject_ref: str
+    external_id: str
+    person: Mapping[str, Any]
+    birth_month: str | None = None
+    points: tuple[Point, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    bars: Bars | None = None
+
+    @property
+    def stage(self) -> str | None:
+        """The person's stage of the relationship."""
+        stage: str | None = self.person.get("stage.relationship")
+        return stage
+
+    def point_by_index(self, blind_index: str) -> Point | None:
+        """The contact point with this blind index."""
+        return next((point for point in self.points if point.blind_index == blind_index), None)
+
+    def point_by_ref(self, ref: str) -> Point | None:
+        """The contact point with this reference."""
+        return next((point for point in self.points if point.ref == ref), None)
+
+    def worlds(
+        self, asked: Asked, now: datetime, *, only: Point | None = None, stranger: bool = False
+    ) -> list[World]:
+        """The worlds to decide on at `now`.
+
+        Every contact point that is open and deliverable; if there is none, those that are not, for their
+        reasons.
+        `only`: the point that the caller named. `stranger`: the caller named one that is not the person's,
+        which is decided as a closed one.
+        """
+        if stranger:
+            return [self._world(asked, now, None, "closed")]
+        if only is not None:
+            return [self._world(asked, now, only, only.state)]
+        if not self.points:
+            return [self._world(asked, now, None, "none")]
+        return choose([self._world(asked, now, point, point.state) for point in self.points])
+
+    def _world(self, asked: Asked, now: datetime, point: Point | None, state: str) -> World:
+        ref = None if point is None else point.ref
+        consent = self.consent(asked, ref, now)
+        facts = {
+            **asked.facts,
+            **self.person,
+            "contact_point.state": state,
+            "contact_point.country": None if point is None else point.country,
+            "contact_point.subscriber": None if point is None else point.subscriber,
+            **consent_facts(consent, asked),
+        }
+        facts.setdefault("person.minor", minor(self.birth_month, now))
+        return World(ref, facts, consent)
+
+    def consent(self, asked: Asked, point_ref: str | None, now: datetime) -> ConsentFacts:
+        """What consent state says at `now` about the question on one contact point (None: channel level)."""
+        bars = self.bars.get(point_ref, ()) if point_ref is not None and self.bars else ()
+        if not self.cells and not bars:
+            return NOTHING
+        question = replace(asked.consent, point_ref=point_ref, subject_ref=self.subject_ref)
+        return resolve(self.cells, question, bars, now)
+
+
+def choose(worlds: list[World]) -> list[World]:
+    """Of a person's contact points those that count: the usable ones, else the undeliverable, else all."""
+    if len(worlds) == 1:
+        return worlds
+    usable = [
+        world
+        for world in worlds
+        if world.facts["contact_point.state"] == "open" and not world.consent.undeliverable
+    ]
+    if usable:
+        return usable
+    return [world for world in worlds if world.facts["contact_point.state"] != "closed"] or worlds
+
+
+def consent_facts(consent: ConsentFacts, asked: Asked | None = None) -> dict[str, Any]:
+    """The facts that consent state gives; the age of consent is given as the instant of the grant."""
+    waiting = asked is not None and asked.signing_up and consent.pending_request
+    return {
+        "consent.status": "requested" if waiting else consent.status,
+        "consent.age": consent.age_anchor,
+        "objection.state": consent.objection,
+        "suppression.marketing": consent.suppressed_marketing,
+        "suppression.all": consent.suppressed_all,
+        "suppression.undeliverable": consent.undeliverable,
+    }
+
+
+def minor(birth_month: str | None, now: datetime) -> bool | None:
+    """Whether a person is under 18, from the month of birth alone: a minor until that month is over.
+
+    None unknown.
+    """
+    if birth_month is None:
+        return None
+    return birth_month >= f"{now.year - ADULT_YEARS:04d}-{now.month:02d}"
+
+
+UNKNOWN_PERSON: Mapping[str, Any] = {
+    "person.known": False,
+    "person.restricted": False,
+    "person.erasure_pending": False,
+    "person.erased": False,
+    "person.held": False,
+    "person.zone_known": False,
+    "contract.state": "none",
+    "subscription.state": "none",
+    "contact_point.state": "none",
+    **consent_facts(NOTHING),
+}
+"""The facts of somebody who is not recorded here."""

@@ -1,0 +1,114 @@
+"""Tables of the messages that were authorised and of what became of them: references only, never a body."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from governance.communications.messages import Message, MessageOutcome
+from governance.database import Instant, metadata
+
+message = sa.Table(
+    "message",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("message_ref", sa.Text, nullable=False),
+    sa.Column("subject_ref", sa.Text, nullable=False),
+    sa.Column("point_ref", sa.Text),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("message_class", sa.Text, nullable=False),
+    sa.Column("commercial", sa.Boolean, nullable=False),
+    sa.Column("topic", sa.Text),
+    sa.Column("campaign", sa.Text),
+    sa.Column("screening_id", sa.Text),
+    sa.Column("decision_id", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("hand_over_by", Instant, nullable=False),
+    sa.Column("authorised_at", Instant, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.UniqueConstraint("tenant_id", "message_ref", name="message_ref"),
+    sa.Index("message_subject", "tenant_id", "subject_ref", "message_ref"),
+    sqlite_with_rowid=False,
+)
+"""One row for each `message_id` of the tenant; a repeat decides anew and counts once."""
+
+message_outcome = sa.Table(
+    "message_outcome",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("message_ref", sa.Text, primary_key=True),
+    sa.Column("outcome_id", sa.Text, primary_key=True),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("bounce", sa.Text),
+    sa.Column("occurred_at", Instant, nullable=False),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+_MESSAGE = [message.c[name] for name in Message.__slots__]
+_OUTCOME = [message_outcome.c[name] for name in MessageOutcome.__slots__]
+
+
+def add(connection: Connection, tenant_id: str, new: Message) -> None:
+    """Insert an authorised message; IntegrityError if its `message_id` is taken."""
+    values = {name: getattr(new, name) for name in Message.__slots__}
+    connection.execute(sa.insert(message), {"tenant_id": tenant_id, **values})
+
+
+def update(connection: Connection, tenant_id: str, message_id: str, values: Mapping[str, Any]) -> None:
+    """Set columns of one message."""
+    connection.execute(
+        sa.update(message)
+        .where(message.c.tenant_id == tenant_id, message.c.message_id == message_id)
+        .values(**values)
+    )
+
+
+def find(connection: Connection, tenant_id: str, message_id: str) -> Message | None:
+    """The message with this id of the caller's."""
+    return _one(connection, tenant_id, message.c.message_id == message_id)
+
+
+def find_by_ref(connection: Connection, tenant_id: str, message_ref: str) -> Message | None:
+    """The message with this reference of ours."""
+    return _one(connection, tenant_id, message.c.message_ref == message_ref)
+
+
+def of_subjects(
+    connection: Connection, tenant_id: str, subject_refs: Sequence[str], *, after: str | None, limit: int
+) -> list[Message]:
+    """Messages to these references, newest first, older than the reference `after`."""
+    query = sa.select(*_MESSAGE).where(
+        message.c.tenant_id == tenant_id, message.c.subject_ref.in_(subject_refs)
+    )
+    if after is not None:
+        query = query.where(message.c.message_ref < after)
+    return [
+        Message(*row) for row in connection.execute(query.order_by(message.c.message_ref.desc()).limit(limit))
+    ]
+
+
+def add_outcome(connection: Connection, tenant_id: str, new: MessageOutcome) -> None:
+    """Insert an outcome."""
+    values = {name: getattr(new, name) for name in MessageOutcome.__slots__}
+    connection.execute(sa.insert(message_outcome), {"tenant_id": tenant_id, **values})
+
+
+def outcomes(connection: Connection, tenant_id: str, message_refs: Sequence[str]) -> list[MessageOutcome]:
+    """What became of these messages, in the order in which it was recorded."""
+    query = (
+        sa.select(*_OUTCOME)
+        .where(message_outcome.c.tenant_id == tenant_id, message_outcome.c.message_ref.in_(message_refs))
+        .order_by(message_outcome.c.outcome_id)
+    )
+    return [MessageOutcome(*row) for row in connection.execute(query)]
+
+
+def _one(connection: Connection, tenant_id: str, which: sa.ColumnElement[bool]) -> Message | None:
+    query = sa.select(*_MESSAGE).where(message.c.tenant_id == tenant_id, which)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Message(*row)

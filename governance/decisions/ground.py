@@ -1,0 +1,38 @@
+"""What all decisions of one snapshot stand on.
+
+The active policy, the ledger's position, the tenant's country.
+"""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from governance.ledger.store import ledger_head
+from governance.policy import service as policies
+from governance.policy.compiled import CompiledPolicy
+from governance.tenants.store import tenant
+from governance.work import Snapshot
+
+_STANDING = (
+    sa.select(tenant.c.country, sa.func.coalesce(ledger_head.c.size, 0))
+    .select_from(tenant.outerjoin(ledger_head, ledger_head.c.tenant_id == tenant.c.tenant_id))
+    .where(tenant.c.tenant_id == sa.bindparam("tenant"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Read once a snapshot, never kept for the next: `ledger_position` counts the events that it sees."""
+
+    policy: CompiledPolicy
+    ledger_position: int
+    tenant_country: str | None
+
+
+def stand(snap: Snapshot) -> Ground:
+    """Read the ground of this snapshot.
+
+    Raises what `policy.service.active` raises if no policy is adopted.
+    """
+    row = snap.connection.execute(_STANDING, {"tenant": snap.tenant_id}).one()
+    return Ground(policies.active(snap.connection, snap.tenant_id), row[1], row[0])
