@@ -2,8 +2,8 @@
 
 The files are YAML with less magic: only `true`, `false`, `null` and plain whole numbers are not text (so
 `NO` is Norway and `21:00` a time of day); anchors, aliases, tags, duplicate keys and a second document are
-refused. The canonical form of a set of files is RFC 8785 JSON of their data, and it can be read back
-without loss.
+refused. The canonical form of a set of files is compact JSON of their data in the order of the files, and it
+can be read back without loss.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import rfc8785
 import yaml
 
 from governance.policy.model import Problem, Scalar
@@ -164,8 +163,13 @@ def _scalar(event: Any) -> Scalar | None:
 
 
 def canonical(trees: Mapping[str, Node]) -> bytes:
-    """Give the canonical form of a set of documents: RFC 8785 JSON of path -> data."""
-    return rfc8785.dumps({"format": 1, "documents": {path: node.plain() for path, node in trees.items()}})
+    """Give the canonical form of a set of documents: compact JSON of path -> data, paths sorted.
+
+    Within a document the order of members is kept: the order of codes is the order of the waterfall.
+    """
+    documents = {path: trees[path].plain() for path in sorted(trees)}
+    text = json.dumps({"format": 2, "documents": documents}, ensure_ascii=False, separators=(",", ":"))
+    return text.encode()
 
 
 def from_canonical(text: bytes) -> dict[str, Node]:
