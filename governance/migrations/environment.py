@@ -1,6 +1,6 @@
 """What the three `env.py` have in common: run the migrations on the connection that was handed in."""
 
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
@@ -8,7 +8,7 @@ from alembic import context
 from governance.database import Instant, Json
 
 
-def render_item(kind: str, item: Any, _context: Any) -> str | bool:
+def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Keep migrations readable and free of types that only the program has."""
     if kind == "type" and isinstance(item, Instant):
         return "Instant()"
