@@ -16,6 +16,7 @@ from governance.communications import screening_answers as answers
 from governance.communications import screening_audience as audiences
 from governance.communications import screening_leases as leases
 from governance.communications import screening_store as store
+from governance.communications.gate import open_gate
 from governance.communications.model import ACTION, CheckRequest, read_check
 from governance.communications.screening import Screening, question_digest, read_audience
 from governance.communications.screening_run import Answered, answer_everyone
@@ -58,6 +59,7 @@ def create(work: Work, question: Mapping[str, Any], audience: Mapping[str, Any])
     that names the fields.
     """
     asked = read_question(question)
+    open_gate(work).asked(asked)
     whom = read_audience(audience)
     audiences.check_ids(whom.ids)
     document = stored_question(asked)

@@ -6,9 +6,10 @@ reduced to the thresholds that rules can tell apart. A person with one row, noth
 check.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -117,14 +118,18 @@ class _Stream(Generic[Answer]):
         streamed = not is_sqlite(self.connection)
         result = self.connection.execute(query, values, execution_options={"stream_results": streamed})
         cursor: Any = result.cursor
+        rows: Iterable[Raw] = cursor
         if streamed:
+            # SQLAlchemy has fetched the first row of a server-side cursor already; the rest comes as it is.
+            first = result.fetchone()
             cursor.itersize = _BATCH_ROWS
+            rows = () if first is None else chain((tuple(first),), cursor)
         try:
-            yield from self._answered(cursor)
+            yield from self._answered(rows)
         finally:
             result.close()
 
-    def _answered(self, cursor: Any) -> Iterator[Found[Answer]]:
+    def _answered(self, cursor: Iterable[Raw]) -> Iterator[Found[Answer]]:
         end = self.cell_at - 1
         memo: dict[Raw, Answer] = {}
         remembered = memo.get

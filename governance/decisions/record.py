@@ -134,7 +134,14 @@ def merged(verdicts: Sequence[Verdict]) -> Verdict:
 
 def fact_documents(facts: FactValues) -> dict[str, Any]:
     """Facts as JSON: instants on the wire, sets as sorted lists, absent facts left out."""
-    return {name: _plain(value) for name, value in facts.items() if value is not None}
+    return {
+        name: value if value.__class__ in _AS_THEY_ARE else _plain(value)
+        for name, value in facts.items()
+        if value is not None
+    }
+
+
+_AS_THEY_ARE = frozenset({str, bool, int})
 
 
 def _plain(value: object) -> object:
