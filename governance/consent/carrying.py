@@ -45,7 +45,7 @@ def carried(
             event_id=event_id,
             merged_from=from_ref,
         )
-        if copy.kind == CONSENT and copy.status not in NEGATIVE and _would_lift(copy, into_cells, now):
+        if copy.kind == CONSENT and copy.status not in NEGATIVE and _would_lift(copy, into_cells):
             copy = replace(copy, kind=CLAIM, by_person=False)
         added.append(copy)
     return added
@@ -105,14 +105,14 @@ def voiding(
     )
 
 
-def _would_lift(grant: ConsentEvent, cells: Mapping[Place, Cell], now: datetime) -> bool:
+def _would_lift(grant: ConsentEvent, cells: Mapping[Place, Cell]) -> bool:
     """Whether the grant would lift a no of these cells that stands where the grant speaks."""
     return any(
         cell.kind in _NOES
         and cell.neg_at is not None
         and _meets(cell, grant)
         and grant.occurred_at > cell.neg_at
-        and not any(_lifts(act, cell, grant, now) for act in cells.values())
+        and not any(_lifts(act, cell, grant) for act in cells.values())
         for cell in cells.values()
     )
 
@@ -130,13 +130,13 @@ def _meets(cell: Cell, grant: ConsentEvent) -> bool:
     )
 
 
-def _lifts(act: Cell, no: Cell, grant: ConsentEvent, now: datetime) -> bool:
+def _lifts(act: Cell, no: Cell, grant: ConsentEvent) -> bool:
     """Whether an act of the survivor's own has lifted the no wherever the grant speaks."""
     return (
         act.kind == CONSENT
         and act.pos_status == "granted"
         and act.pos_by_person
-        and (act.pos_expires_at is None or act.pos_expires_at > now)
+        and _lasts(act, grant)
         and is_later(act, no)
         and act.point_ref == grant.point_ref
         and act.purpose in (ALL, grant.purpose)
@@ -145,3 +145,10 @@ def _lifts(act: Cell, no: Cell, grant: ConsentEvent, now: datetime) -> bool:
         and act.topic in (ALL, grant.topic)
         and not (no.kind == PROFILING and act.purpose != "profiling")
     )
+
+
+def _lasts(act: Cell, grant: ConsentEvent) -> bool:
+    """Whether the act holds at least as long as the grant does; else the grant would outlive what allowed it."""
+    if act.pos_expires_at is None:
+        return True
+    return grant.expires_at is not None and act.pos_expires_at >= grant.expires_at

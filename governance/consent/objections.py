@@ -148,7 +148,8 @@ def _stands(work: Work, objection_id: str) -> ConsentEvent:
     objected = [event for event in act if event.status == "objected"]
     if not objected:
         raise NotFoundError("There is no such objection.")
-    return objected[0]
+    # After a merge the act stands in two histories; whose own it is decides who releases it.
+    return min(objected, key=lambda event: event.merged_from is not None)
 
 
 def _outcome(event: ConsentEvent) -> ObjectionOutcome:
