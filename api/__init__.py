@@ -1,1 +1,5 @@
-"""The HTTP door: one file per room, each route reads a shape, calls one use case and replies."""
+"""The HTTP door: routes read a shape, call one use case, and reply."""
+
+from api.application import create_app
+
+__all__ = ["create_app"]

@@ -40,7 +40,9 @@ class _LostError(Exception):
 class Opener(Protocol):
     """What a worker needs of the runtime: units of work, snapshots, the clock, and the tenants."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """What tells the present instant."""
 
     def work(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Work]:
         """Open a unit of work."""

@@ -56,6 +56,11 @@ def tenant_ref_of(token: str) -> str:
     return payload.split(b"\0")[0].decode()
 
 
+def subject_of(snap: Snapshot, token: str) -> str:
+    """The reference of the person that a token's message went to. Raises NotFoundError as `describe` does."""
+    return _message(snap, token).subject_ref
+
+
 def describe(snap: Snapshot, token: str) -> Unsubscription:
     """What the token would end; changes nothing. Raises NotFoundError for a token that was not made here."""
     message = _message(snap, token)

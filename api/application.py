@@ -1,0 +1,185 @@
+"""The application: rooms, problems, OpenAPI, security headers. Built once per process from a runtime."""
+
+from http import HTTPStatus
+from typing import Any
+
+import marshmallow as ma
+from flask import Flask, Response, current_app, request
+from flask_smorest import Api
+from flask_smorest.utils import prepare_response
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import BadRequest, HTTPException
+
+from api import (
+    audit,
+    auth,
+    authzen,
+    captures,
+    communications,
+    consents,
+    imports,
+    lifecycle,
+    notices,
+    oauth,
+    objections,
+    operations,
+    pages,
+    policies,
+    problems,
+    purposes,
+    screenings,
+    subjects,
+    telemetry,
+    tokens,
+)
+from api.background import Background
+from api.rooms import Room
+from api.uploads import MemoryRequest
+from governance.access.model import SCOPES
+from governance.bootstrap import Runtime
+from governance.errors import GovernanceError
+
+VERSION = "1.0.0"
+ROOMS: tuple[Room, ...] = (
+    oauth.room,
+    authzen.room,
+    subjects.room,
+    captures.room,
+    imports.room,
+    purposes.room,
+    notices.room,
+    consents.room,
+    objections.room,
+    pages.room,
+    lifecycle.room,
+    communications.room,
+    screenings.room,
+    policies.room,
+    audit.room,
+    operations.room,
+)
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class GovernanceApi(Api):  # type: ignore[misc]  # flask-smorest is untyped
+    """flask-smorest, speaking problem details and keeping the headers of HTTP exceptions."""
+
+    ERROR_SCHEMA = problems.Problem
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """Answer an HTTP exception with problem details."""
+        return problems.of_http(error)
+
+    def _register_responses(self) -> None:
+        # flask-smorest's private hook: the only place where the media type of documented errors is decided.
+        for status in HTTPStatus:
+            response: dict[str, Any] = {"description": status.phrase}
+            if status >= 400:
+                response["schema"] = self.ERROR_SCHEMA
+            prepare_response(response, self.spec, problems.MEDIA_TYPE)
+            self.spec.components.response(status.name, response, lazy=True)
+
+
+class _Application(Flask):
+    request_class = MemoryRequest
+
+
+def create_app(runtime: Runtime) -> Flask:
+    """Build the Flask application over a runtime."""
+    settings = runtime.settings
+    app = _Application("api", static_folder="static", template_folder="templates")
+    app.config.update(
+        API_TITLE="Governance API",
+        API_VERSION=VERSION,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX=None,
+        PUBLIC_URL=settings.public_url,
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.url_map.strict_slashes = True
+    reader = tokens.TokenReader(runtime.vault.token_key(), settings, runtime.clock)
+    log = telemetry.Log(settings.log_level)
+    numbers = telemetry.Numbers() if settings.metrics else None
+    app.extensions.update(
+        {
+            "governance": runtime,
+            "governance-tokens": reader,
+            "governance-oauth": auth.OAuthServer(app, runtime, reader),
+            "governance-log": log,
+            "governance-numbers": numbers,
+            "governance-background": Background(runtime, log),
+        }
+    )
+    telemetry.install(app, log, numbers)
+    app.before_request(_refuse_nul)
+    app.after_request(_secure)
+    _register(app, settings.public_url)
+    app.register_error_handler(GovernanceError, problems.of_domain)
+    app.register_error_handler(ma.ValidationError, _of_shape)
+    app.register_error_handler(DBAPIError, problems.of_database)
+    app.register_error_handler(Exception, problems.of_anything)
+    return app
+
+
+def _register(app: Flask, public_url: str) -> None:
+    api = GovernanceApi(
+        app,
+        spec_kwargs={
+            "info": {
+                "description": "Privacy and consent governance for CRMs. Checks answer 200 with a boolean; "
+                "acts that policy denies answer 403.",
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "servers": [{"url": public_url}],
+        },
+    )
+    api.spec.components.security_scheme(
+        "oauth",
+        {
+            "type": "oauth2",
+            "flows": {
+                "clientCredentials": {
+                    "tokenUrl": f"{public_url}/oauth/token",
+                    "scopes": {scope: _meaning(scope) for scope in SCOPES},
+                }
+            },
+        },
+    )
+    api.spec.components.security_scheme("basic", {"type": "http", "scheme": "basic"})
+    for room in ROOMS:
+        api.register_blueprint(room)
+    app.extensions["governance-spec"] = api.spec
+
+
+def _of_shape(error: ma.ValidationError) -> Response:
+    return problems.of_fields({"json": error.messages})
+
+
+def _meaning(scope: str) -> str:
+    room, _, verb = scope.partition(":")
+    return {"read": f"Read {room}.", "write": f"Change {room}."}.get(verb, scope.replace(":", ": "))
+
+
+def _refuse_nul() -> None:
+    if "\x00" in request.path or b"%00" in request.query_string or b"\x00" in request.query_string:
+        raise BadRequest("The address holds the character NUL.")
+
+
+def _secure(answer: Response) -> Response:
+    for name, value in _HEADERS.items():
+        answer.headers.setdefault(name, value)
+    if current_app.config["PUBLIC_URL"].startswith("https://"):
+        answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    return answer

@@ -1,0 +1,87 @@
+"""The lifecycle gate: stage models, the map, transitions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import marshmallow as ma
+from flask import Response
+
+from api.rooms import Room
+from api.runtime import Reply, act, denied, ledger_place, reply, request_snapshot
+from api.shapes import Answer, AnyObject, Flag, Instant, Listing, Shape, SubjectName, Text
+from api.telemetry import count_decision
+from governance.lifecycle import catalogue
+from governance.lifecycle import service as lifecycle
+from governance.subjects import service as subjects
+from governance.work import Work
+
+room = Room("lifecycle", description="Stages of people, and the moves between them.")
+
+
+class TransitionBody(Shape):
+    """A move of a person to a stage of a model."""
+
+    subject = ma.fields.Nested(SubjectName, required=True)
+    model = Text(64, load_default="relationship")
+    to = Text(64, required=True)
+    evidence = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), allow_none=True)
+    occurred_at = Instant(allow_none=True)
+    because = Text(2000, allow_none=True)
+    dry_run = Flag(load_default=False)
+
+
+class TransitionReply(Answer):
+    """What came of a transition, and what follows from it."""
+
+    id = ma.fields.String(required=True, allow_none=True)
+    from_ = ma.fields.String(data_key="from", allow_none=True)
+    to = ma.fields.String(required=True)
+    decision = ma.fields.Dict(required=True)
+    consequences = ma.fields.Dict(required=True)
+
+
+@room.get("/v1/lifecycle/models", scope="lifecycle:read")
+@room.answers(200, Listing)
+def models() -> Response:
+    """List the stage models in force."""
+    with request_snapshot() as snapshot:
+        return reply({"items": catalogue.models(snapshot), "next": None})
+
+
+@room.get("/v1/lifecycle/map", scope="lifecycle:read")
+@room.answers(200, AnyObject)
+def lifecycle_map() -> Response:
+    """Give stages, transitions with their rules, and the matrix of stages and message classes."""
+    with request_snapshot() as snapshot:
+        return reply(catalogue.lifecycle_map(snapshot))
+
+
+@room.post("/v1/lifecycle/transitions", scope="lifecycle:write")
+@room.body(TransitionBody)
+@room.also(200, TransitionReply, description="A dry run: what would follow; nothing changed.")
+@room.answers(201, TransitionReply)
+def transition(body: Mapping[str, Any]) -> Response:
+    """Move a person to a stage, if policy permits it; denied: 403 with the decision."""
+    return act(lambda work: _transition(work, body))
+
+
+def _transition(work: Work, body: Mapping[str, Any]) -> Reply | Response:
+    person = subjects.resolve(work, body["subject"])
+    made = lifecycle.transition(
+        work,
+        None if person is None else person.subject_ref,
+        model=body["model"],
+        to=body["to"],
+        evidence=body.get("evidence"),
+        because=body.get("because"),
+        occurred_at=body.get("occurred_at"),
+        dry_run=body["dry_run"],
+    )
+    count_decision(lifecycle.ACTION, made.allowed)
+    document = made.document()
+    if made.dry_run:
+        return Reply(200, document)
+    if not made.allowed:
+        return denied(made.record.answer(), "Policy does not permit this transition; see `decision`.")
+    event_id = work.events[-1].id
+    return Reply(201, lambda: {**document, "ledger": ledger_place(work, event_id)}, kept=document)

@@ -1,0 +1,156 @@
+"""Pages behind links that a person was sent: confirm, unsubscribe. GET shows and changes nothing; POST acts.
+
+No cookie, no redirect, no script, nothing from elsewhere; and no word about the person.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, render_template, request
+
+from api import links, problems
+from api.rooms import PUBLIC, Room
+from api.runtime import reply, this_runtime
+from api.shapes import AnyObject
+from governance.communications import service as communications
+from governance.communications import unsubscribe as unsubscribes
+from governance.consent import service as consent
+from governance.database import for_reading
+from governance.errors import ConflictError, ExpiredError, GovernanceError, NotFoundError
+from governance.tenants import store as tenants
+
+room = Room("pages", description="Pages behind links that people are sent.")
+
+_HTML = {"type": "string"}
+_MOST_EVIDENCE = 400
+
+
+@room.get("/confirm/<token>", scope=PUBLIC)
+@room.answers(200, _HTML, content_type="text/html")
+@room.refuses(409)
+@room.refuses(410)
+def show_confirmation(token: str) -> Response:
+    """Show what the link would confirm."""
+
+    def page() -> Response:
+        tenant_id, secret = links.open_link(this_runtime(), token)
+        with this_runtime().snapshot(tenant_id, links.PERSON) as snapshot:
+            events = consent.waiting_for(snapshot, secret)
+        return _page(
+            "Confirm",
+            "Please confirm that this is what you want. Nothing happens until you press the button.",
+            button="Yes, I confirm",
+            about=_about(events[0].purpose, events[0].channel, events[0].topic),
+        )
+
+    return _or_trouble(page)
+
+
+@room.post("/confirm/<token>", scope=PUBLIC)
+@room.answers(200, _HTML, content_type="text/html")
+@room.refuses(410)
+def confirm(token: str) -> Response:
+    """End a double opt-in."""
+
+    def page() -> Response:
+        tenant_id, secret = links.open_link(this_runtime(), token)
+        with this_runtime().work(tenant_id, links.PERSON) as work:
+            events = consent.waiting_for(work, secret)
+            consent.confirm(work, secret, evidence=_evidence())
+            if links.signals_opt_out():
+                consent.object_by_signal(work, events[0].subject_ref)
+        return _page(
+            "Confirmed", "Thank you. Your confirmation is recorded; you can withdraw it at any time."
+        )
+
+    return _or_trouble(page)
+
+
+@room.get("/unsubscribe/<token>", scope=PUBLIC)
+@room.answers(200, _HTML, content_type="text/html")
+def show_unsubscription(token: str) -> Response:
+    """Show what the link would end."""
+
+    def page() -> Response:
+        with this_runtime().snapshot(_tenant_of(token), links.PERSON) as snapshot:
+            ends = communications.describe_unsubscription(snapshot, token)
+        if ends.done:
+            return _page("Unsubscribed", "You are unsubscribed already.")
+        return _page(
+            "Unsubscribe",
+            "Nothing happens until you press the button.",
+            button="Unsubscribe",
+            about=_about(ends.purpose, ends.channel, ends.topic),
+        )
+
+    return _or_trouble(page)
+
+
+@room.post("/unsubscribe/<token>", scope=PUBLIC)
+@room.answers(200, _HTML, content_type="text/html")
+def unsubscribe(token: str) -> Response:
+    """Unsubscribe in one click (RFC 8058)."""
+
+    def page() -> Response:
+        with this_runtime().work(_tenant_of(token), links.PERSON) as work:
+            communications.unsubscribe_by(work, token)
+            if links.signals_opt_out():
+                consent.object_by_signal(work, unsubscribes.subject_of(work, token))
+        return _page("Unsubscribed", "You are unsubscribed. This takes effect at once.")
+
+    return _or_trouble(page)
+
+
+@room.get("/.well-known/gpc.json", scope=PUBLIC)
+@room.answers(200, AnyObject)
+def gpc() -> Response:
+    """Say that Global Privacy Control is honoured."""
+    return reply({"gpc": True, "lastUpdate": "2026-11-21"})
+
+
+def _tenant_of(token: str) -> str:
+    ref = unsubscribes.tenant_ref_of(token)
+    with this_runtime().engine.connect() as plain, for_reading(plain).begin():
+        found = tenants.find_by_ref(plain, ref)
+    if found is None:
+        raise NotFoundError("This link is not complete or was changed; open it again from the message.")
+    return found.tenant_id
+
+
+def _about(purpose: str, channel: str, topic: str | None) -> dict[str, str]:
+    return {
+        "What for": purpose or "everything",
+        "How": channel or "every channel",
+        "About": topic or "all topics",
+    }
+
+
+def _evidence() -> dict[str, object]:
+    """What proves the click; it is sealed. No network address: behind a proxy it is the proxy's."""
+    return {"user_agent": (request.user_agent.string or "")[:_MOST_EVIDENCE], "page": "confirm"}
+
+
+def _page(
+    title: str, text: str, *, button: str | None = None, about: Any = None, status: int = 200
+) -> Response:
+    body = render_template("page.html", title=title, text=text, button=button, about=about or {})
+    return Response(body, status, content_type="text/html; charset=utf-8")
+
+
+_TROUBLE: tuple[tuple[type[GovernanceError], int, str], ...] = (
+    (ExpiredError, 410, "This link has run out"),
+    (ConflictError, 409, "This link can no longer be used"),
+    (NotFoundError, 404, "This link is not known"),
+)
+
+
+def _or_trouble(page: Callable[[], Response]) -> Response:
+    """Show what went wrong as a page to a browser, as problem details to a program."""
+    try:
+        return page()
+    except GovernanceError as error:
+        wanted = request.accept_mimetypes.best_match([problems.MEDIA_TYPE, "text/html"])
+        for kind, status, title in _TROUBLE:
+            if isinstance(error, kind) and wanted == "text/html":
+                return _page(title, error.message, status=status)
+        raise

@@ -1,0 +1,200 @@
+"""What goes wrong, as RFC 9457 problem details: one table from kinds of error to HTTP."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import marshmallow as ma
+from flask import Response, current_app, g, request
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from api import strict_json
+from governance.errors import (
+    ConflictError,
+    ExpiredError,
+    GovernanceError,
+    InvalidError,
+    NotFoundError,
+    NotReadyError,
+    StaleError,
+    TooManyError,
+    UnreadableError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+_PLAIN_NAME = re.compile(r"(?!\d{5})[A-Za-z0-9_-]{1,40}")
+
+STATUS: Mapping[type[GovernanceError], tuple[int, str]] = {
+    InvalidError: (422, "What was sent cannot be used"),
+    NotFoundError: (404, "Not found"),
+    ConflictError: (409, "Conflict with what is"),
+    StaleError: (412, "The version edited is not the newest"),
+    TooManyError: (429, "Too many requests"),
+    ExpiredError: (410, "No longer valid"),
+    UnreadableError: (404, "Not readable any more"),
+    NotReadyError: (503, "Not ready"),
+}
+"""Every kind of error that the domain raises: its status and title. A test demands that none is missing."""
+
+TITLES = {
+    "denied-by-policy": "Denied by policy",
+    "resurrection-blocked": "This value belongs to an erased person",
+}
+
+
+class FieldProblem(ma.Schema):
+    """What is wrong with one member of the request."""
+
+    pointer = ma.fields.String(
+        required=True, metadata={"description": "JSON Pointer (RFC 6901) into the part named by `in`."}
+    )
+    detail = ma.fields.String(required=True)
+    within = ma.fields.String(data_key="in", metadata={"description": "body, query, path, header or files."})
+
+
+class Problem(ma.Schema):
+    """Problem details (RFC 9457)."""
+
+    type = ma.fields.String(required=True)
+    title = ma.fields.String(required=True)
+    status = ma.fields.Integer(required=True)
+    detail = ma.fields.String()
+    instance = ma.fields.String(metadata={"description": "The request's id, as in X-Request-ID."})
+    errors = ma.fields.List(ma.fields.Nested(FieldProblem))
+    decision = ma.fields.Dict(metadata={"description": "Only with `denied-by-policy`: the whole decision."})
+
+
+def problem(
+    status: int,
+    title: str,
+    detail: str | None = None,
+    *,
+    code: str | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+    **members: object,
+) -> Response:
+    """Answer with problem details; `code` is the last segment of `type` (absent: `about:blank`)."""
+    body: dict[str, object] = {
+        "type": "about:blank" if code is None else f"{current_app.config['PUBLIC_URL']}/problems/{code}",
+        "title": title,
+        "status": status,
+    }
+    if detail:
+        body["detail"] = detail
+    if "request_id" in g:
+        body["instance"] = f"urn:request:{g.log_id}"
+    if errors:
+        body["errors"] = list(errors)
+    body.update(members)
+    answer = Response(strict_json.write(body), status, content_type=MEDIA_TYPE)
+    for name, value in (headers or {}).items():
+        answer.headers[name] = value
+    return answer
+
+
+def of_domain(error: GovernanceError) -> Response:
+    """Answer an error that the domain raised, by the table."""
+    status, title = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    if isinstance(error, InvalidError) and request.path.startswith("/access/v1/"):
+        status = 400  # AuthZEN 1.0, "Error Responses": what is malformed is a Bad Request
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyError) else None
+    code = error.reason if isinstance(error, ConflictError) else error.code
+    fields = error.fields if isinstance(error, InvalidError) else {}
+    return problem(
+        status,
+        TITLES.get(code, title),
+        error.message,
+        code=code,
+        errors=[
+            {"in": "body", "pointer": _pointer(path.split(".")), "detail": complaint}
+            for path, complaints in fields.items()
+            for complaint in complaints
+        ],
+        headers=headers,
+    )
+
+
+def of_http(error: HTTPException) -> Response:
+    """Answer an HTTP exception, keeping its headers (Allow, Retry-After, WWW-Authenticate)."""
+    if error.code is None or error.code < 400:
+        return error.get_response()  # type: ignore[return-value]  # a redirect made by the router
+    data: Mapping[str, Any] = getattr(error, "data", None) or {}
+    found = data.get("messages") or data.get("errors")
+    kept = {
+        name: value
+        for name, value in error.get_headers()
+        if name.lower() not in ("content-type", "content-length")
+    }
+    kept.update(data.get("headers") or {})
+    detail = "Some members cannot be used; see `errors`." if found else (error.description or None)
+    return problem(
+        error.code,
+        error.name,
+        detail,
+        code="invalid" if found else None,
+        errors=list(_walk(found)) if found else (),
+        headers=kept,
+    )
+
+
+def of_fields(messages: Mapping[str, Any]) -> Response:
+    """Answer members that cannot be used: marshmallow's messages, `{location: {field: …}}`."""
+    return problem(
+        422,
+        "Unprocessable Content",
+        "Some members cannot be used; see `errors`.",
+        code="invalid",
+        errors=_walk(messages),
+    )
+
+
+def of_database(error: DBAPIError) -> Response:
+    """Answer a database that is busy or away (503), or two requests that made the same thing (409)."""
+    current_app.extensions["governance-log"].unforeseen(error)
+    if isinstance(error, IntegrityError):
+        return problem(
+            409,
+            "Conflict with what is",
+            "Another request changed the same thing at the same moment; repeat this one.",
+            code="concurrent-change",
+        )
+    if isinstance(error, OperationalError):
+        return problem(
+            503, "Not ready", "The database is busy or away; repeat later.", headers={"Retry-After": "1"}
+        )
+    return problem(
+        500, "Internal Server Error", "This should not have happened; the log has the request's id."
+    )
+
+
+def of_anything(error: Exception) -> Response:
+    """Answer what nobody foresaw, without saying anything about it; the log has its kind and place."""
+    current_app.extensions["governance-log"].unforeseen(error)
+    return problem(
+        500, "Internal Server Error", "This should not have happened; the log has the request's id."
+    )
+
+
+def _walk(messages: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Flatten marshmallow's messages, `{location: {field: {index: [text]}}}`, into pointers."""
+    found: list[dict[str, str]] = []
+
+    def descend(within: str, path: list[str], thing: Any) -> None:
+        if isinstance(thing, Mapping):
+            for name, rest in thing.items():
+                descend(within, path if name == "_schema" else [*path, str(name)], rest)
+        else:
+            for text in thing if isinstance(thing, list) else [thing]:
+                found.append({"in": within, "pointer": _pointer(path), "detail": str(text)})
+
+    for location, rest in messages.items():
+        descend("body" if location == "json" else str(location), [], rest)
+    return found
+
+
+def _pointer(path: Sequence[str]) -> str:
+    """Write a JSON Pointer; a name that no field of ours could have (it may be a person's) becomes `?`."""
+    return "".join("/" + (part if _PLAIN_NAME.fullmatch(part) else "?") for part in path if part != "")

@@ -1,0 +1,248 @@
+"""One request = one unit of work: who asks, its transaction, and the reply that leaves after commit."""
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flask import Response, current_app, g, request, stream_with_context
+from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
+
+from api import strict_json
+from api.problems import problem
+from api.tokens import Caller, InvalidToken, TokenReader
+from governance.access import service as access
+from governance.bootstrap import Runtime
+from governance.errors import InvalidError
+from governance.events import Actor
+from governance.idempotency import service as idempotency
+from governance.idempotency.model import Outcome, read_key
+from governance.idempotency.service import Attempt
+from governance.vault.service import Vault
+from governance.work import Snapshot, Work
+
+_MAC_BYTES = 12
+
+
+Document = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a route answers.
+
+    `document` may be a function: called once the work is sealed, when positions in the ledger are known.
+    `kept`: what a repeat under the same Idempotency-Key is answered from (ids, codes, counts; never a secret,
+    never personal data); None for refusals, which are not kept.
+    """
+
+    status: int
+    document: Document | Callable[[], Document]
+    kept: Document | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Effect = Callable[[Work], Reply | Response]
+Again = Callable[[Work, Outcome], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An effect that happened in an open unit of work, before that is sealed.
+
+    `attempt` is set if its outcome is to be remembered.
+    """
+
+    made: Reply | Response
+    attempt: Attempt | None = None
+
+
+def this_runtime() -> Runtime:
+    """Give the runtime that the application was built with."""
+    runtime: Runtime = current_app.extensions["governance"]
+    return runtime
+
+
+def reply(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with a JSON document."""
+    answer = Response(strict_json.write(document), status, content_type="application/json")
+    for name, value in (headers or {}).items():
+        answer.headers[name] = value
+    return answer
+
+
+def admit(scope: str) -> None:
+    """Let the bearer of a token with this scope in, as `g.caller`; else 401 or 403 with WWW-Authenticate."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise _refusal(Unauthorized, "Send `Authorization: Bearer …` with an access token.", "")
+    reader: TokenReader = current_app.extensions["governance-tokens"]
+    try:
+        caller = reader.read(token.strip())
+    except InvalidToken as error:
+        raise _refusal(
+            Unauthorized, f"{error}.", f'error="invalid_token", error_description="{error}"'
+        ) from None
+    if scope not in caller.scopes:
+        raise _refusal(
+            Forbidden,
+            f"This needs the scope {scope!r}, which the access token lacks.",
+            f'error="insufficient_scope", scope="{scope}"',
+        )
+    g.caller = caller
+    g.standing_checked = False
+
+
+def this_caller() -> Caller:
+    """Give who asks; only on routes with a scope."""
+    caller: Caller = g.caller
+    return caller
+
+
+@contextmanager
+def request_work() -> Iterator[Work]:
+    """Open this request's unit of work; it commits on leaving, before the reply goes out."""
+    caller = this_caller()
+    with this_runtime().work(caller.tenant_id, Actor(caller.client_id)) as work:
+        check_standing(work)
+        yield work
+
+
+@contextmanager
+def request_snapshot() -> Iterator[Snapshot]:
+    """Open this request's consistent view; it begins after the request did."""
+    caller = this_caller()
+    with this_runtime().snapshot(caller.tenant_id, Actor(caller.client_id)) as snapshot:
+        check_standing(snapshot)
+        yield snapshot
+
+
+def check_standing(snapshot: Snapshot) -> None:
+    """Refuse a token that was taken back or whose component left, as of this very snapshot."""
+    caller = this_caller()
+    if not access.standing(snapshot, caller.client_id, caller.jti).good:
+        raise _refusal(Unauthorized, "The access token was revoked.", 'error="invalid_token"')
+    g.standing_checked = True
+
+
+def act(effect: Effect, *, again: Again | None = None, body: bytes | None = None) -> Response:
+    """Run an effect in this request's unit of work, once per Idempotency-Key, and answer after the commit.
+
+    `again` renders the answer to a repeat from what was kept; without it, what was kept is the answer. `body`
+    tells requests apart where the body is not JSON.
+    """
+    key = idempotency_key()
+    with request_work() as work:
+        pending = start(work, effect, again, key=key, body=_fingerprint(body) if key else b"")
+        work.seal()
+        made = finish(work, pending)
+    return made if isinstance(made, Response) else reply(made.document, made.status, made.headers)
+
+
+def idempotency_key() -> str | None:
+    """Give the request's Idempotency-Key, if it has one; InvalidError if it is none."""
+    header = request.headers.get("Idempotency-Key")
+    return None if header is None else read_key(header)
+
+
+def start(work: Work, effect: Effect, again: Again | None, *, key: str | None, body: bytes) -> Pending:
+    """Run an effect in an open unit of work, or find what to answer instead; `finish` it after sealing."""
+    if key is None:
+        return Pending(effect(work))
+    attempt = idempotency.attempt(work, caller=this_caller().client_id, key=key, request=body)
+    outcome = idempotency.recall(work, attempt)
+    if outcome is not None:
+        return Pending(Reply(outcome.status, outcome.kept) if again is None else again(work, outcome))
+    before = len(work.events)
+    made = effect(work)
+    happened = len(work.events) > before and isinstance(made, Reply) and made.kept is not None
+    return Pending(made, attempt if happened else None)
+
+
+def finish(work: Work, pending: Pending) -> Reply | Response:
+    """Render what could not be rendered before sealing, and remember the outcome."""
+    made = pending.made
+    if isinstance(made, Response):
+        return made
+    if pending.attempt is not None and made.kept is not None:
+        idempotency.remember(work, pending.attempt, made.status, made.kept)
+    return replace(made, document=made.document()) if callable(made.document) else made
+
+
+def ledger_place(work: Work, event_id: str) -> dict[str, object]:
+    """Write where a sealed event lies."""
+    sealing = work.sealings[event_id]
+    return {"position": sealing.position, "leaf_hash": sealing.leaf_hash}
+
+
+def denied(document: Mapping[str, Any], detail: str) -> Response:
+    """Answer an act that policy denies: 403, with the whole decision. Its trace is committed."""
+    return problem(403, "Denied by policy", detail, code="denied-by-policy", decision=document)
+
+
+def write_cursor(snapshot: Snapshot, use: str, values: Sequence[object]) -> str:
+    """Write where a list goes on, as opaque text that only this tenant's same list can read again."""
+    body = strict_json.write(list(values))
+    return urlsafe_b64encode(_mac(snapshot, use, body) + body).decode().rstrip("=")
+
+
+def read_cursor(snapshot: Snapshot, use: str, cursor: str | None) -> list[Any] | None:
+    """Read a cursor; None at the beginning of a list. Raises InvalidError if it is not one of this list's."""
+    if cursor is None:
+        return None
+    try:
+        raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
+        if hmac.compare_digest(raw[:_MAC_BYTES], _mac(snapshot, use, raw[_MAC_BYTES:])):
+            values: list[Any] = strict_json.read(raw[_MAC_BYTES:])
+            return values
+    except (ValueError, HTTPException):
+        pass
+    raise InvalidError("`after` is not a cursor of this list; use `next` of the page before.")
+
+
+def page(
+    snapshot: Snapshot, use: str, items: list[Any], limit: int, key: Callable[[Any], Sequence[object]]
+) -> Any:
+    """Give `{items, next}` from up to `limit + 1` items: the extra one shows that the list goes on."""
+    more = len(items) > limit
+    shown = items[:limit]
+    return {"items": shown, "next": write_cursor(snapshot, use, key(shown[-1])) if more else None}
+
+
+def page_from(snapshot: Snapshot, use: str, items: Sequence[object], more: object) -> dict[str, object]:
+    """Give `{items, next}` where the domain says itself where the list goes on (None at its end)."""
+    return {"items": items, "next": None if more is None else write_cursor(snapshot, use, [more])}
+
+
+def streamed(lines: Callable[[Snapshot], Iterator[bytes]], content_type: str) -> Response:
+    """Answer with a stream that is read from one consistent view, open until the last byte is out.
+
+    `lines` is called before the first byte: what it raises at once is answered as a problem.
+    """
+    stack = ExitStack()
+    try:
+        found = lines(stack.enter_context(request_snapshot()))
+    except BaseException:
+        stack.close()
+        raise
+    answer = Response(stream_with_context(found), content_type=content_type)
+    answer.call_on_close(stack.close)
+    return answer
+
+
+def _mac(snapshot: Snapshot, use: str, body: bytes) -> bytes:
+    return snapshot.resource(Vault).mac(snapshot.tenant_id, f"cursor:{use}", body)[:_MAC_BYTES]
+
+
+def _fingerprint(body: bytes | None) -> bytes:
+    sent = request.get_data(cache=True) if body is None else body
+    return b"\n".join((request.method.encode(), request.full_path.encode(), sent))
+
+
+def _refusal(kind: type[Unauthorized] | type[Forbidden], detail: str, parameters: str) -> HTTPException:
+    error = kind(detail)
+    challenge = 'Bearer realm="governance"' + (f", {parameters}" if parameters else "")
+    error.data = {"headers": {"WWW-Authenticate": challenge}}  # type: ignore[union-attr]  # as webargs does
+    return error

@@ -1,0 +1,45 @@
+"""How gunicorn serves us: `gunicorn api.wsgi:app --config python:api.server`.
+
+SIGTERM lets requests in flight finish (`graceful_timeout`). Numbers of all workers are added up in `/metrics`
+through a folder of counters that lives as long as the server.
+"""
+
+import os
+import shutil
+import tempfile
+from typing import Any
+
+from prometheus_client import multiprocess
+
+worker_class = "gthread"
+preload_app = False
+graceful_timeout = 30
+timeout = 120
+keepalive = 30
+max_requests = 0
+accesslog = None  # ours: api/telemetry.py, without personal data
+errorlog = "-"
+loglevel = "warning"
+limit_request_line = 8190
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_made = ""
+
+
+def on_starting(server: Any) -> None:
+    """Make the counters' folder before the first worker."""
+    global _made
+    if _FOLDER not in os.environ:
+        _made = os.environ[_FOLDER] = tempfile.mkdtemp(prefix="governance-metrics-")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Let the gauges of a worker go with it."""
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:
+    """Remove the counters' folder."""
+    if _made:
+        shutil.rmtree(_made, ignore_errors=True)

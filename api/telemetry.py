@@ -1,0 +1,173 @@
+"""What this process tells about itself: a JSON line per request and Prometheus numbers, nobody in either."""
+
+import hashlib
+import logging
+import os
+import re
+import sys
+import time
+import traceback
+from typing import Any
+
+import structlog
+from flask import Flask, Response, current_app, g, request
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from governance.ids import random_bytes
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+ACTIONS = frozenset(
+    ("communication.send", "lifecycle.transition", "data.read", "data.use", "data.transfer", "data.erase")
+)
+"""The actions that this service decides itself."""
+
+_REQUEST_ID = re.compile(r"[\x20-\x7e]{1,200}")
+_OPAQUE = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{32,64}|req_[0-9a-f]{32}")
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Log:
+    """JSON lines on standard error. Paths appear as their template, callers as opaque ids."""
+
+    def __init__(self, level: str) -> None:
+        self._lines = structlog.wrap_logger(
+            structlog.PrintLogger(sys.stderr),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.JSONRenderer(),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(
+                getattr(logging, level.upper(), logging.INFO)
+            ),
+        )
+
+    def request(self, answer: Response, seconds: float) -> None:
+        """Note a request that was answered."""
+        caller = g.get("caller")
+        self._lines.info(
+            "request",
+            method=request.method if request.method in _METHODS else "OTHER",
+            route=route_template(),
+            status=answer.status_code,
+            milliseconds=round(seconds * 1000, 2),
+            request_id=g.log_id,
+            client_id=None if caller is None else caller.client_id,
+        )
+
+    def unforeseen(self, error: BaseException) -> None:
+        """Note an error that nobody foresaw: its kind and where, never its message, which may hold data."""
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        self._lines.error(
+            "unforeseen",
+            kind=type(error).__qualname__,
+            where=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+            route=route_template(),
+            request_id=g.get("log_id"),
+        )
+
+
+class Numbers:
+    """Prometheus numbers of one application. Under gunicorn they are added up over its workers."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "governance_http_requests",
+            "Requests answered, by route template.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "governance_http_request_seconds",
+            "Time from the first byte read to the answer, by route template.",
+            ("route",),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._decisions = Counter(
+            "governance_decisions",
+            "Questions decided, by action and answer.",
+            ("action", "decision"),
+            registry=self._registry,
+        )
+        self._refusals = Counter(
+            "governance_refusals",
+            "Refusals that leave a trace, by kind (such as resurrection-blocked).",
+            ("kind",),
+            registry=self._registry,
+        )
+
+    def request(self, status: int, seconds: float) -> None:
+        """Count a request."""
+        route = route_template()
+        method = request.method if request.method in _METHODS else "OTHER"
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def decision(self, action: str, allowed: bool) -> None:
+        """Count a decision; `action` is one of ours or `other`."""
+        self._decisions.labels(action, "allow" if allowed else "deny").inc()
+
+    def refusal(self, kind: str) -> None:
+        """Count a refusal that leaves a trace."""
+        self._refusals.labels(kind).inc()
+
+    def render(self) -> bytes:
+        """Write the numbers in the Prometheus text form."""
+        registry = self._registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+
+def route_template() -> str:
+    """Give the path as declared, `/v1/subjects/<external_id>`: never what stands in its place."""
+    return request.url_rule.rule if request.url_rule is not None else "unmatched"
+
+
+def install(app: Flask, log: Log, numbers: Numbers | None) -> None:
+    """Give every request an id, and note and count its answer."""
+
+    @app.before_request
+    def _begin() -> None:
+        g.began = time.perf_counter()
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else f"req_{random_bytes(16).hex()}"
+        # The id is the client's free text: only what is surely opaque is repeated outside the header.
+        opaque = _OPAQUE.fullmatch(g.request_id)
+        g.log_id = g.request_id if opaque else hashlib.sha256(g.request_id.encode()).hexdigest()[:32]
+
+    @app.after_request
+    def _end(answer: Response) -> Response:
+        if "request_id" in g:
+            answer.headers["X-Request-ID"] = g.request_id
+            seconds = time.perf_counter() - g.began
+            log.request(answer, seconds)
+            if numbers is not None:
+                numbers.request(answer.status_code, seconds)
+        return answer
+
+
+def numbers_of(app: Flask) -> Numbers | None:
+    """Give the application's numbers, or None if they are switched off."""
+    found: Any = app.extensions.get("governance-numbers")
+    return found if isinstance(found, Numbers) else None
+
+
+def count_refusal(kind: str) -> None:
+    """Count a refusal of this request that leaves a trace."""
+    numbers = numbers_of(current_app)
+    if numbers is not None:
+        numbers.refusal(kind)
+
+
+def count_decision(action: str, allowed: bool) -> None:
+    """Count a decision of this request; an action that is not ours counts as `other`."""
+    numbers = numbers_of(current_app)
+    if numbers is not None:
+        numbers.decision(action if action in ACTIONS else "other", allowed)

@@ -1,0 +1,1 @@
+"""Who may ask: the components that hold client credentials, and the tokens that were taken back."""
