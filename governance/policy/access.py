@@ -1,4 +1,4 @@
-"""Facts of a question about a tenant's own resources: what packs state of an entity beats what callers claim."""
+"""Facts of a question about own resources: what packs state of an entity beats what callers claim."""
 
 from __future__ import annotations
 

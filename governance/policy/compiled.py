@@ -9,7 +9,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from governance.errors import InvalidError
 from governance.policy.buckets import Bucketer, Vector
 from governance.policy.codegen import (
     Writer,
@@ -50,11 +49,8 @@ class CompiledPolicy:
     entities: Mapping[tuple[str, str], Mapping[str, Scalar]]
 
     def program(self, action: str) -> ActionProgram:
-        """Give the compiled rules of an action; an action that no gate owns falls to the access packs."""
-        found = self.programs.get(action) or self.programs.get(ANY_ACTION)
-        if found is None:
-            raise InvalidError(f"No policy speaks about '{action}'; adopt an access pack that does.")
-        return found
+        """Give the compiled rules of an action; one that no gate owns falls to the access packs."""
+        return self.programs.get(action) or self.programs[ANY_ACTION]
 
     def fact_names(self, action: str) -> tuple[str, ...]:
         """Give the facts that rules of the action use, in the order of the vector (without `epoch`)."""
@@ -128,7 +124,8 @@ def compile_policy(checked: CheckedPolicies) -> CompiledPolicy:
         numbers[pack.name] = range(len(rules), len(rules) + len(pack.rules))
         rules += pack.rules
     facts = {**checked.vocabulary.facts, **checked.declared}
-    actions = [action for pack in checked.packs for action in pack.actions]
+    # Own resources always have a program: without access packs it permits nothing.
+    actions = [*(action for pack in checked.packs for action in pack.actions), ANY_ACTION]
     programs = {
         action: make_program(
             action, facts, [pack for pack in checked.packs if action in pack.actions], numbers

@@ -21,8 +21,11 @@ from governance.policy.model import Problem, Scalar
 
 _WHOLE_NUMBER = re.compile(r"^-?(0|[1-9][0-9]{0,14})$")
 _PLAIN_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DEEPEST = 24
 _LARGEST = 2_000_000
+# The C parser gives the same events, ten times faster.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Plain: TypeAlias = "str | int | bool | list[Plain] | dict[str, Plain] | None"
 
@@ -77,7 +80,7 @@ def compose(file: str, text: str) -> Node | Problem:
             file, text.count("\n", 0, text.index("\ufffd")) + 1, "the file is not UTF-8; save it as UTF-8"
         )
     try:
-        events = yaml.parse(text, Loader=yaml.SafeLoader)
+        events = yaml.parse(text, Loader=_LOADER)
         return _document(events)
     except _RefusedError as refused:
         return Problem(file, refused.line, refused.sentence)
@@ -142,7 +145,9 @@ def _mapping(events: Iterator[Any], line: int, depth: int) -> Node:
             break
         if not isinstance(event, yaml.ScalarEvent):
             raise _RefusedError(_line(event), "a key must be plain text")
-        key = event.value
+        key = str(event.value)
+        if _UNSTORABLE.search(key):
+            raise _RefusedError(_line(event), "a key holds a character that cannot be stored; remove it")
         if key in members:
             raise _RefusedError(_line(event), f"the key '{key}' stands here twice; keep one")
         if key == "<<":
@@ -155,7 +160,9 @@ def _mapping(events: Iterator[Any], line: int, depth: int) -> Node:
 def _scalar(event: Any) -> Scalar | None:
     """Give the value of a scalar; quoted scalars are always text."""
     text = str(event.value)
-    if event.style is not None:
+    if not text.isprintable() and _UNSTORABLE.search(text):
+        raise _RefusedError(_line(event), "the text holds a character that cannot be stored; remove it")
+    if event.style:
         return text
     if text in _PLAIN_WORDS:
         return _PLAIN_WORDS[text]

@@ -58,12 +58,24 @@ def read_documents(*directories: Path) -> dict[str, Node]:
                 problems.append(tree)
             else:
                 added[path] = tree
-        replaced = {_named(path, tree) for path, tree in added.items()} - {None}
-        trees = {path: tree for path, tree in trees.items() if _named(path, tree) not in replaced}
-        trees |= added
+        trees = {path: tree for path, tree in trees.items() if not _superseded(path, tree, added)} | added
     if problems:
         raise PolicyError(problems)
     return trees
+
+
+def _superseded(path: str, tree: Node, added: Mapping[str, Node]) -> bool:
+    """Say whether the files of a later directory take the place of an earlier one.
+
+    They replace what bears the same name. Whoever changes the rules of a room also changes its whole
+    answer, so earlier cases about that answer no longer hold; the later directory may bring its own.
+    """
+    name = _named(path, tree)
+    if name is not None and name in {_named(other, node) for other, node in added.items()}:
+        return True
+    room = path.split("/", 1)[0]
+    changed = {other.split("/", 1)[0] for other in added if not other.endswith(".cases.yaml")}
+    return name == f"cases {WHOLE}" and room in changed
 
 
 def load_documents(text: bytes) -> CheckedPolicies:
@@ -95,8 +107,12 @@ class _Findings:
     declared: dict[str, Fact] = field(default_factory=dict)
 
 
-def check_documents(trees: Mapping[str, Node], *, scrutinised: bool = False) -> CheckedPolicies:
+def check_documents(
+    trees: Mapping[str, Node], *, scrutinised: bool = False, proven: bool = True
+) -> CheckedPolicies:
     """Check documents; `scrutinised` skips what was proved before (logic and cases).
+
+    Without `proven` a pack may lack cases: for drafts that are looked at before their cases are written.
 
     Raises PolicyError with a line for every complaint.
     """
@@ -108,7 +124,8 @@ def check_documents(trees: Mapping[str, Node], *, scrutinised: bool = False) -> 
     for path in rule_files:
         if path.endswith(".cases.yaml"):
             _read_cases(path, trees[path], found)
-    _without_cases(found)
+    if proven:
+        _without_cases(found)
     checked = CheckedPolicies(
         vocabulary=found.vocabulary,
         sources=found.sources,
@@ -119,7 +136,7 @@ def check_documents(trees: Mapping[str, Node], *, scrutinised: bool = False) -> 
         declared=found.declared,
         canonical=canonical(trees),
     )
-    if not found.problems and not scrutinised:
+    if not found.problems and not scrutinised and proven:
         found.problems += case_problems(checked)
     if found.problems:
         raise PolicyError(found.problems)
