@@ -241,7 +241,7 @@ def test_every_class_is_in_the_matrix() -> None:
 
 
 def test_matching_is_fast_enough_for_a_million_people() -> None:
-    """Not a timing test: the generated function holds no loops and calls nothing but `hit` and set methods."""
+    """Not a timing test: the generated function holds no loops."""
     source = compile_policy(SHIPPED).source(SEND)
     assert " for " not in source
     assert "while" not in source
