@@ -58,6 +58,7 @@ class _Demo:
         self.out = out
         self.folder = folder
         self.step = 0
+        self.addresses: dict[str, str] = {}
 
     def run(self, subjects: int, seed: int) -> None:
         self._import(subjects, seed)
@@ -84,6 +85,7 @@ class _Demo:
         file = self.folder / "leads.csv"
         with file.open("w", encoding="utf-8", newline="") as target:
             sample.write(target, subjects, seed)
+        self.addresses = {row["Lead Id"]: row["E-mail"] for row in sample.rows(subjects, seed)}
         started = self.service.upload("/v1/imports", {"file": file, "mapping": MAPPING})
         done = self.service.until(f"/v1/imports/{started['id']}")
         counts = done["counts"]
@@ -110,7 +112,7 @@ class _Demo:
         groups: dict[str, list[str]] = {"allowed": []}
         for line in self.service.lines(f"/v1/screenings/{started['id']}/results"):
             result = json.loads(line)
-            keys = ["allowed"] if result["decision"] else result["codes"][:1]
+            keys = ["allowed"] if result["decision"] == "allow" else result["codes"][:1]
             if len(result["codes"]) == 1 and result["codes"][0] == "consent-missing":
                 keys = ["needs-consent-only"]
             for key in keys:
@@ -175,12 +177,11 @@ class _Demo:
             "/v1/notices/newsletter/versions/1",
             {"texts": {"en": "We write to you about courses. You can stop this at any time."}},
         )
-        point = self.service.get(f"/v1/subjects/{person}")["identifiers"][0]
         consent = {
             "subject": {"id": person},
             "purpose": "marketing",
             "channel": "email",
-            "contact_point": {"type": "email", "value": point["value"]},
+            "contact_point": {"type": "email", "value": self.addresses[person]},
             "method": "web_form",
             "notice": {"id": "newsletter", "version": "1", "language": "en"},
             "evidence": {"form_url": "https://www.example.org/newsletter"},
@@ -220,7 +221,7 @@ class _Demo:
         self.out.print(f"YES  {leads[0]}: {moved['from']} -> {moved['to']}")
         for name, values in moved["consequences"].items():
             if values:
-                self.out.print(f"     {name.replace('_', ' ')}: {', '.join(map(str, values))}")
+                self.out.print(f"     {name.replace('_', ' ')}: {', '.join(map(_words, values))}")
         refused = self.service.post(
             "/v1/lifecycle/transitions",
             {"model": "relationship", "subject": {"id": leads[1]}, "to": "active_service"},
@@ -248,3 +249,10 @@ class _Demo:
         self.out.print((verified.stdout + verified.stderr).strip())
         if verified.returncode != 0:
             raise click.ClickException("The export does not verify.")
+
+
+def _words(consequence: Any) -> str:
+    """A consequence in words: codes as they are, a retention clock with what happens to it."""
+    if isinstance(consequence, dict):
+        return " ".join(str(value) for key, value in consequence.items() if key != "at")
+    return str(consequence)

@@ -26,14 +26,9 @@ def conversation() -> str:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the conversation is told with curl")
 def test_the_first_conversation_goes_as_told(tmp_path: Path) -> None:
-    script = (
-        conversation()
-        .replace("8080", str(free_port()))
-        .replace(".venv/bin/governance", str(BIN / "governance"))
-    )
-    script = script.replace(
-        "governance serve &", f"governance serve --port {re.search(r':(\d+)', script)[1]} &"
-    )
+    port = str(free_port())
+    script = conversation().replace("8080", port).replace(".venv/bin/governance", str(BIN / "governance"))
+    script = script.replace("governance serve &", f"governance serve --port {port} &")
     script = f"set -eu\ntrap 'kill 0' EXIT\n{script}"
     environ = {key: value for key, value in os.environ.items() if not key.startswith("GOVERNANCE_")}
     done = subprocess.run(
