@@ -148,7 +148,7 @@ def _lifts(act: Cell, no: Cell, grant: ConsentEvent) -> bool:
 
 
 def _lasts(act: Cell, grant: ConsentEvent) -> bool:
-    """Whether the act holds at least as long as the grant does; else the grant would outlive what allowed it."""
+    """Whether the act holds as long as the grant: nothing may outlive what allowed it."""
     if act.pos_expires_at is None:
         return True
     return grant.expires_at is not None and act.pos_expires_at >= grant.expires_at

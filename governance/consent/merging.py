@@ -19,7 +19,7 @@ def merge(work: Work, from_ref: str, into_ref: str, *, points: Mapping[str, str]
     merged = subjects.move_to(work, from_ref, into_ref) if points is None else Merged(into_ref, points)
     given = store.events_of(work.connection, work.tenant_id, from_ref)
     event_id = work.new_id("evt")
-    last = store.last_seqs(work.connection, work.tenant_id, [into_ref]).get(into_ref, 0)
+    last = store.last_seq(work.connection, work.tenant_id, into_ref)
     added = carrying.carried(
         given,
         store.cells_of(work.connection, work.tenant_id, into_ref),
@@ -84,7 +84,7 @@ def split(work: Work, from_ref: str, *, point_refs: list[str] | None = None) -> 
 def _void(work: Work, subject_ref: str, *, of_ref: str | None) -> None:
     """Take yeses of a record out of force."""
     event_id = work.new_id("evt")
-    last = store.last_seqs(work.connection, work.tenant_id, [subject_ref]).get(subject_ref, 0)
+    last = store.last_seq(work.connection, work.tenant_id, subject_ref)
     void = carrying.voiding(
         subject_ref,
         consent_id=work.new_id("con"),

@@ -15,6 +15,7 @@ from governance.purposes import service as purposes
 from governance.settings import Settings
 from governance.subjects.identifiers import CHANNEL_POINT_TYPE
 from governance.tenants import store as tenants
+from governance.tenants.model import Tenant
 from governance.vault.service import Vault
 from governance.work import Snapshot
 
@@ -89,6 +90,7 @@ def document(snap: Snapshot, events: Sequence[ConsentEvent], public_url: str) ->
     """Give the receipt as JSON-LD."""
     first = events[0]
     controller = first.controller or snap.tenant_ref
+    tenant = tenants.find(snap.connection, snap.tenant_id)
     return {
         "@context": CONTEXT,
         "@id": f"gov:receipt:{receipt_id(first)}",
@@ -109,8 +111,8 @@ def document(snap: Snapshot, events: Sequence[ConsentEvent], public_url: str) ->
                     "dct:identifier": first.subject_ref,
                 },
                 "dpv:hasNotice": _notice(first),
-                "dpv:hasProcess": [_process(snap, first, controller, public_url)],
-                "dpv:hasEntity": [_controller(snap, controller, public_url)],
+                "dpv:hasProcess": [_process(snap, first, controller, public_url, tenant)],
+                "dpv:hasEntity": [_controller(tenant, controller, public_url)],
                 "dpv:hasConsentStatus": _status(first),
             }
         ],
@@ -129,7 +131,9 @@ def _notice(event: ConsentEvent) -> dict[str, object]:
     }
 
 
-def _process(snap: Snapshot, event: ConsentEvent, controller: str, public_url: str) -> dict[str, object]:
+def _process(
+    snap: Snapshot, event: ConsentEvent, controller: str, public_url: str, tenant: Tenant | None
+) -> dict[str, object]:
     found = purposes.find(snap, event.purpose) if event.purpose else None
     purpose: dict[str, object] = {"@type": "dpv:Purpose", "dct:identifier": event.purpose or "all"}
     if found is not None and found.title:
@@ -139,7 +143,6 @@ def _process(snap: Snapshot, event: ConsentEvent, controller: str, public_url: s
     if event.purpose == "marketing":
         purpose["skos:broader"] = "dpv:Marketing"
     data = _POINT_DATA[CHANNEL_POINT_TYPE[event.channel]] if event.channel else "dpv:PersonalData"
-    tenant = tenants.find(snap.connection, snap.tenant_id)
     country = tenant.country if tenant else None
     return {
         "@type": "dpv:Process",
@@ -169,8 +172,7 @@ def _retention(event: ConsentEvent) -> str:
     return "until withdrawal"
 
 
-def _controller(snap: Snapshot, controller: str, public_url: str) -> dict[str, object]:
-    tenant = tenants.find(snap.connection, snap.tenant_id)
+def _controller(tenant: Tenant | None, controller: str, public_url: str) -> dict[str, object]:
     return {
         "@id": f"gov:controller:{controller}",
         "@type": "dpv:DataController",

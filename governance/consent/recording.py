@@ -18,7 +18,7 @@ def append(work: Work, subject_ref: str, draft: Draft) -> list[ConsentEvent]:
 
     The caller holds the person's lock (`subjects.service.lock`), so that sequence is ledger order.
     """
-    seq = store.last_seqs(work.connection, work.tenant_id, [subject_ref]).get(subject_ref, 0) + 1
+    seq = store.last_seq(work.connection, work.tenant_id, subject_ref) + 1
     events = record(work, subject_ref, draft, seq)
     store.add_events(work.connection, work.tenant_id, events)
     before = store.cells_of(work.connection, work.tenant_id, subject_ref)

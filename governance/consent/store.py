@@ -17,6 +17,15 @@ _CELL = [consent_state.c[name] for name in Cell.__slots__]
 _KEY = ("tenant_id", "subject_ref", "purpose", "controller", "channel", "topic", "point_ref", "kind")
 _CHUNK = 400
 
+# Built once: composing a statement takes longer than running it.
+_OF_PERSON = sa.and_(
+    consent_state.c.tenant_id == sa.bindparam("tenant"), consent_state.c.subject_ref == sa.bindparam("person")
+)
+_CELLS_OF = sa.select(*_CELL).where(_OF_PERSON)
+_LAST_SEQ = sa.select(sa.func.max(consent_event.c.seq)).where(
+    consent_event.c.tenant_id == sa.bindparam("tenant"), consent_event.c.subject_ref == sa.bindparam("person")
+)
+
 
 def add_events(connection: Connection, tenant_id: str, events: Sequence[ConsentEvent]) -> None:
     """Append events; IntegrityError if a sequence number is taken."""
@@ -48,6 +57,11 @@ def events_of_act(connection: Connection, tenant_id: str, consent_id: str) -> li
     return [ConsentEvent(*row) for row in connection.execute(statement)]
 
 
+def last_seq(connection: Connection, tenant_id: str, subject_ref: str) -> int:
+    """The greatest sequence number of a person; 0 before the first event."""
+    return connection.scalar(_LAST_SEQ, {"tenant": tenant_id, "person": subject_ref}) or 0
+
+
 def last_seqs(connection: Connection, tenant_id: str, subject_refs: Iterable[str]) -> dict[str, int]:
     """The greatest sequence number of each of these persons who has any events."""
     found: dict[str, int] = {}
@@ -63,7 +77,8 @@ def last_seqs(connection: Connection, tenant_id: str, subject_refs: Iterable[str
 
 def cells_of(connection: Connection, tenant_id: str, subject_ref: str) -> dict[Place, Cell]:
     """The stored state of a person."""
-    return cells_of_many(connection, tenant_id, [subject_ref]).get(subject_ref, {})
+    rows = connection.execute(_CELLS_OF, {"tenant": tenant_id, "person": subject_ref})
+    return {cell.place: cell for cell in (Cell(*row) for row in rows)}
 
 
 def cells_of_many(
@@ -94,10 +109,19 @@ def put_cells(connection: Connection, tenant_id: str, cells: Mapping[str, Sequen
     ]
     if not rows:
         return
-    make = sqlite.insert if is_sqlite(connection) else postgresql.insert
-    statement = make(consent_state)
-    written = {name: statement.excluded[name] for name in Cell.__slots__ if name.startswith(("neg_", "pos_"))}
-    connection.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=written), rows)
+    connection.execute(_UPSERT_SQLITE if is_sqlite(connection) else _UPSERT_POSTGRESQL, rows)
+
+
+def _upsert(statement: sqlite.Insert | postgresql.Insert) -> sa.Insert:
+    """Let an insert of cells write over what is there."""
+    said = [name for name in Cell.__slots__ if name.startswith(("neg_", "pos_"))]
+    return statement.on_conflict_do_update(
+        index_elements=_KEY, set_={name: statement.excluded[name] for name in said}
+    )
+
+
+_UPSERT_SQLITE = _upsert(sqlite.insert(consent_state))
+_UPSERT_POSTGRESQL = _upsert(postgresql.insert(consent_state))
 
 
 def remove_cells(connection: Connection, tenant_id: str, subject_ref: str, places: Sequence[Place]) -> None:

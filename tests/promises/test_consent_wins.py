@@ -6,7 +6,7 @@ person, read from start to end for every question. The account knows nothing of 
 projections.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import product
@@ -82,27 +82,25 @@ def grants(said: Said, asked: Asked, now: datetime, kinds: tuple[str, ...]) -> b
     )
 
 
-def noes(log: list[Said], asked: Asked) -> Iterator[Said]:
-    for said in log:
-        if said.what in ("join", "part"):
-            yield from noes(said.of, asked)
-        elif said.what in ("no", "objection") and not said.released and speaks(said, asked):
-            yield said
-
-
-def is_barred(log: list[Said], asked: Asked, now: datetime) -> bool:
-    """Whether a no stands. After a merge or split: if one stood on either side, or a later one does, until
-    the person's own later act."""
+def standing(log: list[Said], asked: Asked, now: datetime) -> list[Said]:
+    """The noes that stand. After a merge or split: what stood on either side and no later act of the person
+    lifted, and what was said since and not lifted since."""
     joint = max((i for i, said in enumerate(log) if said.what in ("join", "part")), default=None)
     after = log if joint is None else log[joint + 1 :]
     acts = [said for said in after if grants(said, asked, now, ("act",))]
+    before: list[Said] = []
     if joint is not None:
-        before = log[:joint]
-        if is_barred(before, asked, now) or is_barred(log[joint].of, asked, now):
-            said_before = [*noes(before, asked), *noes(log[joint].of, asked)]
-            if not any(all(act.at > no.at for no in said_before) for act in acts):
-                return True
-    return any(not any(act.order > no.order and act.at > no.at for act in acts) for no in noes(after, asked))
+        before = standing(log[:joint], asked, now) + standing(log[joint].of, asked, now)
+    since = [said for said in after if said.what in ("no", "objection") and not said.released]
+    return [no for no in before if not any(act.at > no.at for act in acts)] + [
+        no
+        for no in since
+        if speaks(no, asked) and not any(act.order > no.order and act.at > no.at for act in acts)
+    ]
+
+
+def is_barred(log: list[Said], asked: Asked, now: datetime) -> bool:
+    return bool(standing(log, asked, now))
 
 
 def was_granted(log: list[Said], asked: Asked, now: datetime) -> bool:
@@ -127,12 +125,12 @@ def holds(log: list[Said], asked: Asked, now: datetime) -> bool:
             place = (said.what, said.channel, said.topic, point)
             if said.what in ("act", "claim") and (place not in last or said.at >= last[place].at):
                 last[place] = said
-    standing = [said for said in log if said.what not in ("act", "claim")]
-    standing += [
+    plain = [said for said in log if said.what not in ("act", "claim")]
+    plain += [
         Said(said.what, said.order, said.at, said.channel, said.topic, (place[3],), said.until)
         for place, said in last.items()
     ]
-    return was_granted(standing, asked, now) and not is_barred(standing, asked, now)
+    return was_granted(plain, asked, now) and not is_barred(plain, asked, now)
 
 
 class Consents(RuleBasedStateMachine):
