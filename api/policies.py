@@ -93,6 +93,6 @@ def _rules(policy: CompiledPolicy, pack: CheckedPack) -> list[dict[str, Any]]:
 def _text(snapshot: Snapshot, policy: CompiledPolicy, pack: CheckedPack) -> dict[str, Any]:
     """The pack's own document, and its cases beside it, as they were adopted."""
     kept = store.document(snapshot.connection, policy.digest)
-    documents: dict[str, Any] = {} if kept is None else json.loads(kept)
+    documents: dict[str, Any] = {} if kept is None else json.loads(kept)["documents"]
     stem = pack.file.removesuffix(".yaml")
     return {name: text for name, text in documents.items() if name in (pack.file, f"{stem}.cases.yaml")}

@@ -29,12 +29,22 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
+class _StandardError:
+    """Whatever standard error is at the moment of writing."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 class Log:
     """JSON lines on standard error. Paths appear as their template, callers as opaque ids."""
 
     def __init__(self, level: str) -> None:
         self._lines = structlog.wrap_logger(
-            structlog.PrintLogger(sys.stderr),
+            structlog.WriteLogger(_StandardError()),  # type: ignore[arg-type]  # all that it needs of a file
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),

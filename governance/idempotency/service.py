@@ -54,15 +54,13 @@ def remember(work: Work, this: Attempt, status: int, kept: Mapping[str, object])
 
     Refusals are not remembered: they had no effect.
     """
-    store.remove(work.connection, work.tenant_id, this.key_mac)
-    store.add(
-        work.connection, work.tenant_id, this.key_mac, this.request_mac, Outcome(status, kept, work.now)
-    )
+    outcome = Outcome(status, kept, work.now)
+    with work.bookkeeping():
+        store.remove(work.connection, work.tenant_id, this.key_mac)
+        store.add(work.connection, work.tenant_id, this.key_mac, this.request_mac, outcome)
 
 
 def sweep(work: Work) -> int:
     """Forget the keys that are too old to be recalled; how many. For the clock's door."""
-    gone = store.sweep(work.connection, work.tenant_id, work.now - KEPT_FOR)
-    if gone:
-        work.record("idempotency.swept", facts={"count": gone})
-    return gone
+    with work.bookkeeping():
+        return store.sweep(work.connection, work.tenant_id, work.now - KEPT_FOR)
