@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -153,7 +154,16 @@ def _check_schema(engine: Engine, settings: Settings) -> None:
 
 
 def initialise(settings: Settings) -> None:
-    """Make or upgrade the stores: folder, root key, keyring, database, decision log. Safe to repeat."""
+    """Make or upgrade the stores: folder, root key, keyring, database, decision log. Safe to repeat.
+
+    Never makes new keys for a database that has tenants (NotReadyError): nothing sealed could be read, and no
+    suppression would be found again, so that people who opted out could be written to.
+    """
+    if Vault.is_new(settings) and _has_tenants(settings):
+        raise NotReadyError(
+            "The keyring of this database is missing; put it back from its backup or set "
+            "GOVERNANCE_KEYRING_URL."
+        )
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     before = os.umask(0o077)  # what is made here is for this user only
     try:
@@ -166,6 +176,23 @@ def initialise(settings: Settings) -> None:
         Vault.create(settings)
     finally:
         os.umask(before)
+
+
+def _has_tenants(settings: Settings) -> bool:
+    """Whether somebody uses this database already."""
+    engine = make_engine(settings.database_url)
+    path = engine.url.database
+    if engine.dialect.name == "sqlite" and path and not os.path.exists(path):
+        return False
+    try:
+        with engine.connect() as plain, for_reading(plain).begin():
+            return sa.inspect(plain).has_table(tenants.tenant.name) and bool(tenants.every(plain))
+    except SQLAlchemyError as problem:
+        raise NotReadyError(
+            "The main database cannot be reached; check GOVERNANCE_DATABASE_URL."
+        ) from problem
+    finally:
+        engine.dispose()
 
 
 def _upgrade(store: str, engine: Engine) -> None:

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from governance.errors import NotReadyError
+
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,15 @@ class Settings:
         for name, url in (("GOVERNANCE_PUBLIC_URL", public_url), ("GOVERNANCE_ISSUER", settings.issuer)):
             if not url.startswith(("http://", "https://")):
                 complaints.append(f"{name} must start with https:// (or http:// on loopback)")
+        for name, url in (
+            ("GOVERNANCE_DATABASE_URL", settings.database_url),
+            ("GOVERNANCE_KEYRING_URL", settings.keyring_url),
+            ("GOVERNANCE_DECISION_LOG_URL", settings.decision_log_url),
+        ):
+            if not _is_database(url):  # never repeated: it may hold a password
+                complaints.append(
+                    f"{name} must be like sqlite:////path/file.db or postgresql://user@host/name"
+                )
         if complaints:
             raise NotReadyError("The settings cannot be used: " + "; ".join(complaints) + ".")
         return settings
@@ -75,3 +89,11 @@ def _driver(url: str) -> str:
         if url.startswith(plain):
             return "postgresql+psycopg://" + url.removeprefix(plain)
     return url
+
+
+def _is_database(url: str) -> bool:
+    """Whether this is an address of a database that the service can use."""
+    try:
+        return make_url(url).drivername in _DRIVERS
+    except (ArgumentError, ValueError):
+        return False

@@ -34,7 +34,7 @@ def subjects(file: Path, mapping_file: Path, tenant: str, as_json: bool) -> None
             run = service.begin(
                 work,
                 mapping_name=mapping_file.name,
-                mapping_text=mapping_file.read_text(encoding="utf-8"),
+                mapping_text=mapping_file.read_bytes().decode("utf-8", "replace"),
                 file_sha256=digest,
                 total=total,
             )

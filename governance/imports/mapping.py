@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from governance.consent.acts import check_code
+from governance.consent.proof import PERSON_METHODS, REPORTED_METHODS
 from governance.errors import InvalidError
 from governance.imports.model import (
     ATTRIBUTES,
@@ -17,6 +19,7 @@ from governance.imports.model import (
 from governance.policy.complaints import Complaints, nearest
 from governance.policy.documents import Node, compose
 from governance.policy.model import Problem
+from governance.subjects.relations import EVENT_EFFECTS
 
 CHANNELS = ("email", "sms", "voice", "post", "push", "social")
 SCOPES = ("marketing", "all", "undeliverable")
@@ -52,10 +55,17 @@ def read_mapping(file: str, text: str) -> ImportMapping:
 def check_columns(file: str, mapping: ImportMapping, header: Iterable[str]) -> None:
     """Raise MappingError for every column that the mapping names and the file has not."""
     present = list(header)
+    # A first line without any of the columns is no header but somebody's data, of which nothing is repeated.
+    named = present if any(column in present for column in mapping.columns) else []
     problems = [
-        Problem(file, line, f"the file has no column '{column}'{nearest(column, present)}")
+        Problem(file, line, f"the file has no column '{column}'{nearest(column, named)}")
         for column, line in mapping.columns.items()
         if column not in present
+    ]
+    problems += [
+        Problem(file, line, f"the file has several columns '{column}'; name each one differently")
+        for column, line in mapping.columns.items()
+        if present.count(column) > 1
     ]
     if problems:
         raise MappingError(problems)
@@ -167,7 +177,7 @@ class _Reader:
         for column, wanted in self.say.mapping(node, "when").items():
             self.columns.setdefault(column, node.keys.get(column, node.line))
             nodes = wanted.value if isinstance(wanted.value, list) else [wanted]
-            columns[column] = frozenset(str(item.value) for item in nodes if item.value is not None)
+            columns[column] = frozenset(_as_in_a_file(item.value) for item in nodes)
         if not columns:
             self.say.add(node.line, "an empty 'when' would hold for every row; name a column and its values")
         return Condition(columns)
@@ -185,20 +195,41 @@ class _Reader:
         members = self.say.members(
             node, "a consent", ("channel", "topic", "method", "occurred_at"), ("when", "purpose", "status")
         )
+        status = self._one_of(members.get("status"), "status", STATUSES)
+        # Whatever a file says, a yes in it is somebody's report of an act and not the act itself.
+        methods = (
+            REPORTED_METHODS if status in ("requested", "granted") else REPORTED_METHODS | PERSON_METHODS
+        )
         return ConsentRule(
             self._when(members.get("when"), "a consent"),
             self.say.text(members.get("purpose"), "purpose"),
             self._one_of(members.get("channel"), "channel", CHANNELS),
-            self.say.text(members.get("topic"), "topic"),
-            self._one_of(members.get("status"), "status", STATUSES),
-            self.say.text(members.get("method"), "method", "import"),
+            self._topic(members.get("topic")),
+            status,
+            self._one_of(members.get("method"), "method", methods, "import"),
             self._column(members.get("occurred_at"), "occurred_at", optional=True),
+            node.line,
         )
+
+    def _topic(self, node: Node | None) -> str:
+        topic = self.say.text(node, "topic")
+        try:
+            return check_code("topic", topic or None)
+        except InvalidError as problem:
+            self.say.add(node.line if node else 0, problem.message)
+            return ""
 
     def _event(self, node: Node) -> EventRule:
         members = self.say.members(node, "an event", ("occurred_at",), ("when", "event"))
         return EventRule(
             self._when(members.get("when"), "an event"),
-            self.say.text(members.get("event"), "event"),
+            self._one_of(members.get("event"), "event", EVENT_EFFECTS),
             self._column(members.get("occurred_at"), "occurred_at", optional=True),
         )
+
+
+def _as_in_a_file(value: object) -> str:
+    """A value of the mapping as a field of a file holds it."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

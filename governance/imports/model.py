@@ -6,7 +6,7 @@ never guesses: a value that its table does not list makes the row an error, unle
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from dateutil import parser as dates
 
@@ -15,13 +15,18 @@ POINT_TYPES = ("email", "phone", "postal", "device", "social")
 
 
 class RowError(Exception):
-    """A row cannot be taken in; `column` and `value` say where and what, the sentence says why."""
+    """A row cannot be taken in; `column` and `value` say where and what, the sentence says why.
 
-    def __init__(self, sentence: str, *, column: str = "", value: str = "") -> None:
+    `text` is the row as it came, where it could not be read into columns. The sentence and the column are
+    kept plainly, so they never repeat what the file holds below its header.
+    """
+
+    def __init__(self, sentence: str, *, column: str = "", value: str = "", text: str = "") -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.column = column
         self.value = value
+        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Holds for a row in which every named column has one of its listed values."""
+    """Holds for a row in which every named column has one of its listed values ('' is an empty field)."""
 
     columns: Mapping[str, frozenset[str]]
 
@@ -83,7 +88,7 @@ class OptOutRule:
 
 @dataclass(frozen=True, slots=True)
 class ConsentRule:
-    """When a row says that a person consented, refused or withdrew."""
+    """When a row says that a person consented, refused or withdrew. `line` is the mapping's line."""
 
     when: Condition
     purpose: str
@@ -92,6 +97,7 @@ class ConsentRule:
     status: str
     method: str
     occurred_at: str | None
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,7 @@ def read_row(mapping: ImportMapping, number: int, row: Mapping[str, str]) -> Imp
     for name, source in mapping.attributes.items():
         value = _value(source, row)
         if value is not None:
-            attributes[name] = value
+            attributes[name] = value if name != "birth_date" else _day(source, value)
     return ImportRow(
         number=number,
         external_id=external_id,
@@ -196,6 +202,15 @@ def _events(mapping: ImportMapping, row: Mapping[str, str]) -> list[tuple[str, d
         if rule.when.holds(row) and (rule.occurred_at is None or at is not None):
             found.append((rule.event, at))
     return found
+
+
+def _day(source: Choice | str, text: str) -> str:
+    """A date, as ISO 8601 writes it; RowError for anything else."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        column = source.column if isinstance(source, Choice) else ""
+        raise RowError("This is no ISO 8601 date.", column=column, value=text) from None
 
 
 def _instant(column: str | None, row: Mapping[str, str]) -> datetime | None:

@@ -1,23 +1,22 @@
 """Use cases of the imports: begin, take in a batch of rows, end, look."""
 
 import json
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from governance.consent import service as consent
-from governance.consent.service import ImportedAct
-from governance.errors import GovernanceError, NotFoundError
+from governance.consent.model import SALE_SHARING
+from governance.errors import NotFoundError
 from governance.imports import store
-from governance.imports.mapping import read_mapping
-from governance.imports.model import ImportMapping, ImportRow, RowConsent, RowError, read_row
+from governance.imports.mapping import MappingError, read_mapping
+from governance.imports.model import ImportMapping, RowError, read_row
 from governance.imports.reading import Row
 from governance.imports.runs import ImportRun, no_counts, run_of
-from governance.subjects import service as subjects
-from governance.subjects.identifiers import Identifier
-from governance.subjects.model import CHANNEL_POINT_TYPE, ContactPoint
-from governance.subjects.service import NewSubject, PutOutcome, SubjectChange
+from governance.imports.taking import Readable, take_rows
+from governance.policy.complaints import nearest
+from governance.policy.model import Problem
+from governance.purposes import service as purposes
 from governance.vault.model import OPERATIONAL, Place
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
@@ -36,7 +35,8 @@ def begin(
 
     `total` is the number of rows, where it is known. Raises MappingError for a mapping that cannot be used.
     """
-    read_mapping(mapping_name, mapping_text)
+    _check_purposes(work, mapping_name, read_mapping(mapping_name, mapping_text))
+    store.queue_for(work.connection, work.tenant_id, file_sha256)
     mapping_sha256 = sha256(mapping_text.encode()).hexdigest()
     unfinished = store.find_unfinished(work.connection, work.tenant_id, file_sha256, mapping_sha256)
     if unfinished is not None:
@@ -99,17 +99,18 @@ def take(
 ) -> ImportRun:
     """Take in a batch of rows; a bad row is kept with what is wrong with it and stops no other.
 
-    Rows that the run has passed already are left out, so that a batch may safely be given twice.
+    Rows that the run has passed already are left out, so that a batch may safely be given twice, and two
+    that drive the same run do no harm.
     """
-    stored = store.find(work.connection, work.tenant_id, run.import_id, lock=True)
-    if stored is None or stored["state"] != "running":
-        raise NotFoundError("This import is not running.")
+    stored = _locked(work, run.import_id)
+    if stored["state"] != "running":
+        return run_of(stored)
     counts = dict(stored["counts"])
     fresh = [(number, row) for number, row in batch if number > stored["position"]]
     if not fresh:
         return run_of(stored)
     wrong: list[tuple[int, Row | None, RowError]] = []
-    good: list[tuple[ImportRow, Row]] = []
+    good: list[Readable] = []
     for number, row in fresh:
         try:
             if isinstance(row, RowError):
@@ -117,16 +118,7 @@ def take(
             good.append((read_row(mapping, number, row), row))
         except RowError as problem:
             wrong.append((number, None if isinstance(row, RowError) else row, problem))
-    outcomes = subjects.put_many(work, [_new_subject(row) for row, _ in good])
-    taken: list[tuple[ImportRow, str]] = []
-    for (read, raw), outcome in zip(good, outcomes, strict=True):
-        if outcome.refusal is not None:
-            wrong.append((read.number, raw, _refused(outcome.refusal)))
-            continue
-        counts[_counted_as(outcome)] += 1
-        if not outcome.blocked:
-            taken.append((read, outcome.subject_ref))
-    _consequences(work, taken, counts)
+    wrong += [(read.number, raw, problem) for (read, raw), problem in take_rows(work, mapping, good, counts)]
     counts["failed"] += len(wrong)
     counts["rows"] += len(fresh)
     position = fresh[-1][0]
@@ -138,8 +130,13 @@ def take(
 
 
 def end(work: Work, import_id: str, *, problem: str | None = None) -> ImportRun:
-    """End a run: completed, or failed with a sentence. The uploaded file, if any, is forgotten."""
-    run = get(work, import_id)
+    """End a run: completed, or failed with a sentence. The uploaded file, if any, is forgotten.
+
+    A run that has ended already stays as it ended.
+    """
+    run = run_of(_locked(work, import_id))
+    if run.state != "running":
+        return run
     values: dict[str, Any] = {
         "state": "failed" if problem else "completed",
         "problem": problem,
@@ -164,7 +161,10 @@ def get(snapshot: Snapshot, import_id: str) -> ImportRun:
 
 
 def errors(snapshot: Snapshot, import_id: str, *, after: int = 0, limit: int = 50) -> list[dict[str, Any]]:
-    """What was wrong with rows, in order: `{row, column, detail, values}`; `values` is the row as it came."""
+    """What was wrong with rows, in order: `{row, column, detail, value, values, text}`.
+
+    `values` is the row as it came, or `text` if it could not be read into columns.
+    """
     vault = snapshot.resource(Vault)
     found = []
     for row in store.errors(snapshot.connection, snapshot.tenant_id, import_id, after, limit):
@@ -178,6 +178,7 @@ def errors(snapshot: Snapshot, import_id: str, *, after: int = 0, limit: int = 5
                 "detail": row["sentence"],
                 "value": kept["value"] or None,
                 "values": kept["row"],
+                "text": kept["text"] or None,
             }
         )
     return found
@@ -188,89 +189,24 @@ def waiting(snapshot: Snapshot) -> list[str]:
     return store.waiting(snapshot.connection, snapshot.tenant_id, snapshot.now)
 
 
-def _new_subject(row: ImportRow) -> NewSubject:
-    change = SubjectChange(
-        identifiers=[Identifier(kind, value, subscriber=who) for kind, value, who in row.identifiers]
-        if row.identifiers
-        else subjects.ABSENT,
-        relationship=row.relationship,
-        acquired=row.acquired,
-        acquired_at=row.acquired_at if row.acquired_at is not None else subjects.ABSENT,
-        **_attributes(row),
-    )
-    return NewSubject(row.external_id, change)
+def _locked(work: Work, import_id: str) -> Mapping[str, Any]:
+    """The stored run, which nobody else changes until the work ends; raises NotFoundError."""
+    stored = store.find(work.connection, work.tenant_id, import_id, lock=True)
+    if stored is None:
+        raise NotFoundError("There is no such import.")
+    return stored
 
 
-def _attributes(row: ImportRow) -> dict[str, Any]:
-    values: dict[str, Any] = dict(row.attributes)
-    if "birth_date" in values:
-        try:
-            values["birth_date"] = datetime.fromisoformat(values["birth_date"]).date()
-        except ValueError:
-            values["birth_date"] = subjects.ABSENT
-    return values
-
-
-def _refused(refusal: GovernanceError) -> RowError:
-    fields = "; ".join(sorted(getattr(refusal, "fields", {})))
-    return RowError(refusal.message, column=fields)
-
-
-def _counted_as(outcome: PutOutcome) -> str:
-    if outcome.blocked:
-        return "blocked"
-    return "created" if outcome.created else "updated" if outcome.changed else "unchanged"
-
-
-def _consequences(work: Work, taken: Sequence[tuple[ImportRow, str]], counts: dict[str, int]) -> None:
-    """Opt-outs, consents and happenings of the rows that were taken in."""
-    acts: list[ImportedAct] = []
-    for row, subject_ref in taken:
-        if not (row.suppressions or row.consents or row.events):
-            continue
-        points = subjects.points(work, subject_ref) if row.identifiers else []
-        for rule in row.suppressions:
-            counts["suppressions"] += 1
-            if rule.scope == "undeliverable" and _close(work, subject_ref, points, rule.channel):
-                continue
-            acts.append(
-                ImportedAct(subject_ref, None, "suppressed", scope=rule.scope, channel=rule.channel or None)
-            )
-        for reported in row.consents:
-            counts["consents"] += 1
-            acts.append(_act(subject_ref, points, reported))
-        for event, occurred_at in row.events:
-            counts["events"] += 1
-            subjects.record_event(work, subject_ref, event=event, occurred_at=occurred_at)
-    if acts:
-        consent.record_many(work, acts)
-
-
-def _close(work: Work, subject_ref: str, points: Sequence[ContactPoint], channel: str) -> bool:
-    """Mark the person's addresses of a channel undeliverable; False if none is known."""
-    reached = [point for point in points if not channel or point.type == CHANNEL_POINT_TYPE.get(channel)]
-    for point in reached:
-        if point.state == "open":
-            subjects.set_point_state(work, subject_ref, point.point_ref, "undeliverable")
-    return bool(reached)
-
-
-def _act(subject_ref: str, points: Sequence[ContactPoint], reported: RowConsent) -> ImportedAct:
-    kind = CHANNEL_POINT_TYPE.get(reported.channel)
-    reached = [point for point in points if point.type == kind and point.state == "open"]
-    only = reached[0] if len(reached) == 1 else None
-    return ImportedAct(
-        subject_ref,
-        reported.purpose,
-        reported.status,
-        method=reported.method,
-        channel=reported.channel or None,
-        topic=reported.topic or None,
-        point_ref=only.point_ref if only else None,
-        suppression_hash=only.suppression_hash if only else None,
-        open_points=tuple(point.point_ref for point in reached),
-        occurred_at=reported.occurred_at,
-    )
+def _check_purposes(snapshot: Snapshot, file: str, mapping: ImportMapping) -> None:
+    """Raise MappingError for consents to a purpose that is not in the catalogue."""
+    named = {rule.purpose: rule.line for rule in reversed(mapping.consents) if rule.purpose != SALE_SHARING}
+    unknown = {name: line for name, line in named.items() if purposes.find(snapshot, name) is None}
+    if unknown:
+        known = [each.purpose_id for each in purposes.every(snapshot)]
+        raise MappingError(
+            Problem(file, line, f"unknown purpose '{name}'{nearest(name, known)}")
+            for name, line in unknown.items()
+        )
 
 
 def _keep_errors(work: Work, import_id: str, wrong: Sequence[tuple[int, Row | None, RowError]]) -> None:
@@ -279,7 +215,8 @@ def _keep_errors(work: Work, import_id: str, wrong: Sequence[tuple[int, Row | No
     vault = work.resource(Vault)
     rows = []
     for number, raw, problem in wrong:
-        kept = json.dumps({"row": raw, "value": problem.value}).encode("utf-8", "backslashreplace")
+        told = {"row": raw, "value": problem.value, "text": problem.text}
+        kept = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
         place = _error(import_id, number)
         rows.append(
             {

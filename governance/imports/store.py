@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.database import Instant, Json, metadata
+from governance.database import Instant, Json, is_sqlite, metadata
 
 import_run = sa.Table(
     "import_run",
@@ -93,6 +93,13 @@ def recent(connection: Connection, tenant_id: str, after: str, limit: int) -> li
         .limit(limit)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def queue_for(connection: Connection, tenant_id: str, file_sha256: str) -> None:
+    """Let whoever begins with the same file wait for this transaction (on SQLite every writer does)."""
+    if not is_sqlite(connection):
+        key = sa.func.hashtextextended(f"import:{tenant_id}:{file_sha256}", 0)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
 def update(connection: Connection, tenant_id: str, import_id: str, values: Mapping[str, Any]) -> None:

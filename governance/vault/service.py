@@ -80,6 +80,17 @@ class Vault:
             raise
         return vault
 
+    @classmethod
+    def is_new(cls, settings: Settings) -> bool:
+        """Whether there is no keyring yet, so that `create` would make new keys."""
+        engine = keyring.keyring_engine(settings.keyring_url)
+        try:
+            return _is_new(engine)
+        except sa.exc.DBAPIError as error:
+            raise NotReadyError(keyring.unreachable(engine)) from error
+        finally:
+            engine.dispose()
+
     def close(self) -> None:
         """Give the keyring's connections back."""
         self._engine.dispose()

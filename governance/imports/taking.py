@@ -1,0 +1,176 @@
+"""A batch of rows becomes people, opt-outs, consents and happenings: each row whole, or not at all."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from governance.consent import service as consent
+from governance.consent.service import ImportedAct
+from governance.errors import GovernanceError
+from governance.imports.model import Choice, ImportMapping, ImportRow, RowConsent, RowError
+from governance.imports.reading import Row
+from governance.subjects import service as subjects
+from governance.subjects.identifiers import Identifier, read_identifier
+from governance.subjects.model import CHANNEL_POINT_TYPE, ContactPoint
+from governance.subjects.service import NewSubject, PutOutcome, SubjectChange
+from governance.work import Work
+
+Readable = tuple[ImportRow, Row]
+"""What a row says, and the row as it came."""
+
+Refusals = dict[int, GovernanceError]
+
+
+def take_rows(
+    work: Work, mapping: ImportMapping, rows: Sequence[Readable], counts: dict[str, int]
+) -> list[tuple[Readable, RowError]]:
+    """Take in rows and add to the counts; gives the rows that were refused, of which nothing is left.
+
+    A row is refused as a whole: a person whose opt-out could not be recorded must not be there without it.
+    So the batch is tried behind a savepoint, and again without the rows of which a part was refused.
+    """
+    waiting = list(rows)
+    wrong: list[tuple[Readable, RowError]] = []
+    while True:
+        events, attempt = len(work.events), dict(counts)
+        savepoint = work.connection.begin_nested()
+        refused, undone = _try(work, waiting, attempt)
+        wrong += [(waiting[at], _refused(mapping, waiting[at], refused[at])) for at in refused | undone]
+        if not undone:
+            savepoint.commit()
+            counts.update(attempt)
+            return wrong
+        savepoint.rollback()
+        del work.events[events:]
+        waiting = [row for at, row in enumerate(waiting) if at not in refused and at not in undone]
+
+
+def _try(work: Work, rows: Sequence[Readable], counts: dict[str, int]) -> tuple[Refusals, Refusals]:
+    """Write what the rows say; gives which were refused at once, and which must be undone."""
+    refused: Refusals = {}
+    taken: dict[int, str] = {}
+    outcomes = subjects.put_many(work, [_new_subject(read) for read, _ in rows])
+    for at, outcome in enumerate(outcomes):
+        if outcome.refusal is not None:
+            refused[at] = outcome.refusal
+            continue
+        counts[_counted_as(outcome)] += 1
+        if not outcome.blocked:
+            taken[at] = outcome.subject_ref
+    return refused, _consequences(work, {at: (rows[at][0], ref) for at, ref in taken.items()}, counts)
+
+
+def _counted_as(outcome: PutOutcome) -> str:
+    if outcome.blocked:
+        return "blocked"
+    return "created" if outcome.created else "updated" if outcome.changed else "unchanged"
+
+
+def _consequences(work: Work, taken: Mapping[int, tuple[ImportRow, str]], counts: dict[str, int]) -> Refusals:
+    """Opt-outs, consents and happenings of the rows that were taken in; gives the rows that cannot be so."""
+    refused: Refusals = {}
+    acts: list[tuple[int, ImportedAct]] = []
+    for at, (row, subject_ref) in taken.items():
+        if not (row.suppressions or row.consents or row.events):
+            continue
+        points = subjects.points(work, subject_ref) if row.identifiers else []
+        for rule in row.suppressions:
+            counts["suppressions"] += 1
+            if rule.scope == "undeliverable" and _close(work, subject_ref, points, rule.channel):
+                continue
+            channel = rule.channel or None
+            acts.append((at, ImportedAct(subject_ref, None, "suppressed", scope=rule.scope, channel=channel)))
+        for reported in row.consents:
+            counts["consents"] += 1
+            acts.append((at, _act(subject_ref, points, reported)))
+        for event, occurred_at in row.events:
+            counts["events"] += 1
+            try:
+                subjects.record_event(work, subject_ref, event=event, occurred_at=occurred_at)
+            except GovernanceError as refusal:
+                refused[at] = refusal
+    outcomes = consent.record_many(work, [act for _, act in acts]) if acts else []
+    for (at, _), outcome in zip(acts, outcomes, strict=True):
+        if outcome.refusal is not None:
+            refused[at] = outcome.refusal
+    return refused
+
+
+def _new_subject(row: ImportRow) -> NewSubject:
+    change = SubjectChange(
+        identifiers=[Identifier(kind, value, subscriber=who) for kind, value, who in row.identifiers]
+        if row.identifiers
+        else subjects.ABSENT,
+        relationship=row.relationship,
+        acquired=row.acquired,
+        acquired_at=row.acquired_at if row.acquired_at is not None else subjects.ABSENT,
+        **_attributes(row),
+    )
+    return NewSubject(row.external_id, change)
+
+
+def _attributes(row: ImportRow) -> dict[str, Any]:
+    values: dict[str, Any] = dict(row.attributes)
+    if "birth_date" in values:
+        values["birth_date"] = date.fromisoformat(values["birth_date"])
+    return values
+
+
+def _close(work: Work, subject_ref: str, points: Sequence[ContactPoint], channel: str) -> bool:
+    """Mark the person's addresses of a channel undeliverable; False if none is known."""
+    reached = [point for point in points if not channel or point.type == CHANNEL_POINT_TYPE.get(channel)]
+    for point in reached:
+        if point.state == "open":
+            subjects.set_point_state(work, subject_ref, point.point_ref, "undeliverable")
+    return bool(reached)
+
+
+def _act(subject_ref: str, points: Sequence[ContactPoint], reported: RowConsent) -> ImportedAct:
+    kind = CHANNEL_POINT_TYPE.get(reported.channel)
+    reached = [point for point in points if point.type == kind and point.state == "open"]
+    only = reached[0] if len(reached) == 1 else None
+    return ImportedAct(
+        subject_ref,
+        reported.purpose,
+        reported.status,
+        method=reported.method,
+        channel=reported.channel or None,
+        topic=reported.topic or None,
+        point_ref=only.point_ref if only else None,
+        suppression_hash=only.suppression_hash if only else None,
+        open_points=tuple(point.point_ref for point in reached),
+        occurred_at=reported.occurred_at,
+    )
+
+
+def _refused(mapping: ImportMapping, row: Readable, refusal: GovernanceError) -> RowError:
+    """Say in which column of the file the value stands that the domain refused."""
+    read, raw = row
+    fields = ["relationship"] if getattr(refusal, "reason", "") == "use-transition" else []
+    fields += getattr(refusal, "fields", {})
+    column = _column(mapping, read, raw, fields[0] if fields else "")
+    return RowError(refusal.message, column=column, value=raw[column] if column else "")
+
+
+def _column(mapping: ImportMapping, read: ImportRow, raw: Row, field: str) -> str:
+    """The column that a refused field (`attributes.country`, `identifiers`, …) was read from, or ''."""
+    if field == "identifiers":
+        return _bad_identifier(mapping, read, raw)
+    name = field.rpartition(".")[2]
+    if name == "id":
+        return mapping.external_id
+    choices = {**mapping.attributes, "relationship": mapping.relationship, "acquired": mapping.acquired}
+    source = choices.get(name)
+    return source.column if isinstance(source, Choice) else ""
+
+
+def _bad_identifier(mapping: ImportMapping, read: ImportRow, raw: Row) -> str:
+    country = read.attributes.get("country")
+    for one in mapping.identifiers:
+        text = raw[one.column].strip()
+        try:
+            if text:
+                read_identifier(Identifier(one.type, text, subscriber=one.subscriber), country)
+        except GovernanceError:
+            return one.column
+    return ""
