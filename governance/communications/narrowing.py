@@ -75,11 +75,15 @@ def narrowed(used: Iterable[str], thresholds: Mapping[str, Sequence[Any]], now: 
 
 
 def _age(fact: str, anchor: sa.ColumnElement[Any], cutoffs: Sequence[Cutoff]) -> Digit:
+    return Digit(fact, age_bits(anchor, cutoffs), (None, *range(1 << len(cutoffs))))
+
+
+def age_bits(anchor: sa.ColumnElement[Any], cutoffs: Sequence[Cutoff]) -> sa.ColumnElement[int]:
+    """An age as a small number: 0 if there is no anchor, else 1 plus a bit for each threshold reached."""
     bits: sa.ColumnElement[Any] = _constant(1)
     for place, edge in enumerate(cutoffs):
         bits = bits + sa.case((reached(anchor, edge), _constant(1 << place)), else_=_constant(0))
-    expression = sa.case((anchor.is_(None), _constant(0)), else_=bits)
-    return Digit(fact, expression, (None, *range(1 << len(cutoffs))))
+    return sa.case((anchor.is_(None), _constant(0)), else_=bits)
 
 
 def reached(anchor: sa.ColumnElement[Any], edge: Cutoff) -> sa.ColumnElement[bool]:

@@ -14,7 +14,6 @@ _TEXT = b"t"
 _SMALL = b"h"
 _LARGE = b"i"
 _DIGITS = 32
-_HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 def pack_refs(refs: Sequence[str]) -> bytes:
@@ -22,15 +21,14 @@ def pack_refs(refs: Sequence[str]) -> bytes:
     if not refs:
         return _TEXT
     prefix = refs[0][:-_DIGITS]
-    length = len(prefix) + _DIGITS
-    joined = "".join(refs)
-    if prefix.endswith("_") and len(joined) == length * len(refs):
-        # Prefixes have letters that are no digits, so a reference of another shape leaves a trace here.
-        digits = joined.replace(prefix, "")
-        if len(digits) == _DIGITS * len(refs) and _HEXADECIMAL.issuperset(digits):
-            packed = bytes.fromhex(digits)
-            if _unpacked(prefix, packed) == list(refs):
-                return _BYTES + prefix.encode() + b"\n" + packed
+    if prefix.endswith("_"):
+        try:
+            packed = bytes.fromhex("".join(refs).replace(prefix, ""))
+        except ValueError:
+            packed = b""
+        # Whatever does not come back as it was is kept as text.
+        if _unpacked(prefix, packed) == list(refs):
+            return _BYTES + prefix.encode() + b"\n" + packed
     return _TEXT + "\n".join(refs).encode()
 
 

@@ -112,31 +112,36 @@ def answer_everyone(
     asked = gate.asked(request)
     now = snap.now if request.time is None else max(snap.now, request.time)
     judge = Judge(gate)
-    done = 0
+    allowed = judge.allowed
     page = _Page(judge, spool)
+    done = 0
     for selection in selections:
         stream = vectors(
             snap.connection, snap.tenant_id, asked, judge.policy, now, selection, evaluate=judge.answer
         )
-        for ref, _, worlds in stream:
+        for ref, worlds in stream:
             if len(worlds) == 1:
                 point, number = worlds[0]
-                usable = (point,) if point is not None and judge.allowed[number] else _NO_POINTS
+                usable = (point,) if allowed[number] and point is not None else _NO_POINTS
             else:
                 number = judge.together([each for _, each in worlds])
-                usable = tuple(point for point, each in worlds if point is not None and judge.allowed[each])
-            if page.add(ref, number, usable):
+                usable = tuple(point for point, each in worlds if allowed[each] and point is not None)
+            page.members.append(ref)
+            page.outcomes.append(number)
+            page.points.append(usable)
+            if len(page.members) == CHUNK_PEOPLE:
                 done += page.flush()
                 beat(done)
     done += page.flush()
     if strangers:
         world = {**asked.facts, **UNKNOWN_PERSON}
         number = judge.answer(judge.policy.bucketed(ACTION, world, now))
-        for stranger in strangers:
-            if page.add(stranger, number, _NO_POINTS):
-                done += page.flush(known=False)
-                beat(done)
-        page.flush(known=False)
+        for start in range(0, len(strangers), CHUNK_PEOPLE):
+            page.members = list(strangers[start : start + CHUNK_PEOPLE])
+            page.outcomes = [number] * len(page.members)
+            page.points = [_NO_POINTS] * len(page.members)
+            done += page.flush(known=False)
+            beat(done)
     return Answered(
         counts=judge.counts(),
         outcomes=tuple(judge.outcomes),
@@ -150,24 +155,19 @@ def answer_everyone(
 class _Page:
     """The people of the chunk that is being filled."""
 
+    __slots__ = ("_judge", "_spool", "members", "outcomes", "points")
+
     def __init__(self, judge: Judge, spool: Spool) -> None:
         self._judge, self._spool = judge, spool
-        self._members: list[str] = []
-        self._outcomes: list[int] = []
-        self._points: list[tuple[str, ...]] = []
-
-    def add(self, member: str, outcome: int, points: tuple[str, ...]) -> bool:
-        """Take a person; True once the chunk is full."""
-        self._members.append(member)
-        self._outcomes.append(outcome)
-        self._points.append(points)
-        return len(self._members) == CHUNK_PEOPLE
+        self.members: list[str] = []
+        self.outcomes: list[int] = []
+        self.points: list[tuple[str, ...]] = []
 
     def flush(self, *, known: bool = True) -> int:
         """Give the chunk to the spool and begin a new one; returns how many people it had."""
-        size = len(self._members)
+        size = len(self.members)
         if size:
-            self._judge.people.update(self._outcomes)
-            self._spool.add(self._members, self._outcomes, self._points, known=known)
-            self._members, self._outcomes, self._points = [], [], []
+            self._judge.people.update(self.outcomes)
+            self._spool.add(self.members, self.outcomes, self.points, known=known)
+            self.members, self.outcomes, self.points = [], [], []
         return size

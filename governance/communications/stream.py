@@ -1,15 +1,15 @@
-"""The gate's facts as a stream: one pass over an audience, each distinct fact vector evaluated once.
+"""The gate's facts as a stream: one pass over an audience, each distinct situation reckoned once.
 
-The same join as for one person (`facts.joined`), narrowed to the facts that rules use and with ages already
-reduced to the thresholds that rules can tell apart. A person with one row, nothing said and nothing barred
-(most of a CRM) is answered by the row's key alone; everybody else goes through the same `Situation` as a
-check.
+Three ordered passes over the same tables and conditions as the query for one person (`facts.joined`): people
+with their contact points, cells of consent state, suppressions. They are laid side by side person by person.
+People whose rows agree in everything that a rule or the consent rules can tell apart (`signatures`) have the
+same answer; the first of them goes through the same `Situation` as a check.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -19,25 +19,25 @@ from governance.communications import facts
 from governance.communications.facts import Raw, Reading
 from governance.communications.model import ACTION
 from governance.communications.narrowing import Key, narrowed
+from governance.communications.passes import Passes, Side
+from governance.communications.signatures import alone, together
 from governance.communications.situations import Asked, Situation
-from governance.consent.tables import consent_state
-from governance.database import is_sqlite
 from governance.policy.buckets import Bucketer, Vector
 from governance.policy.compiled import CompiledPolicy
-from governance.subjects.store import subject
 
 Answer = TypeVar("Answer")
-Found = tuple[str, str, list[tuple[str | None, Answer]]]
-"""subject_ref, external id, and for every contact point that counts (None: channel level) its answer."""
+Found = tuple[str, Sequence[tuple[str | None, Answer]]]
+"""subject_ref, and for every contact point that counts (None: channel level) its answer."""
 
 COVERED = "place.covered"
 _CHUNK = 500
-_BATCH_ROWS = 5000
+_MEMORY = 200_000
+"""So many situations are remembered before remembering starts afresh: memory stays flat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Whom to pass over: everyone, or those of some stages and countries.
+    """Whom to pass over: everyone, those of some stages and countries, or those of some references.
 
     Merged records are never counted.
     """
@@ -77,104 +77,121 @@ class _Stream(Generic[Answer]):
         now: datetime,
         evaluate: Callable[[Vector], Answer],
     ) -> None:
-        self.connection, self.tenant_id, self.asked, self.now = connection, tenant_id, asked, now
+        self.connection, self.asked, self.now = connection, asked, now
         self.bucketer: Bucketer = policy.bucketer(ACTION, now)
         self.evaluate = evaluate
         self.answers: dict[Vector, Answer] = {}
         self.people_by_key: dict[Raw, dict[str, Any]] = {}
         used = [name for name in policy.fact_names(ACTION) if name not in asked.facts]
-        self.key: Key = narrowed(used, policy.thresholds(ACTION), now)
+        thresholds = policy.thresholds(ACTION)
+        self.key: Key = narrowed(used, thresholds, now)
+        self.passes = Passes(self.key.columns, thresholds.get("consent.age", ()), now)
         self.reading = Reading.of(connection)
         self.reduces_consent = "consent.age" in self.bucketer.names
-        # A row: four columns of head, the person's key, the contact point, its reference last, cell, bar.
-        self.point_at = 4 + len(self.key.columns)
-        self.cell_at = self.point_at + len(facts.POINT_COLUMNS)
-        self.bar_at = self.cell_at + len(facts.CELL_COLUMNS)
+        self.values: Mapping[str, Any] = {
+            "tenant": tenant_id,
+            "type": asked.point_type,
+            "purpose": asked.consent.purpose,
+            "channel": asked.consent.channel,
+        }
+        # A row of the people's pass: reference, the person's key, the contact point, its reference last.
+        self.point_at = 1 + len(self.key.columns)
+        self.ref_at = self.point_at + len(facts.POINT_COLUMNS) - 1
+        self.remembered: dict[Any, Sequence[tuple[int | None, Answer]]] = {}
 
     def people(self, selection: Selection) -> Iterator[Found[Answer]]:
         """Pass over the selected people."""
-        head = (subject.c.subject_ref, subject.c.external_id, consent_state.c.kind, facts.BAR_COLUMNS[0])
-        columns = (*head, *self.key.columns, *facts.POINT_COLUMNS, *facts.CELL_COLUMNS, *facts.BAR_COLUMNS)
-        query = facts.joined(columns).where(subject.c.merged_into.is_(None)).order_by(subject.c.subject_ref)
-        if selection.relationship:
-            query = query.where(subject.c.stage_relationship.in_(selection.relationship))
-        if selection.country:
-            query = query.where(subject.c.country.in_(selection.country))
-        values: dict[str, Any] = {
-            "tenant": self.tenant_id,
-            "type": self.asked.point_type,
-            "purpose": self.asked.consent.purpose,
-            "channel": self.asked.consent.channel,
-        }
+        narrowing = self.passes.of(selection.relationship, selection.country)
         if selection.subject_refs is None:
-            yield from self._pass(query, values)
+            yield from self._pass(narrowing, self.values)
             return
-        part = query.where(subject.c.subject_ref.in_(sa.bindparam("people", expanding=True)))
+        part = self.passes.of_refs()
         ordered = sorted(set(selection.subject_refs))
         for start in range(0, len(ordered), _CHUNK):
-            yield from self._pass(part, {**values, "people": ordered[start : start + _CHUNK]})
+            yield from self._pass(part, {**self.values, "people": ordered[start : start + _CHUNK]})
 
-    def _pass(self, query: sa.Select[Any], values: dict[str, Any]) -> Iterator[Found[Answer]]:
-        streamed = not is_sqlite(self.connection)
-        result = self.connection.execute(query, values, execution_options={"stream_results": streamed})
-        cursor: Any = result.cursor
-        rows: Iterable[Raw] = cursor
-        if streamed:
-            # SQLAlchemy has fetched the first row of a server-side cursor already; the rest comes as it is.
-            first = result.fetchone()
-            cursor.itersize = _BATCH_ROWS
-            rows = () if first is None else chain((tuple(first),), cursor)
-        try:
-            yield from self._answered(rows)
-        finally:
-            result.close()
+    def _pass(self, queries: Sequence[sa.Select[Any]], values: Mapping[str, Any]) -> Iterator[Found[Answer]]:
+        with ExitStack() as stack:
+            people, cells, bars = (
+                self.passes.rows(self.connection, query, values, stack) for query in queries
+            )
+            said, barred = Side(cells), Side(bars)
+            yield from self._answered(people, said, barred)
+            # Whoever is left over was passed by in another order: somebody's no might have been missed.
+            if said.ref is not None or barred.ref is not None:
+                raise ValueError("consent state and people came in different orders; see the collation")
 
-    def _answered(self, cursor: Iterable[Raw]) -> Iterator[Found[Answer]]:
-        end = self.cell_at - 1
-        memo: dict[Raw, Answer] = {}
-        remembered = memo.get
-        last: Raw | None = None
+    def _answered(self, people: Iterator[Raw], said: Side, barred: Side) -> Iterator[Found[Answer]]:
+        end = self.ref_at
+        plain: dict[Raw, Answer] = {}
+        known = plain.get
+        last = next(people, None)
+        if last is None:
+            return
+        ref = last[0]
         group: list[Raw] | None = None
-        for row in cursor:
-            if last is None:
-                last = row
-                continue
-            if row[0] == last[0]:
+        for row in people:
+            following = row[0]
+            if following == ref:
                 if group is None:
                     group = [last]
                 group.append(row)
                 continue
             if group is not None:
-                yield self._person(group)
+                yield ref, self._mixed(group, said.take(ref), barred.take(ref))
                 group = None
-            elif last[2] is None and last[3] is None:
-                key = last[4:end]
-                answer = remembered(key)
-                if answer is None:
-                    answer = memo[key] = self._person([last])[2][0][1]
-                yield last[0], last[1], [(last[end], answer)]
+            elif said.ref == ref or barred.ref == ref:
+                yield ref, self._mixed((last,), said.take(ref), barred.take(ref))
             else:
-                yield self._person([last])
-            last = row
-        if last is not None:
-            yield self._person(group or [last])
+                key = last[1:end]
+                answer = known(key)
+                if answer is None:
+                    answer = plain[key] = self._reckoned((last,), (), ())[0][1]
+                yield ref, ((last[end], answer),)
+            last, ref = row, following
+        yield ref, self._mixed(group or (last,), said.take(ref), barred.take(ref))
 
-    def _person(self, rows: Sequence[Raw]) -> Found[Answer]:
+    def _mixed(
+        self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw]
+    ) -> Sequence[tuple[str | None, Answer]]:
+        """The answers of somebody with several contact points, or of whom consent state says something."""
+        at = self.ref_at
+        if len(rows) == 1 and len(cells) == 1 and not bars:
+            signature = alone(rows[0], cells[0], at)
+        else:
+            signature = together(rows, cells, bars, at)
+        found = self.remembered.get(signature)
+        if found is None:
+            if len(self.remembered) >= _MEMORY:
+                self.remembered.clear()
+            found = self.remembered[signature] = self._reckoned(rows, cells, bars)
+        if len(found) == 1:
+            place, answer = found[0]
+            return ((None if place is None else rows[place][at], answer),)
+        return [(None if place is None else rows[place][at], answer) for place, answer in found]
+
+    def _reckoned(
+        self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw]
+    ) -> Sequence[tuple[int | None, Answer]]:
+        """The answers of a person as a check reckons them, with the place of each contact point's row."""
         first = rows[0]
-        key = first[4 : self.point_at]
+        key = first[1 : self.point_at]
         known = self.people_by_key.get(key)
         if known is None:
             known = self.people_by_key[key] = self.key.person(key)
         situation = Situation(
             subject_ref=first[0],
-            external_id=first[1],
+            external_id="",
             person=known,
             points=self.reading.points(rows, self.point_at),
-            cells=self.reading.cells(rows, self.cell_at),
-            bars=self.reading.bars(rows, self.bar_at, self.point_at),
+            cells=tuple(self.passes.cell(self.reading, raw) for raw in cells),
+            bars=self.passes.bars(self.reading, bars),
         )
-        worlds = situation.worlds(self.asked, self.now)
-        return first[0], first[1], [(world.point_ref, self._answer(world.facts)) for world in worlds]
+        places = {row[self.ref_at]: place for place, row in enumerate(rows)}
+        return [
+            (None if world.point_ref is None else places[world.point_ref], self._answer(world.facts))
+            for world in situation.worlds(self.asked, self.now)
+        ]
 
     def _answer(self, known: dict[str, Any]) -> Answer:
         """Complete a world whose recorded ages are reduced already to a vector, and evaluate it once."""

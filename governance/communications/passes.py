@@ -1,0 +1,212 @@
+"""The three passes of a stream: their columns, their choice of people, and how they are read.
+
+All three are ordered by person in the database's own order and choose the same people, so that what is said
+of a person is met exactly when the person is.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from governance.communications import facts
+from governance.communications.facts import Raw, Reading
+from governance.communications.narrowing import age_bits
+from governance.communications.situations import Bars
+from governance.consent.model import Cell, PointBar
+from governance.consent.tables import consent_state, suppression
+from governance.database import is_sqlite
+from governance.policy.durations import Duration, cutoff
+from governance.subjects.store import contact_point, subject
+
+_BATCH_ROWS = 5000
+
+CELL_TEXTS = ("purpose", "controller", "channel", "topic", "kind", "neg_status", "pos_status")
+"""What a cell says in words; with the packed number and its contact point it is the cell's signature."""
+
+CELL_REF, CELL_POINT, CELL_NEG_SEQ, CELL_NEG_AT, CELL_POS_SEQ, CELL_POS_AT = range(6)
+CELL_EXPIRES, CELL_BY_PERSON, CELL_WORDS = 6, 7, 8
+BAR_REF, BAR_POINT, BAR_RECORDED, BAR_ORIGIN, BAR_WORDS = range(5)
+_BAR_TEXTS = ("scope", "purpose", "controller", "channel", "topic")
+
+
+class Side:
+    """A pass that is laid beside the people's: `ref` is who comes next in it, None at the end."""
+
+    __slots__ = ("_head", "_rows", "ref")
+
+    def __init__(self, rows: Iterator[Raw]) -> None:
+        self._rows = rows
+        self._head = next(rows, None)
+        self.ref: str | None = None if self._head is None else self._head[0]
+
+    def take(self, ref: str) -> Sequence[Raw]:
+        """Everything that this pass has of a person; nothing unless it is that person's turn."""
+        if self.ref != ref:
+            return ()
+        taken = [self._head]
+        for row in self._rows:
+            if row[0] != ref:
+                self._head, self.ref = row, row[0]
+                return taken  # type: ignore[return-value]  # the head is a row while ref is somebody
+            taken.append(row)
+        self._head = self.ref = None
+        return taken  # type: ignore[return-value]
+
+
+class Passes:
+    """The queries over people, cells and suppressions; `key` are the columns of a person's own facts."""
+
+    def __init__(
+        self, key: Sequence[sa.ColumnElement[Any]], consent_ages: Iterable[object], now: datetime
+    ) -> None:
+        durations = [each for each in consent_ages if isinstance(each, Duration)]
+        self._people = _people(key)
+        self._cells = _cells(_packed([cutoff(each, now) for each in durations], now))
+        self._bars = _bars()
+
+    def of(self, relationship: Sequence[str], country: Sequence[str]) -> Sequence[sa.Select[Any]]:
+        """The three passes over everyone of these stages and countries (empty: all)."""
+        where: list[sa.ColumnElement[bool]] = []
+        if relationship:
+            where.append(subject.c.stage_relationship.in_(relationship))
+        if country:
+            where.append(subject.c.country.in_(country))
+        return [query.where(*where) for query in (self._people, self._cells, self._bars)]
+
+    def of_refs(self) -> Sequence[sa.Select[Any]]:
+        """The three passes over the people named by the parameter `people`."""
+        named = subject.c.subject_ref.in_(sa.bindparam("people", expanding=True))
+        return [query.where(named) for query in (self._people, self._cells, self._bars)]
+
+    def rows(
+        self, connection: Connection, query: sa.Select[Any], values: Mapping[str, Any], stack: ExitStack
+    ) -> Iterator[Raw]:
+        """Run a pass and give its rows unread; `stack` closes it."""
+        streamed = not is_sqlite(connection)
+        result = connection.execute(query, values, execution_options={"stream_results": streamed})
+        stack.callback(result.close)
+        cursor: Any = result.cursor
+        if not streamed:
+            return iter(cursor)
+        # SQLAlchemy has fetched the first row of a server-side cursor already; the rest comes as it is.
+        first = result.fetchone()
+        if first is None:
+            return iter(())
+        cursor.itersize = _BATCH_ROWS
+        return chain((tuple(first),), cursor)
+
+    def cell(self, reading: Reading, raw: Raw) -> Cell:
+        """Read a row of the cells' pass; ids of events are left out, no answer depends on them."""
+        words = dict(zip(CELL_TEXTS, raw[CELL_WORDS:], strict=False))
+        return Cell(
+            **words,
+            point_ref=raw[CELL_POINT],
+            neg_seq=raw[CELL_NEG_SEQ],
+            neg_at=reading.instant(raw[CELL_NEG_AT]),
+            pos_seq=raw[CELL_POS_SEQ],
+            pos_at=reading.instant(raw[CELL_POS_AT]),
+            pos_by_person=bool(raw[CELL_BY_PERSON]),
+            pos_expires_at=reading.instant(raw[CELL_EXPIRES]),
+        )
+
+    def bars(self, reading: Reading, rows: Sequence[Raw]) -> Bars:
+        """Read a person's rows of the suppressions' pass."""
+        found: dict[str, list[PointBar]] = {}
+        for raw in rows:
+            words = dict(zip(_BAR_TEXTS, raw[BAR_WORDS:], strict=True))
+            bar = PointBar(
+                **words,
+                origin_subject_ref=raw[BAR_ORIGIN],
+                recorded_at=reading.instant(raw[BAR_RECORDED]),
+            )
+            found.setdefault(raw[BAR_POINT], []).append(bar)
+        return found
+
+
+def _tenant() -> sa.BindParameter[Any]:
+    return sa.bindparam("tenant")
+
+
+def _chosen(query: sa.Select[Any]) -> sa.Select[Any]:
+    return query.where(subject.c.tenant_id == _tenant(), subject.c.merged_into.is_(None))
+
+
+def _points(own: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        contact_point.c.tenant_id == _tenant(),
+        contact_point.c.subject_ref == own,
+        contact_point.c.type == sa.bindparam("type"),
+    )
+
+
+def _people(key: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
+    joined = subject.outerjoin(contact_point, _points(subject.c.subject_ref))
+    query = sa.select(subject.c.subject_ref, *key, *facts.POINT_COLUMNS).select_from(joined)
+    return _chosen(query).order_by(subject.c.subject_ref)
+
+
+def _cells(packed: sa.ColumnElement[int]) -> sa.Select[Any]:
+    columns = [
+        consent_state.c[name]
+        for name in (
+            "subject_ref",
+            "point_ref",
+            "neg_seq",
+            "neg_at",
+            "pos_seq",
+            "pos_at",
+            "pos_expires_at",
+            "pos_by_person",
+            *CELL_TEXTS,
+        )
+    ]
+    joined = consent_state.join(
+        subject,
+        sa.and_(subject.c.tenant_id == _tenant(), subject.c.subject_ref == consent_state.c.subject_ref),
+    )
+    query = sa.select(*columns, packed).select_from(joined)
+    query = query.where(consent_state.c.tenant_id == _tenant(), facts.speaks(consent_state))
+    # By the cells' own column: SQLite would sort them all by the other one.
+    return _chosen(query).order_by(consent_state.c.subject_ref)
+
+
+def _bars() -> sa.Select[Any]:
+    joined = subject.join(contact_point, _points(subject.c.subject_ref)).join(
+        suppression,
+        sa.and_(
+            suppression.c.tenant_id == _tenant(),
+            suppression.c.suppression_hash == contact_point.c.suppression_hash,
+            suppression.c.released_at.is_(None),
+            facts.speaks(suppression),
+        ),
+    )
+    query = sa.select(
+        subject.c.subject_ref,
+        contact_point.c.point_ref,
+        suppression.c.recorded_at,
+        suppression.c.origin_subject_ref,
+        *(suppression.c[name] for name in _BAR_TEXTS),
+    ).select_from(joined)
+    return _chosen(query).order_by(subject.c.subject_ref)
+
+
+def _packed(cutoffs: Sequence[Any], now: datetime) -> sa.ColumnElement[int]:
+    """A cell's yes in one number.
+
+    By the person, run out, later than the no beside it, and its age in bits.
+    """
+    cell = consent_state.c
+    by_person = sa.case((cell.pos_by_person, 1), else_=0)
+    over = sa.case((cell.pos_expires_at <= sa.literal(now, cell.pos_expires_at.type), 2), else_=0)
+    later = sa.case(
+        (sa.or_(cell.pos_seq.is_(None), cell.pos_at.is_(None)), 0),
+        (sa.or_(cell.neg_seq.is_(None), cell.neg_at.is_(None)), 4),
+        (sa.and_(cell.pos_seq > cell.neg_seq, cell.pos_at > cell.neg_at), 4),
+        else_=0,
+    )
+    return by_person + over + later + age_bits(cell.pos_at, cutoffs) * 8
