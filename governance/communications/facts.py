@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from governance.communications.situations import Bars, Point, Situation
 from governance.consent.model import Cell, PointBar
 from governance.consent.tables import consent_state, suppression
-from governance.database import from_micros, is_sqlite
+from governance.database import Prepared, from_micros, is_sqlite
 from governance.subjects.store import contact_point, subject
 
 Raw = Sequence[Any]
@@ -117,8 +117,8 @@ def joined(columns: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
 _PERSON = (*RECORDED.values(), *FLAGS.values(), *ANCHORS.values(), subject.c.birth_month)
 _HEAD = (subject.c.subject_ref, subject.c.external_id, subject.c.merged_into, contact_point.c.blind_index)
 _WHOLE = joined((*_HEAD, *_PERSON, *POINT_COLUMNS, *CELL_COLUMNS, *BAR_COLUMNS))
-_BY_ID = _WHOLE.where(subject.c.external_id == sa.bindparam("person"))
-_BY_REF = _WHOLE.where(subject.c.subject_ref == sa.bindparam("person"))
+_BY_ID = Prepared(_WHOLE.where(subject.c.external_id == sa.bindparam("person")))
+_BY_REF = Prepared(_WHOLE.where(subject.c.subject_ref == sa.bindparam("person")))
 _SEVERAL = _WHOLE.where(
     subject.c.subject_ref.in_(sa.bindparam("people", expanding=True)), subject.c.merged_into.is_(None)
 ).order_by(subject.c.subject_ref)
@@ -219,9 +219,9 @@ def find(
     """What is known of one person for a question; a merged record leads to the person it was merged into."""
     statement, person = (_BY_ID, external_id) if subject_ref is None else (_BY_REF, subject_ref)
     values = {"tenant": tenant_id, "type": point_type, "purpose": purpose, "channel": channel}
-    rows = connection.execute(statement, {**values, "person": person}).cursor.fetchall()
+    rows = statement.rows(connection, **values, person=person or "")
     if rows and rows[0][2] is not None:
-        rows = connection.execute(_BY_REF, {**values, "person": rows[0][2]}).cursor.fetchall()
+        rows = _BY_REF.rows(connection, **values, person=rows[0][2])
     return _situation(Reading.of(connection), rows) if rows else None
 
 

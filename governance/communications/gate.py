@@ -4,27 +4,46 @@ A `Gate` is made for one snapshot and never outlives it: policy, ledger position
 for all questions that are asked in it, people are read anew for every question.
 """
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
+
+import sqlalchemy as sa
 
 from governance.communications import eligibility, facts
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.situations import UNKNOWN_PERSON, Asked, Point, Situation, World
 from governance.consent.model import Question
+from governance.database import Prepared
 from governance.decisions.ground import Ground, stand
 from governance.decisions.model import Verdict, decide, failed
 from governance.decisions.record import AskedFor, DecisionRecord, FactValues, PermittedPoint, merged
 from governance.errors import GovernanceError, InvalidError
 from governance.purposes import service as purposes
-from governance.purposes.model import Purpose
+from governance.purposes.model import Purpose, read_purpose
+from governance.purposes.store import purpose
 from governance.subjects import service as subjects
 from governance.subjects.model import CHANNEL_POINT_TYPE, SubjectReference, check_external_id, normalise
 from governance.vault.service import Vault
 from governance.work import Snapshot
+
+_PURPOSE = Prepared(
+    sa.select(purpose.c.version, sa.type_coerce(purpose.c.body, sa.Text)).where(
+        purpose.c.tenant_id == sa.bindparam("tenant"), purpose.c.purpose_id == sa.bindparam("purpose")
+    )
+)
+
+
+@lru_cache(maxsize=1024)
+def _purpose(purpose_id: str, version: int, body: str) -> Purpose:
+    """Read a purpose's text as it was just found: remembered by the text itself, so never out of date."""
+    return read_purpose(purpose_id, version, json.loads(body))
+
 
 _logger = logging.getLogger(__name__)
 _NO_FACTS: Mapping[str, Any] = MappingProxyType({})
@@ -53,7 +72,8 @@ class Gate:
     def purpose(self, purpose_id: str) -> Purpose | None:
         """The purpose as this snapshot sees it; read once."""
         if purpose_id not in self.known:
-            self.known[purpose_id] = purposes.find(self.snap, purpose_id)
+            rows = _PURPOSE.rows(self.snap.connection, tenant=self.snap.tenant_id, purpose=purpose_id)
+            self.known[purpose_id] = _purpose(purpose_id, *rows[0]) if rows else None
         return self.known[purpose_id]
 
     def asked(self, request: CheckRequest) -> Asked:
@@ -63,8 +83,8 @@ class Gate:
         if kind is None:
             sentence = f"Give one of {', '.join(sorted(classes))}."
             raise InvalidError("This message class is not declared.", fields={"message_class": [sentence]})
-        purpose = self.purpose(request.purpose)
-        state = "missing" if purpose is None else purpose.state
+        served = self.purpose(request.purpose)
+        state = "missing" if served is None else served.state
         return Asked(
             facts={
                 "message.channel": request.channel,
@@ -76,14 +96,14 @@ class Gate:
                 "message.written_by": request.written_by,
                 "purpose.id": request.purpose,
                 "purpose.state": state,
-                "purpose.allows_class": purpose is not None
-                and request.message_class in purpose.message_classes,
+                "purpose.allows_class": served is not None
+                and request.message_class in served.message_classes,
                 "tenant.country": self.ground.tenant_country,
                 "sender.country": request.sender_country,
             },
             consent=Question(
                 purpose=request.purpose,
-                controller=(purpose.controller or "") if purpose is not None else "",
+                controller=(served.controller or "") if served is not None else "",
                 channel=request.channel,
                 topic=request.topic,
             ),

@@ -7,15 +7,21 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from governance.database import Prepared
 from governance.ledger.store import ledger_head
 from governance.policy import service as policies
 from governance.policy.compiled import CompiledPolicy
+from governance.policy.store import policy_active
 from governance.tenants.store import tenant
 from governance.work import Snapshot
 
-_STANDING = (
-    sa.select(tenant.c.country, sa.func.coalesce(ledger_head.c.size, 0))
-    .select_from(tenant.outerjoin(ledger_head, ledger_head.c.tenant_id == tenant.c.tenant_id))
+_STANDING = Prepared(
+    sa.select(tenant.c.country, sa.func.coalesce(ledger_head.c.size, 0), policy_active.c.digest)
+    .select_from(
+        tenant.outerjoin(ledger_head, ledger_head.c.tenant_id == tenant.c.tenant_id).outerjoin(
+            policy_active, policy_active.c.tenant_id == tenant.c.tenant_id
+        )
+    )
     .where(tenant.c.tenant_id == sa.bindparam("tenant"))
 )
 
@@ -34,5 +40,7 @@ def stand(snap: Snapshot) -> Ground:
 
     Raises what `policy.service.active` raises if no policy is adopted.
     """
-    row = snap.connection.execute(_STANDING, {"tenant": snap.tenant_id}).one()
-    return Ground(policies.active(snap.connection, snap.tenant_id), row[1], row[0])
+    ((country, position, digest),) = _STANDING.rows(snap.connection, tenant=snap.tenant_id)
+    if digest is None:
+        return Ground(policies.active(snap.connection, snap.tenant_id), position, country)
+    return Ground(policies.by_digest(snap.connection, digest), position, country)

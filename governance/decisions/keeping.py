@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from governance.clock import wire
+from governance.database import micros
 from governance.decisions.record import DecisionRecord, fact_documents, obligation_documents
 
 
@@ -86,21 +87,22 @@ def columns_of(record: DecisionRecord, tenant_id: str) -> dict[str, Any]:
 
 
 def commitment(salt: bytes, row: dict[str, Any]) -> bytes:
-    """HMAC-SHA-256 under the row's salt over everything that the row says, in one canonical text."""
-    said = [
+    """HMAC-SHA-256 under the row's salt over everything that the row says."""
+    said = (
         row["tenant_id"],
         row["decision_id"],
-        wire(row["at"]),
+        str(micros(row["at"])),
         row["action"],
-        row["subject_ref"],
-        bool(row["allowed"]),
+        row["subject_ref"] or "",
+        "1" if row["allowed"] else "0",
         row["codes"],
         row["digest"],
-        row["position"],
+        str(row["position"]),
         row["caller_ref"],
         row["body"],
-    ]
-    return hmac.digest(salt, json.dumps(said, separators=(",", ":")).encode(), "sha256")
+    )
+    # None of these can hold NUL, so two rows that say different things are never one text.
+    return hmac.digest(salt, "\0".join(said).encode(), "sha256")
 
 
 def kept(row: sa.RowMapping, *, act: bool) -> KeptDecision:

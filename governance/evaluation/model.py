@@ -164,7 +164,16 @@ def _text(value: object, path: str, complaints: dict[str, list[str]]) -> str:
     if not isinstance(value, str):
         complaints[path] = ["This member is required." if value is None else "Give a string."]
         return ""
-    if not value or len(value) > LONGEST_TEXT or any("\ud800" <= each <= "\udfff" for each in value):
+    if not value or len(value) > LONGEST_TEXT or not _is_unicode(value):
         complaints[path] = [f"Give 1 to {LONGEST_TEXT} characters of valid Unicode."]
         return ""
     return value
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it is text that can be written down: JSON lets halves of surrogate pairs through."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
