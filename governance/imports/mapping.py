@@ -208,7 +208,7 @@ class _Reader:
             status,
             self._one_of(members.get("method"), "method", methods, "import"),
             self._column(members.get("occurred_at"), "occurred_at", optional=True),
-            node.line,
+            members["purpose"].line if "purpose" in members else node.line,
         )
 
     def _topic(self, node: Node | None) -> str:

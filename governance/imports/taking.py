@@ -35,14 +35,15 @@ def take_rows(
         events, attempt = len(work.events), dict(counts)
         savepoint = work.connection.begin_nested()
         refused, undone = _try(work, waiting, attempt)
-        wrong += [(waiting[at], _refused(mapping, waiting[at], refused[at])) for at in refused | undone]
+        out = refused | undone
+        wrong += [(waiting[at], _refused(mapping, waiting[at], refusal)) for at, refusal in out.items()]
         if not undone:
             savepoint.commit()
             counts.update(attempt)
             return wrong
         savepoint.rollback()
         del work.events[events:]
-        waiting = [row for at, row in enumerate(waiting) if at not in refused and at not in undone]
+        waiting = [row for at, row in enumerate(waiting) if at not in out]
 
 
 def _try(work: Work, rows: Sequence[Readable], counts: dict[str, int]) -> tuple[Refusals, Refusals]:

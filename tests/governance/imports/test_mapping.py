@@ -153,3 +153,49 @@ def test_ndjson_rows_are_read_alike() -> None:
 def test_ndjson_without_a_mapped_column_is_refused_at_once() -> None:
     with pytest.raises(MappingError, match="the file has no column 'Country'"):
         read_lines('{"Id": "a", "Stage": "L"}\n', **{"format: csv": "format: ndjson"})
+
+
+def test_an_unknown_event_or_topic_is_refused() -> None:
+    said = refused(SMALL + "events:\n  - {when: {Stage: C}, event: purchased}\n")
+    assert "m.yaml:20: unknown event 'purchased'; did you mean 'purchase'?" in said
+    said = refused(SMALL.replace("status: withdrawn", "status: withdrawn\n    topic: anna@example.org"))
+    assert "The topic cannot be used" in said
+
+
+@pytest.mark.parametrize("status", ["requested", "granted"])
+def test_a_yes_in_a_file_is_never_the_persons_own_act(status: str) -> None:
+    claimed = f"status: {status}\n    method: web_form"
+    assert "unknown method 'web_form'" in refused(SMALL.replace("status: withdrawn", claimed))
+
+
+def test_a_no_in_a_file_may_say_how_it_was_said() -> None:
+    text = SMALL.replace("status: withdrawn", "status: withdrawn\n    method: unsubscribe_link")
+    assert read_mapping("m.yaml", text).consents[0].method == "unsubscribe_link"
+
+
+@pytest.mark.parametrize(("written", "held"), [("null", ""), ("true", "true"), ("0", "0"), ("Yes", "Yes")])
+def test_a_condition_compares_with_what_a_field_holds(written: str, held: str) -> None:
+    mapping = read_mapping("m.yaml", SMALL.replace('["Yes", "Y"]', written))
+    assert mapping.suppressions[0].when.holds(one(**{"Opt Out": held}))
+    assert not mapping.suppressions[0].when.holds(one(**{"Opt Out": "something else"}))
+
+
+def test_a_birth_date_that_is_none_is_an_error() -> None:
+    mapping = read_mapping(
+        "m.yaml", SMALL.replace("attributes:", "attributes:\n  birth_date: {column: When}")
+    )
+    assert dict(read_row(mapping, 1, one(When="1980-12-31")).attributes) == {"birth_date": "1980-12-31"}
+    with pytest.raises(RowError) as caught:
+        read_row(mapping, 1, one(When="31.12.1980"))
+    assert (caught.value.column, caught.value.value) == ("When", "31.12.1980")
+
+
+def test_a_first_line_that_is_no_csv_is_refused() -> None:
+    with pytest.raises(MappingError, match="the file's first line is not CSV"):
+        read_lines('"Id"x,Stage\n')
+
+
+def test_a_quotation_mark_that_never_closes_costs_its_own_line_only() -> None:
+    lines = [f"p{number},L,,,No,,\n" for number in range(5_000)]
+    found = read_lines(HEADER, 'a,L,"x,,No,,\n', *lines)
+    assert [isinstance(row, RowError) for _, row in found] == [True] + [False] * 5_000
