@@ -136,7 +136,7 @@ def _statuses(view: Any, rule: str, scope: str, methods: Any, configuration: boo
     if scope != PUBLIC:
         statuses |= {401, 403}
     if "<" in rule:
-        statuses.add(404)
+        statuses |= {404, 422}
     if any(method in ("POST", "PUT", "PATCH") for method in methods):
         statuses |= {404, 409, 413, 415, 422}
     if getattr(view, "_apidoc", {}).get("arguments"):

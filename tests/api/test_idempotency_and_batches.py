@@ -80,7 +80,9 @@ def test_keys_are_a_callers_own_and_end_after_a_day(caller: Caller, runtime: Run
 @pytest.mark.parametrize("key", ["", " ", '"', '""', '"a', "a b", "é", '"' + "x" * 201 + '"'])
 def test_a_key_that_is_no_string_is_refused(caller: Caller, key: str) -> None:
     person(caller)
-    answer = caller.post("/v1/consents", consent(), headers={"Idempotency-Key": key.encode().decode("latin-1")})
+    answer = caller.post(
+        "/v1/consents", consent(), headers={"Idempotency-Key": key.encode().decode("latin-1")}
+    )
     assert answer.status_code == 422
 
 
@@ -173,7 +175,10 @@ def finished(app: Flask) -> None:
 
 def test_a_file_is_taken_in_and_everyone_screened(any_caller: Caller, any_app: Flask) -> None:
     rows = "Id,Country,Mail\nA-1,US,a1@example.org\nA-2,DE,a2@example.org\nA-3,DE,no address\n"
-    parts = {"file": (io.BytesIO(rows.encode()), "leads.csv"), "mapping": (io.BytesIO(MAPPING.encode()), "m.yaml")}
+    parts = {
+        "file": (io.BytesIO(rows.encode()), "leads.csv"),
+        "mapping": (io.BytesIO(MAPPING.encode()), "m.yaml"),
+    }
     begun = any_caller.post("/v1/imports", data=parts, content_type="multipart/form-data")
     assert begun.status_code == 202, begun.data
     finished(any_app)
@@ -209,7 +214,10 @@ def test_ids_can_be_uploaded_for_a_screening(caller: Caller, app: Flask) -> None
 def test_a_mapping_with_a_typo_is_refused_with_its_line(caller: Caller) -> None:
     parts = {
         "file": (io.BytesIO(b"Id\n1\n"), "leads.csv"),
-        "mapping": (io.BytesIO(MAPPING.replace("Country", "Land").replace("subject", "subjekt").encode()), "m.yaml"),
+        "mapping": (
+            io.BytesIO(MAPPING.replace("Country", "Land").replace("subject", "subjekt").encode()),
+            "m.yaml",
+        ),
     }
     answer = caller.post("/v1/imports", data=parts, content_type="multipart/form-data")
     assert answer.status_code == 422

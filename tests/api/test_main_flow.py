@@ -104,7 +104,9 @@ def test_one_click_unsubscribe_acts_on_post_only(caller: Caller, client: FlaskCl
     person(caller)
     caller.post("/v1/consents", consent())
     sent = caller.post("/v1/communications", {"subject": {"id": "crm-1"}, "message_id": "m-1", **PROMOTION})
-    link = sent.get_json()["headers"]["List-Unsubscribe"].strip("<>").replace("https://privacy.example.org", "")
+    link = (
+        sent.get_json()["headers"]["List-Unsubscribe"].strip("<>").replace("https://privacy.example.org", "")
+    )
     shown = client.get(link)
     assert shown.status_code == 200
     assert "Set-Cookie" not in shown.headers
@@ -118,7 +120,9 @@ def test_one_click_unsubscribe_acts_on_post_only(caller: Caller, client: FlaskCl
     assert any(each["purpose"] == "sale_sharing" for each in state["objections"])
     assert client.post(link).status_code == 200
     assert client.get(link[:-2] + "xx").status_code == 404
-    assert client.get("/unsubscribe/nonsense", headers={"Accept": "text/html"}).content_type.startswith("text/html")
+    assert client.get("/unsubscribe/nonsense", headers={"Accept": "text/html"}).content_type.startswith(
+        "text/html"
+    )
 
 
 def test_a_double_opt_in_is_confirmed_through_the_link(caller: Caller, client: FlaskClient) -> None:
@@ -263,7 +267,12 @@ def test_catalogue_and_notices_change_by_version(any_caller: Caller) -> None:
     got = caller.get("/v1/purposes/marketing")
     assert got.status_code == 200
     tag = got.headers["ETag"]
-    body = {"title": "Marketing", "owner": "cmo", "lawful_basis": "consent", "message_classes": ["promotional"]}
+    body = {
+        "title": "Marketing",
+        "owner": "cmo",
+        "lawful_basis": "consent",
+        "message_classes": ["promotional"],
+    }
     assert caller.put("/v1/purposes/marketing", body).status_code == 428
     changed = caller.put("/v1/purposes/marketing", body, headers={"If-Match": tag})
     assert changed.status_code == 200, changed.data
@@ -281,7 +290,9 @@ def test_catalogue_and_notices_change_by_version(any_caller: Caller) -> None:
         "/v1/notices/n/versions/1", {"texts": {"en": "Else."}}, headers={"If-Match": version.headers["ETag"]}
     )
     assert else_.status_code == 200
-    point = caller.put("/v1/capture-points/fair", {"title": "Fair", "owner": "sales", "purposes": ["marketing"]})
+    point = caller.put(
+        "/v1/capture-points/fair", {"title": "Fair", "owner": "sales", "purposes": ["marketing"]}
+    )
     assert point.status_code == 201, point.data
     taken = caller.post(
         "/v1/captures",

@@ -18,7 +18,9 @@ def kinds(of: type[GovernanceError]) -> set[type[GovernanceError]]:
 def test_every_kind_of_error_has_a_status() -> None:
     for kind in kinds(GovernanceError) - {GovernanceError}:
         assert any(base in problems.STATUS for base in kind.__mro__), kind
-    named = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, GovernanceError)}
+    named = {
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, GovernanceError)
+    }
     assert named - {GovernanceError} == set(problems.STATUS)
 
 

@@ -46,7 +46,16 @@ def test_doubtful_json_is_a_bad_request(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [{}, [], "ä€😀", {"a": [1, 2.5, None, True]}, 2**53 - 1, -(2**53) + 1, "\\u0000", json.loads("[" * 32 + "]" * 32)],
+    [
+        {},
+        [],
+        "ä€😀",
+        {"a": [1, 2.5, None, True]},
+        2**53 - 1,
+        -(2**53) + 1,
+        "\\u0000",
+        json.loads("[" * 32 + "]" * 32),
+    ],
 )
 def test_sound_json_comes_back_as_it_was(value: object) -> None:
     assert strict_json.read(json.dumps(value).encode()) == value
@@ -58,4 +67,7 @@ def test_many_shallow_containers_are_not_deep() -> None:
 
 
 def test_instants_are_written_in_utc() -> None:
-    assert strict_json.write({"at": datetime(2026, 11, 21, 10, tzinfo=UTC)}) == b'{"at":"2026-11-21T10:00:00.000000Z"}'
+    assert (
+        strict_json.write({"at": datetime(2026, 11, 21, 10, tzinfo=UTC)})
+        == b'{"at":"2026-11-21T10:00:00.000000Z"}'
+    )
