@@ -1,7 +1,7 @@
-"""A person's timeline: what was recorded and what was decided about them, oldest first, page by page.
+"""A person's timeline: what was recorded, decided and sent, oldest first, page by page.
 
-Recorded events come from the ledger, checks from the decision log, the decisions behind acts from the main
-database. A person who absorbed others by a merge has their past too. Nothing here opens a sealed value.
+Recorded events come from the ledger, checks from the decision log, the decisions behind acts and the messages
+from the main database. A person who absorbed others by a merge has their past too. Nothing here opens a sealed value.
 """
 
 import base64
@@ -26,15 +26,16 @@ MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a reader has come in each source: ledger position, decisions of acts, checks."""
+    """How far a reader has come in each source: ledger position, decisions of acts, checks, messages."""
 
     position: int = -1
     act: str = ""
     check: str = ""
+    message: str = ""
 
     def text(self) -> str:
         """The cursor as an opaque text."""
-        raw = json.dumps([self.position, self.act, self.check], separators=(",", ":")).encode()
+        raw = json.dumps([self.position, self.act, self.check, self.message], separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
@@ -44,17 +45,16 @@ def read_cursor(text: str | None) -> Cursor:
         return Cursor()
     try:
         raw = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        position, act, check = raw
-        sound = (
-            type(position) is int and -1 <= position < 2**53 and all(isinstance(s, str) for s in (act, check))
-        )
+        position, *rest = raw
+        sound = type(position) is int and -1 <= position < 2**53
+        sound = sound and len(rest) == 3 and all(isinstance(each, str) for each in rest)
     except (binascii.Error, ValueError, TypeError, RecursionError):
         sound = False
     if not sound:
         raise InvalidError(
             "This cursor cannot be read.", fields={"after": ["Pass the `next` of the page before."]}
         )
-    return Cursor(position, act, check)
+    return Cursor(position, *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ def timeline(
     """One page of a person's timeline, oldest first, and the cursor of the next page (None at the end).
 
     `limit` is 1 to 500. Entries are `{"at", "type": "event", "id", "kind", "position", "actor", "facts"}` and
-    `{"at", "type": "decision", "id", "action", "decision", "codes", "act", "policy", "caller", …}`.
+    `{"at", "type": "decision", "id", "action", "decision", "codes", "act", "policy", "caller", …}` and
+    `{"at", "type": "message", "id", "message_id", "channel", "message_class", "purpose", "status", …}`.
     """
     cursor, most = read_cursor(after), max(1, min(limit, MOST))
     refs = subjects.group(snap, subject_ref)
@@ -84,6 +85,7 @@ def timeline(
         _events(snap, refs, cursor, most + 1),
         _acts(snap, refs, cursor, most + 1),
         _checks(log, snap.tenant_id, refs, cursor, most + 1),
+        _messages(snap, refs, cursor, most + 1),
     ]
     page: list[_Item] = []
     came = cursor
@@ -95,6 +97,7 @@ def timeline(
             max(came.position, item.moved.position),
             max(came.act, item.moved.act),
             max(came.check, item.moved.check),
+            max(came.message, item.moved.message),
         )
     return [each.document for each in page], None
 
@@ -155,6 +158,29 @@ def _checks(log: DecisionLog, tenant_id: str, refs: Sequence[str], cursor: Curso
             connection, logged_decision, tenant_id, refs, after=cursor.check, limit=limit
         )
     return [_Item(row["at"], Cursor(check=row["decision_id"]), _decision(row, act=False)) for row in rows]
+
+
+def _messages(snap: Snapshot, refs: Sequence[str], cursor: Cursor, limit: int) -> list[_Item]:
+    rows = store.messages_after(snap.connection, snap.tenant_id, refs, after=cursor.message, limit=limit)
+    return [
+        _Item(
+            row["authorised_at"],
+            Cursor(message=row["message_ref"]),
+            {
+                "at": wire(row["authorised_at"]),
+                "type": "message",
+                "id": row["message_ref"],
+                "message_id": row["message_id"],
+                "channel": row["channel"],
+                "message_class": row["message_class"],
+                "purpose": row["purpose"],
+                "campaign": row["campaign"],
+                "status": row["status"],
+                "decision": row["decision_id"],
+            },
+        )
+        for row in rows
+    ]
 
 
 def _decision(row: Any, *, act: bool) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""The decisions about some people, oldest first, from the acts' table or the decision log's."""
+"""The decisions about some people and the messages to them, oldest first."""
 
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+
+from governance.communications.store import message
 
 
 def decisions_after(
@@ -27,6 +29,23 @@ def decisions_after(
             table.c.decision_id > after,
         )
         .order_by(table.c.decision_id)
+        .limit(limit)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def messages_after(
+    connection: Connection, tenant_id: str, subject_refs: Sequence[str], *, after: str, limit: int
+) -> Sequence[sa.RowMapping]:
+    """Up to `limit` messages with references greater than `after`, in order."""
+    query = (
+        sa.select(message)
+        .where(
+            message.c.tenant_id == tenant_id,
+            message.c.subject_ref.in_(subject_refs),
+            message.c.message_ref > after,
+        )
+        .order_by(message.c.message_ref)
         .limit(limit)
     )
     return connection.execute(query).mappings().all()
