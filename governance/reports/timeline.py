@@ -1,7 +1,7 @@
 """A person's timeline: what was recorded, decided and sent, oldest first, page by page.
 
 Recorded events come from the ledger, checks from the decision log, the decisions behind acts and the messages
-from the main database. A person who absorbed others by a merge has their past too. Nothing here opens a sealed value.
+from the main database. A person who absorbed others by a merge has their past too. No sealed value is opened.
 """
 
 import base64
