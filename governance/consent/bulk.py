@@ -82,7 +82,7 @@ def _draft(work: Work, row: ImportedAct, purpose: str, version: int | None) -> D
     is_no = row.status not in ("requested", "granted")
     method = check_method(row.method, negative=is_no)
     at = acts.clamped(row.occurred_at, work.now)
-    proven = row.status == "granted" and is_proven(method, has_notice=False, evidence=row.evidence)
+    proven = row.status == "granted" and is_proven(method, evidence=row.evidence)
     kind, scope = _kind(row, proven=proven, by_person=is_act(method))
     if scope in ("marketing", "all", "undeliverable"):
         purpose, version = ALL, None

@@ -173,7 +173,7 @@ def _yes(work: Work, new: NewConsent, status: str) -> ConsentOutcome:
     person = living(work, new.subject_ref)
     _check_may_consent(person)
     by_person = is_act(method)
-    proven = status == "granted" and is_proven(method, has_notice=notice is not None, evidence=new.evidence)
+    proven = status == "granted" and is_proven(method, evidence=new.evidence)
     draft = Draft(
         consent_id=work.new_id("con"),
         kind=REQUEST if status == "requested" else kind_of_grant(proven=proven, by_person=by_person),

@@ -1,7 +1,8 @@
 """What counts as the person's own act, and what as proof of it. Pure.
 
 A grant is **proven** if
-- its method is an act of the person (`PERSON_METHODS`) and it names a notice or brings evidence; or
+- its method is an act of the person (`PERSON_METHODS`), recorded here when it happened: the record of who, when,
+  how and for what is itself the proof, and notice and evidence make it a better one; or
 - it was imported (`import`, `acquired_list`) and its evidence has all of `form_url`, `occurred_at` and
   `text_shown_sha256`: where, when, and what the person saw. Such a grant is sendable but, not being the
   person's act towards this service, lifts nothing. Everything else is `unproven`: shown, never sendable on
@@ -63,11 +64,11 @@ def check_method(method: str, *, negative: bool) -> str:
     )
 
 
-def is_proven(method: str, *, has_notice: bool, evidence: Mapping[str, object] | None) -> bool:
-    """Whether a grant by this method, with this notice and evidence, is proven (see above)."""
+def is_proven(method: str, *, evidence: Mapping[str, object] | None) -> bool:
+    """Whether a grant by this method, with this evidence, is proven (see above)."""
     told = {key for key, value in (evidence or {}).items() if value not in (None, "", [], {})}
     if method in PERSON_METHODS:
-        return has_notice or bool(told)
+        return True
     if method in IMPORT_METHODS:
         shown = str((evidence or {}).get("text_shown_sha256", ""))
         return told.issuperset(_IMPORT_PROOF) and bool(_SHA256.fullmatch(shown))

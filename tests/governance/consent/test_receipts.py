@@ -163,7 +163,7 @@ def test_a_receipt_names_nobody(runtime: Runtime) -> None:
 
 
 def test_an_unproven_grant_is_no_consent_given(runtime: Runtime) -> None:
-    _, out = said(runtime, "granted", evidence=None)
+    _, out = said(runtime, "granted", evidence=None, method="import")
     record = opened(runtime, out.receipt)["receipt"]["dpv:hasRecordOfActivity"][0]
     assert "dpv:ConsentUnknown" in record["dpv:hasConsentStatus"]["@type"]
 
