@@ -75,11 +75,13 @@ DPV_TERMS = frozenset(
 """Terms of DPV 2.3 (https://w3id.org/dpv, W3C licence) that a receipt may use; each was looked up there."""
 
 
-def said(runtime: Runtime, status: str, **more: Any) -> tuple[str, consent.ConsentOutcome]:
+def said(
+    runtime: Runtime, status: str, method: str = "web_form", **more: Any
+) -> tuple[str, consent.ConsentOutcome]:
     with runtime.work("acme", ACTOR) as work:
         ref = subjects.put(work, "crm-ada", SubjectChange(identifiers=[MAIL])).subject_ref
         more.setdefault("evidence", {"ip": "203.0.113.5"})
-        new = NewConsent(ref, "marketing", status, "web_form", channel="email", contact_point=MAIL, **more)
+        new = NewConsent(ref, "marketing", status, method, channel="email", contact_point=MAIL, **more)
         return ref, consent.record(work, new)
 
 
