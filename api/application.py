@@ -1,10 +1,11 @@
 """The application: rooms, problems, OpenAPI, security headers. Built once per process from a runtime."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import marshmallow as ma
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from flask_smorest import Api
 from flask_smorest.utils import prepare_response
 from sqlalchemy.exc import DBAPIError
@@ -38,6 +39,9 @@ from api.uploads import MemoryRequest
 from governance.access.model import SCOPES
 from governance.bootstrap import Runtime
 from governance.errors import GovernanceError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 VERSION = "1.0.0"
 ROOMS: tuple[Room, ...] = (
@@ -110,7 +114,7 @@ def create_app(runtime: Runtime) -> Flask:
     )
     app.url_map.strict_slashes = True
     reader = tokens.TokenReader(runtime.vault.token_key(), settings, runtime.clock)
-    log = telemetry.Log(settings.log_level)
+    log = telemetry.Log(settings.log_level, runtime.clock)
     numbers = telemetry.Numbers() if settings.metrics else None
     app.extensions.update(
         {
@@ -124,7 +128,7 @@ def create_app(runtime: Runtime) -> Flask:
     )
     telemetry.install(app, log, numbers)
     app.before_request(_refuse_nul)
-    app.after_request(_secure)
+    app.wsgi_app = _Secured(app.wsgi_app, settings.public_url)  # type: ignore[method-assign]
     _register(app, settings.public_url)
     app.register_error_handler(GovernanceError, problems.of_domain)
     app.register_error_handler(ma.ValidationError, _of_shape)
@@ -177,9 +181,20 @@ def _refuse_nul() -> None:
         raise BadRequest("The address holds the character NUL.")
 
 
-def _secure(answer: Response) -> Response:
-    for name, value in _HEADERS.items():
-        answer.headers.setdefault(name, value)
-    if current_app.config["PUBLIC_URL"].startswith("https://"):
-        answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    return answer
+class _Secured:
+    """Gives every answer the security headers that it does not set itself, whoever made it."""
+
+    def __init__(self, app: "WSGIApplication", public_url: str) -> None:
+        self._app = app
+        headers = dict(_HEADERS)
+        if public_url.startswith("https://"):
+            headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        self._headers = [(name, value, name.lower()) for name, value in headers.items()]
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            present = {name.lower() for name, _ in headers}
+            added = [(name, value) for name, value, lower in self._headers if lower not in present]
+            return start_response(status, headers + added, exc_info)
+
+        return self._app(environ, start)

@@ -87,13 +87,11 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
 
     def describe(self, **members: Any) -> Callable[[View], View]:
         """Add to the operation's documentation by hand."""
-        decorator: Callable[[View], View] = self.doc(**members)
-        return decorator
+        return _only_documenting(self.doc(**members))
 
     def refuses(self, status: int) -> Callable[[View], View]:
         """Document a problem that this route can answer besides those of its form."""
-        decorator: Callable[[View], View] = self.alt_response(status, HTTPStatus(status).name)
-        return decorator
+        return _only_documenting(self.alt_response(status, HTTPStatus(status).name))
 
     def body(self, schema: type[ma.Schema] | ma.Schema, **options: Any) -> Callable[[View], View]:
         """Read the JSON body by a schema and hand it to the view."""
@@ -107,13 +105,21 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
 
     def answers(self, status: int, schema: Any = None, **options: Any) -> Callable[[View], View]:
         """Document an answer. Views answer with `api.runtime.reply`; the schema describes it."""
-        decorator: Callable[[View], View] = self.response(status, schema, **options)
-        return decorator
+        return _only_documenting(self.response(status, schema, **options))
 
     def also(self, status: int, schema: Any = None, **options: Any) -> Callable[[View], View]:
         """Document another answer than the first."""
-        decorator: Callable[[View], View] = self.alt_response(status, schema=schema, success=True, **options)
-        return decorator
+        return _only_documenting(self.alt_response(status, schema=schema, success=True, **options))
+
+
+def _only_documenting(decorator: Callable[[Any], Any]) -> Callable[[View], View]:
+    """Take a flask-smorest decorator's documentation and leave its wrapper: our views answer themselves."""
+
+    def documented(view: View) -> View:
+        view.__dict__["_apidoc"] = decorator(view)._apidoc
+        return view
+
+    return documented
 
 
 def _guarded(view: View, scope: str) -> View:

@@ -1,6 +1,7 @@
 """What this process tells about itself: a JSON line per request and Prometheus numbers, nobody in either."""
 
 import hashlib
+import json
 import logging
 import os
 import re
@@ -10,10 +11,11 @@ import traceback
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from governance.clock import Clock, wire
 from governance.ids import random_bytes
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -42,7 +44,9 @@ class _StandardError:
 class Log:
     """JSON lines on standard error. Paths appear as their template, callers as opaque ids."""
 
-    def __init__(self, level: str) -> None:
+    def __init__(self, level: str, clock: Clock) -> None:
+        self._clock = clock
+        self._tells_requests = level.lower() in ("debug", "info")
         self._lines = structlog.wrap_logger(
             structlog.WriteLogger(_StandardError()),  # type: ignore[arg-type]  # all that it needs of a file
             processors=[
@@ -55,18 +59,25 @@ class Log:
             ),
         )
 
-    def request(self, answer: Response, seconds: float) -> None:
+    def request(
+        self, method: str, route: str, status: int, seconds: float, request_id: str, client_id: str | None
+    ) -> None:
         """Note a request that was answered."""
-        caller = g.get("caller")
-        self._lines.info(
-            "request",
-            method=request.method if request.method in _METHODS else "OTHER",
-            route=route_template(),
-            status=answer.status_code,
-            milliseconds=round(seconds * 1000, 2),
-            request_id=g.log_id,
-            client_id=None if caller is None else caller.client_id,
-        )
+        if not self._tells_requests:
+            return
+        # Written by hand, as the processors above would write it: this is on the path of every check.
+        line = {
+            "event": "request",
+            "level": "info",
+            "timestamp": wire(self._clock()),
+            "method": method,
+            "route": route,
+            "status": status,
+            "milliseconds": round(seconds * 1000, 2),
+            "request_id": request_id,
+            "client_id": client_id,
+        }
+        sys.stderr.write(json.dumps(line) + "\n")
 
     def unforeseen(self, error: BaseException) -> None:
         """Note an error that nobody foresaw: its kind and where, never its message, which may hold data."""
@@ -84,6 +95,7 @@ class Numbers:
     """Prometheus numbers of one application. Under gunicorn they are added up over its workers."""
 
     def __init__(self) -> None:
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "governance_http_requests",
@@ -111,12 +123,15 @@ class Numbers:
             registry=self._registry,
         )
 
-    def request(self, status: int, seconds: float) -> None:
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
-        route = route_template()
-        method = request.method if request.method in _METHODS else "OTHER"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        key = (method, route, status)
+        known = self._known.get(key)
+        if known is None:
+            known = self._requests.labels(method, route, str(status)), self._seconds.labels(route)
+            self._known[key] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
     def decision(self, action: str, allowed: bool) -> None:
         """Count a decision; `action` is one of ours or `other`."""
@@ -147,19 +162,28 @@ def install(app: Flask, log: Log, numbers: Numbers | None) -> None:
     def _begin() -> None:
         g.began = time.perf_counter()
         given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else f"req_{random_bytes(16).hex()}"
+        request_id = given if _REQUEST_ID.fullmatch(given) else f"req_{random_bytes(16).hex()}"
+        g.request_id = request_id
         # The id is the client's free text: only what is surely opaque is repeated outside the header.
-        opaque = _OPAQUE.fullmatch(g.request_id)
-        g.log_id = g.request_id if opaque else hashlib.sha256(g.request_id.encode()).hexdigest()[:32]
+        if request_id is given and not _OPAQUE.fullmatch(given):
+            request_id = hashlib.sha256(given.encode()).hexdigest()[:32]
+        g.log_id = request_id
 
     @app.after_request
     def _end(answer: Response) -> Response:
-        if "request_id" in g:
-            answer.headers["X-Request-ID"] = g.request_id
-            seconds = time.perf_counter() - g.began
-            log.request(answer, seconds)
+        noted: dict[str, Any] = vars(g._get_current_object())
+        request_id = noted.get("request_id")
+        if request_id is not None:
+            answer.headers["X-Request-ID"] = request_id
+            seconds = time.perf_counter() - noted["began"]
+            asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy
+            method = asked.method if asked.method in _METHODS else "OTHER"
+            route = asked.url_rule.rule if asked.url_rule is not None else "unmatched"
+            caller = noted.get("caller")
+            client_id = None if caller is None else caller.client_id
+            log.request(method, route, answer.status_code, seconds, noted["log_id"], client_id)
             if numbers is not None:
-                numbers.request(answer.status_code, seconds)
+                numbers.request(method, route, answer.status_code, seconds)
         return answer
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.access.model import Component, Standing
-from governance.database import Instant, Json, metadata
+from governance.database import Instant, Json, Prepared, metadata
 
 component = sa.Table(
     "component",
@@ -46,13 +46,16 @@ used_assertion = sa.Table(
     sa.Column("expires_at", Instant, nullable=False),
 )
 
-_STANDING = sa.select(
-    component.c.state,
-    sa.exists()
-    .where(revoked_token.c.tenant_id == component.c.tenant_id, revoked_token.c.jti == sa.bindparam("jti"))
-    .label("revoked"),
-).where(
-    component.c.tenant_id == sa.bindparam("tenant_id"), component.c.client_id == sa.bindparam("client_id")
+_STANDING = Prepared(
+    sa.select(
+        component.c.state,
+        sa.exists()
+        .where(revoked_token.c.tenant_id == component.c.tenant_id, revoked_token.c.jti == sa.bindparam("jti"))
+        .label("revoked"),
+    ).where(
+        component.c.tenant_id == sa.bindparam("tenant_id"),
+        component.c.client_id == sa.bindparam("client_id"),
+    )
 )
 
 
@@ -99,12 +102,11 @@ def set_state(connection: Connection, tenant_id: str, client_id: str, state: str
 
 def standing(connection: Connection, tenant_id: str, client_id: str, jti: str) -> Standing:
     """What is recorded about a component and one of its tokens, in one statement."""
-    row = connection.execute(
-        _STANDING, {"tenant_id": tenant_id, "client_id": client_id, "jti": jti}
-    ).one_or_none()
-    if row is None:
+    rows = _STANDING.rows(connection, tenant_id=tenant_id, client_id=client_id, jti=jti)
+    if not rows:
         return Standing(component_active=False, token_revoked=False)
-    return Standing(component_active=row.state == "active", token_revoked=bool(row.revoked))
+    ((state, revoked),) = rows
+    return Standing(component_active=state == "active", token_revoked=bool(revoked))
 
 
 def is_revoked(connection: Connection, tenant_id: str, jti: str) -> bool:
