@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-import warnings
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +19,10 @@ class Server:
 
     def execute(self, statement: str) -> None:
         with psycopg.connect(self._dsn, autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]
+
+    def execute_in(self, database: str, statement: str) -> None:
+        with psycopg.connect(self._dsn, dbname=database, autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[arg-type]
 
     def url(self, database: str) -> str:

@@ -8,12 +8,13 @@ the ledger only after that sync. The decision behind an act is never here but in
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from governance.database import make_engine
+from governance.database import as_database_error, make_engine
 from governance.decisions import store
 from governance.decisions.keeping import KeptDecision, body_of, columns_of, commitment, kept
 from governance.decisions.record import DecisionRecord
@@ -62,7 +63,11 @@ class DecisionLog:
 
     @classmethod
     def open(cls, settings: Settings) -> "DecisionLog":
-        """Open the log; raises NotReadyError if it has no tables."""
+        """Open the log; raises NotReadyError if it is not there or has no tables."""
+        address = sa.engine.make_url(settings.decision_log_url)
+        file = address.database if address.get_backend_name() == "sqlite" else None
+        if file and not Path(file).exists():  # connecting would make an empty one
+            raise NotReadyError("There is no decision log yet; run `governance init`.")
         log = cls(settings.decision_log_url)
         if not log.ping():
             log.close()
@@ -99,6 +104,8 @@ class DecisionLog:
             else:
                 cursor.executemany(self._insert, rows)
             raw.commit()
+        except self.engine.dialect.loaded_dbapi.Error as problem:
+            raise as_database_error(self.engine.dialect, problem) from problem
         finally:
             # Rolls back what was not committed.
             raw.close()

@@ -157,7 +157,7 @@ def test_ndjson_without_a_mapped_column_is_refused_at_once() -> None:
 
 def test_an_unknown_event_or_topic_is_refused() -> None:
     said = refused(SMALL + "events:\n  - {when: {Stage: C}, event: purchased}\n")
-    assert "m.yaml:20: unknown event 'purchased'; did you mean 'purchase'?" in said
+    assert "m.yaml:22: unknown event 'purchased'; did you mean 'purchase'?" in said
     said = refused(SMALL.replace("status: withdrawn", "status: withdrawn\n    topic: anna@example.org"))
     assert "The topic cannot be used" in said
 
