@@ -4,14 +4,13 @@ SIGTERM lets requests in flight finish (`graceful_timeout`). Numbers of all work
 through a folder of counters that lives as long as the server.
 """
 
+import atexit
 import os
 import shutil
 import tempfile
 from typing import Any
 
-from prometheus_client import multiprocess
-
-worker_class = "gthread"
+worker_class = "api.worker.Worker"
 preload_app = False
 graceful_timeout = 30
 timeout = 120
@@ -25,21 +24,23 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _made = ""
-
-
-def on_starting(server: Any) -> None:
-    """Make the counters' folder before the first worker."""
-    global _made
-    if _FOLDER not in os.environ:
-        _made = os.environ[_FOLDER] = tempfile.mkdtemp(prefix="governance-metrics-")
+if _FOLDER not in os.environ:
+    # Before anything imports the metrics library, which looks only once.
+    _made = os.environ[_FOLDER] = tempfile.mkdtemp(prefix="governance-metrics-")
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """Let the gauges of a worker go with it."""
+    from prometheus_client import multiprocess
+
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-def on_exit(server: Any) -> None:
-    """Remove the counters' folder."""
-    if _made:
-        shutil.rmtree(_made, ignore_errors=True)
+def _forget(maker: int, folder: str) -> None:
+    """Remove the counters' folder with the process that made it, not with its workers."""
+    if os.getpid() == maker:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if _made:
+    atexit.register(_forget, os.getpid(), _made)
