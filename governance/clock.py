@@ -19,4 +19,4 @@ def wire(instant: datetime) -> str:
     """
     if instant.tzinfo is None:
         raise ValueError("a naive instant cannot be written: it names no moment")
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

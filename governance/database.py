@@ -115,7 +115,12 @@ def _prepare_sqlite(engine: Engine, full_sync: bool) -> None:
     def _begin(connection: Connection) -> None:
         # A reader never waits for writers; a writer takes its place in the queue before it reads.
         reads = connection.get_execution_options().get("governance_reads", False)
-        connection.exec_driver_sql("BEGIN DEFERRED" if reads else "BEGIN IMMEDIATE")
+        if reads:
+            # Takes no lock and so cannot fail; on the path of every check, so not through SQLAlchemy.
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute("BEGIN DEFERRED")
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _count_writes(
@@ -154,6 +159,14 @@ def enter_tenant(connection: Connection, tenant_id: str) -> None:
         )
 
 
+def as_database_error(dialect: sa.Dialect, problem: Exception) -> Exception:
+    """What SQLAlchemy would have raised for an error of the driver, whose own cursor was used."""
+    error: Exception = sa.exc.DBAPIError.instance(
+        None, None, problem, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
+    )
+    return error
+
+
 class Prepared:
     """A query that is written out once for each database and then only run: for the paths of every check.
 
@@ -171,8 +184,11 @@ class Prepared:
         text, fixed, order = self._written.get(connection.dialect.name) or self._write(connection.dialect)
         named = {**fixed, **values}
         cursor: Any = connection.connection.cursor()
-        cursor.execute(text, named if order is None else [named[name] for name in order])
-        found: list[tuple[Any, ...]] = cursor.fetchall()
+        try:
+            cursor.execute(text, named if order is None else [named[name] for name in order])
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        except connection.dialect.loaded_dbapi.Error as problem:
+            raise as_database_error(connection.dialect, problem) from problem
         cursor.close()
         return found
 
