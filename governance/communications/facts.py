@@ -120,7 +120,7 @@ _WHOLE = joined((*_HEAD, *_PERSON, *POINT_COLUMNS, *CELL_COLUMNS, *BAR_COLUMNS))
 _BY_ID = Prepared(_WHOLE.where(subject.c.external_id == sa.bindparam("person")))
 _BY_REF = Prepared(_WHOLE.where(subject.c.subject_ref == sa.bindparam("person")))
 _SEVERAL = _WHOLE.where(
-    subject.c.subject_ref.in_(sa.bindparam("people", expanding=True)), subject.c.merged_into.is_(None)
+    subject.c.external_id.in_(sa.bindparam("people", expanding=True)), subject.c.merged_into.is_(None)
 ).order_by(subject.c.subject_ref)
 
 _RECORDED = tuple(RECORDED)
@@ -170,7 +170,8 @@ class Reading:
             if ref is not None and ref not in found:
                 blind = None if blind_at is None else row[blind_at]
                 found[ref] = Point(ref, row[at], row[at + 1], row[at + 2], blind)
-        return tuple(found.values())
+        # Their own order, not the database's: the oldest comes first, whoever asks.
+        return tuple(found[ref] for ref in sorted(found))
 
     def cells(self, rows: Sequence[Raw], at: int) -> tuple[Cell, ...]:
         """The cells in a person's rows, each once; `at` is where `CELL_COLUMNS` begin."""
@@ -228,15 +229,15 @@ def find(
 def rows(
     connection: Connection,
     tenant_id: str,
-    subject_refs: Iterable[str],
+    external_ids: Iterable[str],
     *,
     point_type: str,
     purpose: str,
     channel: str,
 ) -> Iterator[Situation]:
-    """What is known of several people for one question, in the order of their references; 500 a statement."""
+    """What is known of several people for one question, 500 a statement; merged records are left out."""
     reading = Reading.of(connection)
-    ordered = sorted(set(subject_refs))
+    ordered = list(dict.fromkeys(external_ids))
     values: dict[str, Any] = {"tenant": tenant_id, "type": point_type, "purpose": purpose, "channel": channel}
     for start in range(0, len(ordered), 500):
         values["people"] = ordered[start : start + 500]

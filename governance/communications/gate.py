@@ -6,7 +6,7 @@ for all questions that are asked in it, people are read anew for every question.
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from governance.clock import wire
 from governance.communications import eligibility, facts
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.situations import UNKNOWN_PERSON, Asked, Point, Situation, World
@@ -24,6 +25,7 @@ from governance.decisions.ground import Ground, stand
 from governance.decisions.model import Verdict, decide, failed
 from governance.decisions.record import AskedFor, DecisionRecord, FactValues, PermittedPoint, merged
 from governance.errors import GovernanceError, InvalidError
+from governance.policy.buckets import Bucketer, Vector
 from governance.purposes import service as purposes
 from governance.purposes.model import Purpose, read_purpose
 from governance.purposes.store import purpose
@@ -61,6 +63,16 @@ class Judged:
     next_eligible_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A question made ready to be asked about many people: `said` is logged of it, `now` its instant."""
+
+    request: CheckRequest
+    asked: Asked
+    said: Mapping[str, Any]
+    now: datetime
+
+
 @dataclass(slots=True)
 class Gate:
     """Answers questions in one snapshot; made by `open_gate`."""
@@ -68,6 +80,28 @@ class Gate:
     snap: Snapshot
     ground: Ground
     known: dict[str, Purpose | None] = field(default_factory=dict)
+    people: dict[tuple[str, str, str], Situation] = field(default_factory=dict)
+    verdicts: dict[Vector, Verdict] = field(default_factory=dict)
+    bucketers: dict[datetime, Bucketer] = field(default_factory=dict)
+
+    def expect(self, questions: Iterable[tuple[CheckRequest, str]]) -> None:
+        """Read the people (external ids) of many questions in a few statements.
+
+        For checks only: an act reads its person anew.
+        """
+        wanted: dict[tuple[str, str], list[str]] = {}
+        for request, external_id in questions:
+            wanted.setdefault((request.purpose, request.channel), []).append(external_id)
+        for (purpose_id, channel), ids in wanted.items():
+            for found in facts.rows(
+                self.snap.connection,
+                self.snap.tenant_id,
+                ids,
+                point_type=CHANNEL_POINT_TYPE[channel],
+                purpose=purpose_id,
+                channel=channel,
+            ):
+                self.people[purpose_id, channel, found.external_id] = found
 
     def purpose(self, purpose_id: str) -> Purpose | None:
         """The purpose as this snapshot sees it; read once."""
@@ -111,23 +145,35 @@ class Gate:
             signing_up=request.message_class == "consent_request",
         )
 
-    def check(self, request: CheckRequest, *, asked_for: AskedFor | None = None) -> DecisionRecord:
-        """Decide one question; whatever goes wrong inside is a denial with the code `evaluation-failed`.
+    def ready(self, request: CheckRequest) -> Ready:
+        """Make a question ready to be asked about anybody; raises as `asked` does."""
+        said = request.document()
+        if request.time is not None:
+            said["time"] = wire(request.time)
+        now = self.snap.now if request.time is None else max(self.snap.now, request.time)
+        return Ready(request, self.asked(request), said, now)
 
-        Raises InvalidError for a question that makes no sense, ConflictError if several people are meant.
+    def check(self, request: CheckRequest, *, asked_for: AskedFor | None = None) -> DecisionRecord:
+        """Decide one question; see `answer`."""
+        return self.answer(self.ready(request), request.subject, asked_for=asked_for)
+
+    def answer(
+        self, ready: Ready, subject: SubjectReference | str, *, asked_for: AskedFor | None = None
+    ) -> DecisionRecord:
+        """Decide a question about somebody (a reference, or an external id that was checked).
+
+        Whatever goes wrong inside is a denial with the code `evaluation-failed`. Raises InvalidError for a
+        question that makes no sense, ConflictError if several people are meant.
         """
         snap = self.snap
         try:
-            judged = self._judge(request)
+            judged = self._judge(ready, subject)
         except GovernanceError:
             raise
         except Exception as error:
             # The message may hold what was being evaluated; its type and place cannot.
             _logger.error("evaluation failed: %s at %s", type(error).__name__, _place(error))
             judged = Judged(failed("The question could not be evaluated, so the answer is no; try again."))
-        question = request.document()
-        if request.time is not None:
-            question["time"] = request.time.isoformat()
         return DecisionRecord(
             id=snap.new_id("dec"),
             action=ACTION,
@@ -137,7 +183,7 @@ class Gate:
             ledger_position=self.ground.ledger_position,
             evaluated_at=snap.now,
             caller_ref=snap.actor.ref,
-            question=question,
+            question=ready.said,
             facts=judged.worlds,
             asked_for=asked_for,
             contact_points=judged.points,
@@ -145,14 +191,13 @@ class Gate:
             stage={"relationship": judged.stage},
         )
 
-    def _judge(self, request: CheckRequest) -> Judged:
-        asked = self.asked(request)
-        now = self.snap.now if request.time is None else max(self.snap.now, request.time)
-        situation = self.situation(request.subject, asked)
+    def _judge(self, ready: Ready, subject: SubjectReference | str) -> Judged:
+        asked, now = ready.asked, ready.now
+        situation = self.situation(subject, asked)
         if situation is None:
             world = {**asked.facts, **UNKNOWN_PERSON}
             return Judged(self.verdict(world, now), [world])
-        only, stranger = self._named(request, situation)
+        only, stranger = self._named(ready.request, situation)
         worlds = situation.worlds(asked, now, only=only, stranger=stranger)
         verdicts = [self.verdict(world.facts, now) for world in worlds]
         whole = merged(verdicts)
@@ -181,14 +226,26 @@ class Gate:
     def verdict(self, world: Mapping[str, Any], now: datetime) -> Verdict:
         """Decide on one world by the active policy."""
         policy = self.ground.policy
-        return decide(policy, ACTION, policy.bucketed(ACTION, world, now))
+        bucketer = self.bucketers.get(now)
+        if bucketer is None:
+            bucketer = self.bucketers[now] = policy.bucketer(ACTION, now)
+        vector = bucketer.vector(world)
+        # The answer to one vector is the same for everybody whom this snapshot asks about.
+        verdict = self.verdicts.get(vector)
+        if verdict is None:
+            verdict = self.verdicts[vector] = decide(policy, ACTION, vector)
+        return verdict
 
-    def situation(self, subject: SubjectReference, asked: Asked) -> Situation | None:
+    def situation(self, subject: SubjectReference | str, asked: Asked) -> Situation | None:
         """What is known of the person whom the caller named, None if nobody is meant."""
         named: dict[str, str] = {}
-        if subject.id is not None:
-            named["external_id"] = check_external_id(subject.id)
-        else:
+        external_id = subject if isinstance(subject, str) else subject.id
+        if external_id is not None:
+            known = self.people.get((asked.consent.purpose, asked.consent.channel, external_id))
+            if known is not None:
+                return known
+            named["external_id"] = check_external_id(external_id)
+        elif isinstance(subject, SubjectReference):
             person = subjects.resolve(self.snap, subject)
             if person is None:
                 return None

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from governance.clock import wire
 from governance.database import micros
-from governance.decisions.record import DecisionRecord, fact_documents, obligation_documents
+from governance.decisions.record import DecisionRecord, fact_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def body_of(record: DecisionRecord) -> dict[str, Any]:
             for reason in record.verdict.reasons
         ],
         "permits": list(record.verdict.permits),
-        "obligations": obligation_documents(record.verdict.obligations),
+        "obligations": list(record.verdict.obligations),
         "contact_points": [point.document() for point in record.contact_points],
         "next_eligible_at": None if record.next_eligible_at is None else wire(record.next_eligible_at),
         "stage": dict(record.stage),

@@ -8,6 +8,7 @@ its place.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from governance.communications.model import is_code
@@ -20,6 +21,7 @@ SEMANTICS = (EXECUTE_ALL, DENY_ON_FIRST_DENY, PERMIT_ON_FIRST_PERMIT)
 MOST_EVALUATIONS = 1000
 LONGEST_TEXT = 1024
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _ADDRESS = re.compile(r"[0-9]{9,}|[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 
 
@@ -151,13 +153,13 @@ def _object(value: object, path: str, complaints: dict[str, list[str]]) -> Mappi
 def _optional(
     members: Mapping[str, Any] | None, name: str, path: str, complaints: dict[str, list[str]]
 ) -> Mapping[str, Any]:
-    value = {} if members is None else members.get(name)
+    value = None if members is None else members.get(name)
     if value is None:
-        return {}
+        return _NOTHING
     if isinstance(value, Mapping):
         return value
     complaints[path] = ["Give a JSON object."]
-    return {}
+    return _NOTHING
 
 
 def _text(value: object, path: str, complaints: dict[str, list[str]]) -> str:

@@ -1,10 +1,11 @@
 """One question goes to the gate that answers it; several go one after the other, in one snapshot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from governance.communications import gate as communications
+from governance.communications.gate import Ready
 from governance.communications.model import ACTION as SEND
 from governance.communications.model import read_check
 from governance.decisions.ground import Ground, stand
@@ -20,7 +21,7 @@ from governance.evaluation.model import (
 )
 from governance.lifecycle import service as lifecycle
 from governance.subjects import service as subjects
-from governance.subjects.model import SubjectReference
+from governance.subjects.model import SubjectReference, check_external_id
 from governance.vault.service import Vault
 from governance.work import Snapshot
 
@@ -56,6 +57,31 @@ class Desk:
         self.snap = snap
         self.ground: Ground = stand(snap)
         self.gate = communications.open_gate(snap, self.ground)
+        self._read: dict[tuple[int, int], tuple[EvaluationRequest, Ready]] = {}
+
+    def expect(self, requests: Sequence[EvaluationRequest]) -> None:
+        """Read what many questions need in a few statements; what makes no sense is left for its turn."""
+        questions = []
+        for request in requests:
+            if request.resource.type == DATA_SUBJECT and request.action == SEND:
+                try:
+                    external_id = check_external_id(request.resource.id)
+                    questions.append((self._ready(request).request, external_id))
+                except InvalidError:
+                    continue
+        self.gate.expect(questions)
+
+    def _ready(self, request: EvaluationRequest) -> Ready:
+        """The question of a message. Questions of a batch often share the very same properties: read once."""
+        key = (id(request.action_properties), id(request.context))
+        found = self._read.get(key)
+        if found is None:
+            subject = SubjectReference(id=request.resource.id)
+            ready = self.gate.ready(read_check(subject, request.action_properties, request.context))
+            # The request is kept with its question: as long as it lives, its members' ids are nobody else's.
+            self._read[key] = request, ready
+            return ready
+        return found[1]
 
     def evaluate(self, request: EvaluationRequest) -> DecisionRecord:
         """Answer one question.
@@ -64,10 +90,7 @@ class Desk:
         """
         asked_for = AskedFor(self.said(request.subject.type), self.said(request.subject.id))
         if request.resource.type == DATA_SUBJECT and request.action == SEND:
-            question = read_check(
-                SubjectReference(id=request.resource.id), request.action_properties, request.context
-            )
-            return self.gate.check(question, asked_for=asked_for)
+            return self.gate.answer(self._ready(request), request.resource.id, asked_for=asked_for)
         if request.resource.type == DATA_SUBJECT and request.action == TRANSITION:
             return self._transition(request, asked_for)
         return resources.evaluate(self.snap, self.ground, request, asked_for, self.said)
@@ -120,6 +143,7 @@ def evaluate_all(snap: Snapshot, batch: EvaluationBatch) -> list[DecisionRecord 
     desk = Desk(snap)
     if batch.single:
         return [desk.evaluate(batch.requests[0])]
+    desk.expect(batch.requests)
     answers: list[DecisionRecord | Refusal] = []
     for request in batch.requests:
         answer = _answer(desk, request)
