@@ -83,6 +83,16 @@ class Passes:
         named = subject.c.subject_ref.in_(sa.bindparam("people", expanding=True))
         return [query.where(named) for query in (self._people, self._cells, self._bars)]
 
+    def any_bars(self, connection: Connection, values: Mapping[str, Any]) -> bool:
+        """Whether any suppression of a contact point may speak about the question; most tenants have none."""
+        query = sa.select(sa.literal(1)).select_from(suppression).limit(1)
+        query = query.where(
+            suppression.c.tenant_id == _tenant(),
+            suppression.c.released_at.is_(None),
+            facts.speaks(suppression),
+        )
+        return connection.execute(query, values).first() is not None
+
     def rows(
         self, connection: Connection, query: sa.Select[Any], values: Mapping[str, Any], stack: ExitStack
     ) -> Iterator[Raw]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -97,6 +98,7 @@ class _Stream(Generic[Answer]):
         # A row of the people's pass: reference, the person's key, the contact point, its reference last.
         self.point_at = 1 + len(self.key.columns)
         self.ref_at = self.point_at + len(facts.POINT_COLUMNS) - 1
+        self.by_point = itemgetter(self.ref_at)
         self.remembered: dict[Any, Sequence[tuple[int | None, Answer]]] = {}
 
     def people(self, selection: Selection) -> Iterator[Found[Answer]]:
@@ -112,9 +114,10 @@ class _Stream(Generic[Answer]):
 
     def _pass(self, queries: Sequence[sa.Select[Any]], values: Mapping[str, Any]) -> Iterator[Found[Answer]]:
         with ExitStack() as stack:
-            people, cells, bars = (
-                self.passes.rows(self.connection, query, values, stack) for query in queries
-            )
+            people, cells = (self.passes.rows(self.connection, query, values, stack) for query in queries[:2])
+            bars: Iterator[Raw] = iter(())
+            if self.passes.any_bars(self.connection, self.values):
+                bars = self.passes.rows(self.connection, queries[2], values, stack)
             said, barred = Side(cells), Side(bars)
             yield from self._answered(people, said, barred)
             # Whoever is left over was passed by in another order: somebody's no might have been missed.
@@ -138,6 +141,7 @@ class _Stream(Generic[Answer]):
                 group.append(row)
                 continue
             if group is not None:
+                group.sort(key=self.by_point)
                 yield ref, self._mixed(group, said.take(ref), barred.take(ref))
                 group = None
             elif said.ref == ref or barred.ref == ref:
@@ -149,7 +153,8 @@ class _Stream(Generic[Answer]):
                     answer = plain[key] = self._reckoned((last,), (), ())[0][1]
                 yield ref, ((last[end], answer),)
             last, ref = row, following
-        yield ref, self._mixed(group or (last,), said.take(ref), barred.take(ref))
+        rows = sorted(group or (last,), key=self.by_point)
+        yield ref, self._mixed(rows, said.take(ref), barred.take(ref))
 
     def _mixed(
         self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw]
