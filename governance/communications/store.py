@@ -51,12 +51,17 @@ message_outcome = sa.Table(
 
 _MESSAGE = [message.c[name] for name in Message.__slots__]
 _OUTCOME = [message_outcome.c[name] for name in MessageOutcome.__slots__]
+# Built once: every authorisation runs them.
+_OF_TENANT = sa.select(*_MESSAGE).where(message.c.tenant_id == sa.bindparam("tenant"))
+_BY_ID = _OF_TENANT.where(message.c.message_id == sa.bindparam("which"))
+_BY_REF = _OF_TENANT.where(message.c.message_ref == sa.bindparam("which"))
+_ADD = sa.insert(message)
 
 
 def add(connection: Connection, tenant_id: str, new: Message) -> None:
     """Insert an authorised message; IntegrityError if its `message_id` is taken."""
     values = {name: getattr(new, name) for name in Message.__slots__}
-    connection.execute(sa.insert(message), {"tenant_id": tenant_id, **values})
+    connection.execute(_ADD, {"tenant_id": tenant_id, **values})
 
 
 def update(connection: Connection, tenant_id: str, message_id: str, values: Mapping[str, Any]) -> None:
@@ -70,12 +75,12 @@ def update(connection: Connection, tenant_id: str, message_id: str, values: Mapp
 
 def find(connection: Connection, tenant_id: str, message_id: str) -> Message | None:
     """The message with this id of the caller's."""
-    return _one(connection, tenant_id, message.c.message_id == message_id)
+    return _one(connection, _BY_ID, tenant_id, message_id)
 
 
 def find_by_ref(connection: Connection, tenant_id: str, message_ref: str) -> Message | None:
     """The message with this reference of ours."""
-    return _one(connection, tenant_id, message.c.message_ref == message_ref)
+    return _one(connection, _BY_REF, tenant_id, message_ref)
 
 
 def of_subjects(
@@ -108,7 +113,6 @@ def outcomes(connection: Connection, tenant_id: str, message_refs: Sequence[str]
     return [MessageOutcome(*row) for row in connection.execute(query)]
 
 
-def _one(connection: Connection, tenant_id: str, which: sa.ColumnElement[bool]) -> Message | None:
-    query = sa.select(*_MESSAGE).where(message.c.tenant_id == tenant_id, which)
-    row = connection.execute(query).one_or_none()
+def _one(connection: Connection, query: sa.Select[Any], tenant_id: str, which: str) -> Message | None:
+    row = connection.execute(query, {"tenant": tenant_id, "which": which}).one_or_none()
     return None if row is None else Message(*row)

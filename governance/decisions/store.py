@@ -89,9 +89,12 @@ decision_batch = sa.Table(
 """Closed batches of the log. `recorded` once the ledger is known to hold the batch's root."""
 
 
+_KEEP = sa.insert(decision)
+
+
 def keep(connection: Connection, row: dict[str, Any]) -> None:
     """Insert the decision behind an act."""
-    connection.execute(sa.insert(decision), row)
+    connection.execute(_KEEP, row)
 
 
 def page(

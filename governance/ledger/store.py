@@ -66,6 +66,17 @@ ledger_checkpoint = sa.Table(
 """Signed checkpoints. `key_id` (8 hex digits) lets a quiet ledger be signed again after a change of keys."""
 
 
+# Built once: every unit of work that records anything runs them.
+_HEAD = sa.select(ledger_head).where(ledger_head.c.tenant_id == sa.bindparam("tenant"))
+_HEAD_LOCKED = _HEAD.with_for_update()
+_WRITE_HEAD = (
+    sa.update(ledger_head)
+    .where(ledger_head.c.tenant_id == sa.bindparam("tenant"))
+    .values({name: sa.bindparam(name) for name in ("size", "frontier", "root")})
+)
+_ADD_ENTRIES = sa.insert(ledger_entry)
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The newest state of a tenant's tree."""
@@ -91,7 +102,7 @@ class StoredCheckpoint:
 
 def head(connection: Connection, tenant_id: str) -> Head | None:
     """The tenant's head, or None before its first entry."""
-    return _head(connection, sa.select(ledger_head).where(ledger_head.c.tenant_id == tenant_id))
+    return _head(connection, _HEAD, tenant_id)
 
 
 def lock_head(connection: Connection, tenant_id: str) -> Head:
@@ -99,8 +110,7 @@ def lock_head(connection: Connection, tenant_id: str) -> Head:
 
     PostgreSQL: a row lock. SQLite: the transaction holds the only write lock already (BEGIN IMMEDIATE).
     """
-    wanted = sa.select(ledger_head).where(ledger_head.c.tenant_id == tenant_id).with_for_update()
-    found = _head(connection, wanted)
+    found = _head(connection, _HEAD_LOCKED, tenant_id)
     if found is not None:
         return found
     empty = Frontier()
@@ -109,7 +119,7 @@ def lock_head(connection: Connection, tenant_id: str) -> Head:
         ledger_head,
         {"tenant_id": tenant_id, "size": 0, "frontier": empty.pack(), "root": empty.root()},
     )
-    found = _head(connection, wanted)
+    found = _head(connection, _HEAD_LOCKED, tenant_id)
     assert found is not None
     return found
 
@@ -117,16 +127,15 @@ def lock_head(connection: Connection, tenant_id: str) -> Head:
 def write_head(connection: Connection, tenant_id: str, frontier: Frontier, root: bytes) -> None:
     """Replace the head. Only while holding its lock."""
     connection.execute(
-        sa.update(ledger_head)
-        .where(ledger_head.c.tenant_id == tenant_id)
-        .values(size=frontier.size, frontier=frontier.pack(), root=root)
+        _WRITE_HEAD,
+        {"tenant": tenant_id, "size": frontier.size, "frontier": frontier.pack(), "root": root},
     )
 
 
 def add_entries(connection: Connection, tenant_id: str, new: Sequence[Entry]) -> None:
     """Insert entries. Only while holding the head lock."""
     connection.execute(
-        sa.insert(ledger_entry),
+        _ADD_ENTRIES,
         [
             {
                 "tenant_id": tenant_id,
@@ -261,8 +270,8 @@ def _checkpoint(connection: Connection, which: sa.Select[Any]) -> StoredCheckpoi
     return None if row is None else StoredCheckpoint(row.size, row.key_id, row.note, row.at)
 
 
-def _head(connection: Connection, which: sa.Select[Any]) -> Head | None:
-    row = connection.execute(which).one_or_none()
+def _head(connection: Connection, which: sa.Select[Any], tenant_id: str) -> Head | None:
+    row = connection.execute(which, {"tenant": tenant_id}).one_or_none()
     if row is None:
         return None
     return Head(Frontier.unpack(row.size, bytes(row.frontier)), bytes(row.root))

@@ -126,6 +126,18 @@ subject_tombstone = sa.Table(
 _COLUMNS = [subject.c[name] for name in Subject.__slots__]
 
 
+def _by(column: sa.Column[str]) -> dict[bool, sa.Select[Any]]:
+    """The query for one person, plain and locking; built once, because every act runs it."""
+    plain = sa.select(*_COLUMNS).where(
+        subject.c.tenant_id == sa.bindparam("tenant"), column == sa.bindparam("which")
+    )
+    return {False: plain, True: plain.with_for_update()}
+
+
+_BY_REF = _by(subject.c.subject_ref)
+_BY_EXTERNAL_ID = _by(subject.c.external_id)
+
+
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert persons; each row names every column, the tenant's too. IntegrityError if an id is taken."""
     connection.execute(sa.insert(subject), rows)
@@ -151,14 +163,14 @@ def release_external_id(connection: Connection, tenant_id: str, external_id: str
 
 def find(connection: Connection, tenant_id: str, subject_ref: str, *, lock: bool = False) -> Subject | None:
     """The person of this reference; with `lock` nobody else changes the row until the transaction ends."""
-    return _one(connection, tenant_id, subject.c.subject_ref == subject_ref, lock)
+    return _one(connection, _BY_REF[lock], tenant_id, subject_ref)
 
 
 def find_by_external_id(
     connection: Connection, tenant_id: str, external_id: str, *, lock: bool = False
 ) -> Subject | None:
     """The person of this CRM id, merged away or not."""
-    return _one(connection, tenant_id, subject.c.external_id == external_id, lock)
+    return _one(connection, _BY_EXTERNAL_ID[lock], tenant_id, external_id)
 
 
 def find_many(connection: Connection, tenant_id: str, external_ids: Iterable[str]) -> dict[str, Subject]:
@@ -170,6 +182,16 @@ def find_many(connection: Connection, tenant_id: str, external_ids: Iterable[str
         .with_for_update()
     )
     return {row.external_id: Subject(*row) for row in connection.execute(statement)}
+
+
+def external_ids(connection: Connection, tenant_id: str, subject_refs: Iterable[str]) -> dict[str, str]:
+    """The CRM's ids of these persons, by reference; without those whose id was released."""
+    statement = sa.select(subject.c.subject_ref, subject.c.external_id).where(
+        subject.c.tenant_id == tenant_id,
+        subject.c.subject_ref.in_(list(subject_refs)),
+        subject.c.external_id != subject.c.subject_ref,
+    )
+    return {row.subject_ref: row.external_id for row in connection.execute(statement)}
 
 
 def members(connection: Connection, tenant_id: str, subject_ref: str) -> list[str]:
@@ -248,7 +270,6 @@ def tombstones(connection: Connection, tenant_id: str, hashes: Sequence[str]) ->
     return {row.hash: (row.type, row.subject_ref) for row in connection.execute(statement)}
 
 
-def _one(connection: Connection, tenant_id: str, which: sa.ColumnElement[bool], lock: bool) -> Subject | None:
-    statement = sa.select(*_COLUMNS).where(subject.c.tenant_id == tenant_id, which)
-    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+def _one(connection: Connection, statement: sa.Select[Any], tenant_id: str, which: str) -> Subject | None:
+    row = connection.execute(statement, {"tenant": tenant_id, "which": which}).one_or_none()
     return None if row is None else Subject(*row)
