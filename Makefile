@@ -11,8 +11,8 @@ help:            ## list the targets
 $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || python3 -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
 demo: $(READY)   ## the main job, end to end, on a made-up CRM
