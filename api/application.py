@@ -18,6 +18,7 @@ from api import (
     captures,
     communications,
     consents,
+    events,
     imports,
     lifecycle,
     notices,
@@ -32,6 +33,7 @@ from api import (
     subjects,
     telemetry,
     tokens,
+    webhooks,
 )
 from api.background import Background
 from api.rooms import Room
@@ -60,6 +62,8 @@ ROOMS: tuple[Room, ...] = (
     screenings.room,
     policies.room,
     audit.room,
+    events.room,
+    webhooks.room,
     operations.room,
 )
 

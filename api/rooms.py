@@ -52,21 +52,34 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
         self.scopes: dict[tuple[str, str], str] = {}
 
     def route(
-        self, rule: str, *, scope: str, effect: bool = True, configuration: bool = False, **options: Any
+        self,
+        rule: str,
+        *,
+        scope: str,
+        or_scope: str | None = None,
+        effect: bool = True,
+        configuration: bool = False,
+        **options: Any,
     ) -> Callable[[View], View]:
         """Declare a route.
 
-        `scope`: the one that a token needs, or PUBLIC. `effect`: whether a POST changes anything (look-ups
-        and checks do not). `configuration`: whether a PUT wants `If-Match` (412 stale, 428 missing).
+        `scope`: the one that a token needs, or PUBLIC; `or_scope`: another that does as well. `effect`:
+        whether a POST changes anything (look-ups and checks do not). `configuration`: whether a PUT wants
+        `If-Match` (412 stale, 428 missing).
         """
         declare = super().route
 
         def decorator(view: View) -> View:
             for method in options.get("methods", ("GET",)):
                 self.scopes[method, rule] = scope
-            guarded = view if scope == PUBLIC else _guarded(view, scope)
+            guarded = view if scope == PUBLIC else _guarded(view, scope, or_scope)
             methods = options.get("methods", ("GET",))
             statuses = _statuses(guarded, rule, scope, methods, configuration)
+            if or_scope is not None:
+                guarded.__dict__["_apidoc"].setdefault("manual_doc", {})["security"] = [
+                    {"oauth": [scope]},
+                    {"oauth": [or_scope]},
+                ]
             _document(guarded, scope, statuses, keyed=effect and scope != PUBLIC and "POST" in methods)
             declare(rule, **options)(guarded)
             return view
@@ -84,6 +97,10 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
     def put(self, rule: str, **options: Any) -> Callable[[View], View]:
         """Declare a route for PUT."""
         return self.route(rule, methods=["PUT"], **options)
+
+    def delete(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Declare a route for DELETE."""
+        return self.route(rule, methods=["DELETE"], **options)
 
     def describe(self, **members: Any) -> Callable[[View], View]:
         """Add to the operation's documentation by hand."""
@@ -122,10 +139,10 @@ def _only_documenting(decorator: Callable[[Any], Any]) -> Callable[[View], View]
     return documented
 
 
-def _guarded(view: View, scope: str) -> View:
+def _guarded(view: View, scope: str, or_scope: str | None = None) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        runtime.admit(scope)
+        runtime.admit(scope, or_scope)
         answer = view(*args, **kwargs)
         if not g.standing_checked:
             # The view opened no transaction of its own, so nothing happened yet that could not be withheld.

@@ -73,8 +73,8 @@ def reply(document: object, status: int = 200, headers: Mapping[str, str] | None
     return answer
 
 
-def admit(scope: str) -> None:
-    """Let the bearer of a token with this scope in, as `g.caller`; else 401 or 403 with WWW-Authenticate."""
+def admit(scope: str, or_scope: str | None = None) -> None:
+    """Let the bearer of a token with a fitting scope in, as `g.caller`; else 401 or 403, with a challenge."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise _refusal(Unauthorized, "Send `Authorization: Bearer …` with an access token.", "")
@@ -85,7 +85,7 @@ def admit(scope: str) -> None:
         raise _refusal(
             Unauthorized, f"{error}.", f'error="invalid_token", error_description="{error}"'
         ) from None
-    if scope not in caller.scopes:
+    if scope not in caller.scopes and or_scope not in caller.scopes:
         raise _refusal(
             Forbidden,
             f"This needs the scope {scope!r}, which the access token lacks.",

@@ -1,5 +1,6 @@
 """Everything told from outside: `GOVERNANCE_*` variables, read once, all gaps named at once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from sqlalchemy.exc import ArgumentError
 from governance.errors import NotReadyError
 
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
+
+_HOST_AND_PORT = re.compile(r"(?:\[[0-9a-f:.]+\]|[a-z0-9.-]+):[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Settings:
     max_body_bytes: int = 1_048_576
     log_level: str = "info"
     metrics: bool = True
+    webhook_allow: frozenset[str] = frozenset()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -45,6 +49,10 @@ class Settings:
                 complaints.append(f"{name} must be a whole number above zero, not {text!r}")
                 return default
             return int(text)
+
+        webhook_allow = frozenset(environ.get("GOVERNANCE_WEBHOOK_ALLOW", "").replace(",", " ").split())
+        if not all(_HOST_AND_PORT.fullmatch(each) for each in webhook_allow):
+            complaints.append("GOVERNANCE_WEBHOOK_ALLOW must be a list of host:port, such as 127.0.0.1:9000")
 
         settings = cls(
             data_dir=data_dir,
@@ -65,6 +73,7 @@ class Settings:
             max_body_bytes=number("GOVERNANCE_MAX_BODY_BYTES", 1_048_576),
             log_level=environ.get("GOVERNANCE_LOG_LEVEL", "info"),
             metrics=environ.get("GOVERNANCE_METRICS", "on") not in ("off", "0", "false"),
+            webhook_allow=webhook_allow,
         )
         for name, url in (("GOVERNANCE_PUBLIC_URL", public_url), ("GOVERNANCE_ISSUER", settings.issuer)):
             if not url.startswith(("http://", "https://")):

@@ -9,6 +9,7 @@ from governance.idempotency import store as idempotency
 from governance.imports import store as imports
 from governance.ledger import store as ledger
 from governance.lifecycle import store as lifecycle
+from governance.outbox import store as outbox
 from governance.policy import store as policy
 from governance.purposes import store as purposes
 from governance.subjects import store as subjects
@@ -23,6 +24,7 @@ __all__ = [
     "imports",
     "ledger",
     "lifecycle",
+    "outbox",
     "policy",
     "purposes",
     "screenings",

@@ -4,7 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from governance.bootstrap import Runtime
-from retention_jobs import run_imports, run_screenings, seal_checkpoint, seal_decisions
+from retention_jobs import (
+    deliver_webhooks,
+    forget_deliveries,
+    run_imports,
+    run_screenings,
+    seal_checkpoint,
+    seal_decisions,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,8 @@ JOBS = (
     ),
     Job("run-imports", 5, run_imports.run, "take in uploaded files that wait, or whose runner died"),
     Job("run-screenings", 5, run_screenings.run, "run screenings that nobody runs, or whose runner died"),
+    Job("deliver-webhooks", 2, deliver_webhooks.run, "send what happened to the systems that listen"),
+    Job("forget-deliveries", 3600, forget_deliveries.run, "forget deliveries of webhooks that are long past"),
 )
 
 

@@ -1,5 +1,7 @@
 """Finding a data subject: by the CRM's id, by reference, by what they are reached at."""
 
+from collections.abc import Collection
+
 from governance.errors import ConflictError, NotFoundError
 from governance.subjects import point_store, store
 from governance.subjects.identifiers import Identifier
@@ -61,6 +63,11 @@ def resolve(snap: Snapshot, reference: SubjectReference) -> Subject | None:
 def resolve_existing(snap: Snapshot, reference: SubjectReference) -> Subject:
     """Like `resolve`, but NotFoundError if nobody is meant."""
     return _existing(resolve(snap, reference))
+
+
+def external_ids(snap: Snapshot, subject_refs: Collection[str]) -> dict[str, str]:
+    """The CRM's own ids of these persons, by reference; the erased have none."""
+    return store.external_ids(snap.connection, snap.tenant_id, subject_refs)
 
 
 def group(snap: Snapshot, subject_ref: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ Puts live in `puts` and `bulk`, finding in `lookups`, contact points in `points`
 from governance.subjects.bulk import put_many
 from governance.subjects.happenings import events, record_event, reveal_reference
 from governance.subjects.lookups import (
+    external_ids,
     find,
     find_by_ref,
     find_point,
@@ -43,6 +44,7 @@ __all__ = [
     "SubjectReference",
     "ensure_point",
     "events",
+    "external_ids",
     "find",
     "find_by_ref",
     "find_point",
