@@ -84,7 +84,7 @@ def test_country_packs_hold_only_forbids_and_obligations(pack: CheckedPack) -> N
 def test_somebody_whose_country_has_no_pack_or_is_not_known_gets_no_promotion() -> None:
     policy = compile_policy(SHIPPED)
     channels = SHIPPED.vocabulary.facts["message.channel"].values
-    for country, channel in product(["GB", "AU", "IN", "BR", "JP", "ZA", "AE", None], channels):
+    for country, channel in product(["MX", "NG", "CH", "AE", None], channels):
         facts = {**NO_RECORD, "person.country": country, "message.channel": channel}
         assert not decide(policy, SEND, policy.bucketed(SEND, facts, NOW)).allowed, (country, channel)
         facts["consent.status"] = "granted"

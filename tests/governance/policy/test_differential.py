@@ -18,14 +18,17 @@ from tests.governance.policy.oracle import Oracle
 
 POLICIES = Path(__file__).parents[3] / "policies"
 WORLDS = Path(__file__).parent / "worlds"
-COUNTRIES = ["DE", "FR", "NO", "US", "CA", "GB", "MX", "IN"]
+COUNTRIES = [
+    *("DE", "FR", "NO", "US", "CA", "GB", "MX", "IN", "ES", "IT", "AT", "NL"),
+    *("PL", "AU", "NZ", "JP", "KR", "SG", "BR", "ZA"),
+]
 AGES = [relativedelta(months=n) for n in (1, 6, 24, 36)] + [
     relativedelta(days=n) for n in (1, 29, 30, 35, 200)
 ]
 DAYS = [
     *("2026-02-28", "2024-02-29", "2026-03-31", "2026-04-30"),
     *("2025-04-10", "2025-04-11", "2026-05-31", "2026-06-01"),
-    *("2026-12-31", "2026-11-21"),
+    *("2026-12-31", "2026-11-21", "2026-08-10", "2026-08-11", "2027-01-01"),
 ]
 TEXTS = ["no thanks", "later", "else"]
 
@@ -77,7 +80,12 @@ def random_value(chance: random.Random, name: str, policy: CompiledPolicy, now: 
     if fact.type is FactType.COUNTRY:
         return chance.choice(COUNTRIES)
     if fact.type is FactType.REGION:
-        return chance.choice(["US-CA", "US-NY", "US-TX"])
+        return chance.choice(
+            [
+                *("US-CA", "US-NY", "US-TX", "US-FL", "US-OK", "US-WA", "US-AL", "US-CT", "US-KY"),
+                *("US-LA", "US-MD", "US-MA", "US-MI", "US-MN", "US-MS", "US-NV", "US-NM"),
+            ]
+        )
     return chance.choice(fact.values) if fact.values else chance.choice(TEXTS)
 
 
