@@ -8,11 +8,13 @@ import click
 
 from governance.bootstrap import COMMAND_LINE
 from governance.commands.console import json_option, opened, say, tenant_option
-from governance.decisions import store as decisions
+from governance.consent.checking import check as check_consents
+from governance.decisions.checking import check as check_decisions
 from governance.ledger import service as ledger
 from governance.ledger.export import export_lines
 from governance.ledger.fsck import fsck as check_ledger
 from governance.ledger.verify import verify_export
+from governance.subjects.checking import check as check_subjects
 
 
 @click.group()
@@ -77,15 +79,16 @@ def verify(file: Path, vkey: str | None, checkpoint: Path | None, as_json: bool)
 @click.command()
 @json_option
 def fsck(as_json: bool) -> None:
-    """Re-derive every tenant's ledger and decision log from their rows; exit 1 if anything disagrees."""
+    """Re-derive every tenant's ledger, decision log and consents from their rows; exit 1 if any disagrees."""
     problems: dict[str, list[str]] = {}
     with opened() as runtime:
         vkey = runtime.vault.checkpoint_signer("governance").vkey
         for tenant_id in runtime.tenant_ids():
             with runtime.snapshot(tenant_id, COMMAND_LINE) as snapshot:
                 found = list(check_ledger(snapshot.connection, tenant_id, vkey))
-                told = decisions.seals(snapshot.connection, tenant_id)
-                found += runtime.decision_log.verify(tenant_id, told)
+                found += check_decisions(snapshot.connection, tenant_id, runtime.decision_log)
+                found += check_subjects(snapshot.connection, tenant_id)
+                found += check_consents(snapshot.connection, tenant_id)
                 if found:
                     problems[tenant_id] = found
     for tenant_id, found in problems.items():

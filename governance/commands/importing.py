@@ -53,7 +53,8 @@ def subjects(file: Path, mapping_file: Path, tenant: str, as_json: bool) -> None
 
 def _drive(runtime: Runtime, tenant: str, run: ImportRun, file: Path, *, quiet: bool) -> ImportRun:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(), disable=quiet, transient=True) as bar:
+    out = console()
+    with Progress(*columns, console=out, disable=quiet or not out.is_terminal, transient=True) as bar:
         task = bar.add_task("rows", total=run.total, completed=run.position)
         return run_lines(
             lambda: runtime.work(tenant, COMMAND_LINE),

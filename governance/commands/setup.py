@@ -5,6 +5,7 @@ import click
 from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE, assemble, initialise
 from governance.commands.console import json_option, opened, say, settings, tenant_option
+from governance.subjects.places import check_country
 
 
 @click.command()
@@ -16,12 +17,13 @@ from governance.commands.console import json_option, opened, say, settings, tena
 def init(tenant: str, name: str | None, country: str | None, address: str | None, as_json: bool) -> None:
     """Make or upgrade the installation: keys, database, first tenant, shipped policies. Safe to repeat."""
     chosen = settings()
+    established = None if country is None else check_country(country)
     initialise(chosen)
     runtime = assemble(chosen)
     try:
         created = tenant not in runtime.tenant_ids()
         if created:
-            runtime.create_tenant(tenant, name=name or tenant, country=country, address=address)
+            runtime.create_tenant(tenant, name=name or tenant, country=established, address=address)
     finally:
         runtime.close()
     say(
