@@ -194,16 +194,6 @@ def external_ids(connection: Connection, tenant_id: str, subject_refs: Iterable[
     return {row.subject_ref: row.external_id for row in connection.execute(statement)}
 
 
-def external_ids(connection: Connection, tenant_id: str, subject_refs: Iterable[str]) -> dict[str, str]:
-    """The CRM's ids of these persons, by reference; without those whose id was released."""
-    statement = sa.select(subject.c.subject_ref, subject.c.external_id).where(
-        subject.c.tenant_id == tenant_id,
-        subject.c.subject_ref.in_(list(subject_refs)),
-        subject.c.external_id != subject.c.subject_ref,
-    )
-    return {row.subject_ref: row.external_id for row in connection.execute(statement)}
-
-
 def members(connection: Connection, tenant_id: str, subject_ref: str) -> list[str]:
     """The references that were merged into this one, oldest first."""
     statement = (
