@@ -17,6 +17,9 @@ class Request:
     body: bytes
 
 
+HANG_UP = 0
+"""In place of a status: the connection ends without an answer."""
+
 Answer = tuple[int, Mapping[str, str], float]
 """Status, headers, and how many seconds to wait first."""
 
@@ -61,6 +64,9 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
                 receiver.requests.append(request)
                 status, headers, wait = receiver.plan(request)
             time.sleep(wait)
+            if status == HANG_UP:
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
