@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,3 +112,17 @@ def test_during_a_rotation_both_receivers_are_served() -> None:
     with pytest.raises(BadSignatureError):
         verify(write_secret(bytes(32)), made, BODY, AT)
     assert len(read_secret(write_secret(new))) == signatures.SECRET_BYTES
+
+
+def test_the_receiver_in_the_guide_acts_once_and_refuses_what_is_forged() -> None:
+    guide = (Path(__file__).parents[3] / "docs/integrate.md").read_text()
+    [snippet] = [each.split("```")[0] for each in guide.split("```python\n")[1:] if "def receive(" in each]
+    told: dict[str, Any] = {"json": json, "SECRET": SECRET}
+    exec(compile(snippet, "docs/integrate.md", "exec"), told)
+    acts: list[object] = []
+    seen: set[str] = set()
+    made = sign([read_secret(SECRET)], "evt_1", AT, BODY)
+    answers = [told["receive"](made, BODY, AT, seen, acts.append) for _ in range(3)]
+    assert (answers, acts) == ([204] * 3, [json.loads(BODY)])
+    assert told["receive"](made, BODY + b" ", AT, seen, acts.append) == 400
+    assert len(acts) == 1
