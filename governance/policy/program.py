@@ -9,7 +9,7 @@ from typing import Any
 from governance.policy.buckets import Vector
 from governance.policy.codegen import Layout, lay_out, matching_source, rule_condition, shortfall_source
 from governance.policy.logic import leaves
-from governance.policy.model import CheckedPack, Effect, Fact
+from governance.policy.model import CheckedPack, CheckedRule, Effect, Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,10 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class ActionProgram:
-    """The compiled rules of one action: `source` is the text of `matching`."""
+    """The compiled rules of one action: `source` is the text of `matching`.
+
+    `uses`: rule id to the facts that it looks at, with `epoch` for a rule that has dates.
+    """
 
     action: str
     layout: Layout
@@ -36,6 +39,7 @@ class ActionProgram:
     matching: Callable[[Vector], tuple[int, ...]]
     shortfall: Callable[[Vector], list[tuple[int, tuple[int, ...]]]]
     permit_places: tuple[int, ...] = ()
+    uses: Mapping[str, frozenset[str]] = field(default_factory=dict)
     silences: dict[Vector, Silence] = field(default_factory=dict)
 
 
@@ -55,7 +59,15 @@ def make_program(
         space["matching"],
         space["shortfall"],
         permit_places=_permit_places(layout, packs),
+        uses={rule.id: _uses(pack, rule) for pack in packs for rule in pack.rules},
     )
+
+
+def _uses(pack: CheckedPack, rule: CheckedRule) -> frozenset[str]:
+    """Give the facts that a rule looks at, with those of its pack's `applies`."""
+    facts = {leaf.fact for condition in rule_condition(pack, rule) for leaf in leaves(condition)}
+    dated = rule.effective.since is not None or rule.effective.until is not None
+    return frozenset({*facts, "epoch"} if dated else facts)
 
 
 def _permit_places(layout: Layout, packs: Sequence[CheckedPack]) -> tuple[int, ...]:
