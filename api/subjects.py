@@ -24,6 +24,7 @@ from api.shapes import (
     Text,
 )
 from api.telemetry import count_refusal
+from governance.communications import capping
 from governance.consent import service as consent
 from governance.reports import timeline as reports
 from governance.subjects import service as subjects
@@ -195,6 +196,7 @@ def merge(body: Mapping[str, str], external_id: str) -> Response:
         gone = subjects.get(work, check_external_id(external_id))
         into = subjects.get(work, check_external_id(body["into"]))
         merged = consent.merge(work, gone.subject_ref, into.subject_ref)
+        capping.merge(work, gone.subject_ref, into.subject_ref)
         document = {"id": into.external_id, "contact_points": len(merged.points)}
         return Reply(200, document, kept=document)
 

@@ -1,6 +1,7 @@
 """Every room's tables, registered: import this before asking `database.metadata` what there is."""
 
 from governance.access import store as access
+from governance.communications import cap_store as caps
 from governance.communications import screening_store as screenings
 from governance.communications import store as communications
 from governance.consent import store as consent
@@ -17,6 +18,7 @@ from governance.tenants import store as tenants
 
 __all__ = [
     "access",
+    "caps",
     "communications",
     "consent",
     "decisions",
