@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.communications.situations import Bars, Point, Situation
+from governance.communications.situations import TIME_ZONE, Bars, Point, Situation
+from governance.communications.store import message
 from governance.consent.model import Cell, PointBar
 from governance.consent.tables import consent_state, suppression
 from governance.database import Prepared, from_micros, is_sqlite
@@ -30,6 +31,7 @@ RECORDED: Mapping[str, sa.ColumnElement[Any]] = {
     "contract.state": subject.c.contract_state,
     "subscription.state": subject.c.subscription_state,
     "source.acquired": subject.c.acquired,
+    TIME_ZONE: subject.c.time_zone,
 }
 """Facts that stand in a column as they are."""
 
@@ -274,4 +276,39 @@ def _situation(reading: Reading, rows: Sequence[Raw]) -> Situation:
         points=reading.points(rows, _AT_POINT, blind_at=3),
         cells=reading.cells(rows, _AT_CELL),
         bars=reading.bars(rows, _AT_BAR, _AT_POINT),
+    )
+
+
+def calls_since(since: datetime, until: datetime) -> sa.ScalarSelect[int]:
+    """How many calls to the person of the row (those it was merged from too) were authorised after `since`.
+
+    Calls that were cancelled or denied when asked again do not count. Parameter: tenant.
+    """
+    counted = sa.select(sa.func.count()).select_from(message).where(_calls_to(subject.c.subject_ref))
+    counted = counted.where(
+        message.c.authorised_at > sa.literal(since, message.c.authorised_at.type),
+        message.c.authorised_at <= sa.literal(until, message.c.authorised_at.type),
+    )
+    return counted.correlate(subject).scalar_subquery()
+
+
+def calls(connection: Connection, tenant_id: str, subject_ref: str, since: datetime) -> tuple[datetime, ...]:
+    """When calls to a person (those merged into it too) were authorised after `since`, not cancelled."""
+    query = sa.select(message.c.authorised_at).where(
+        _calls_to(sa.bindparam("person")), message.c.authorised_at > since
+    )
+    return tuple(connection.scalars(query, {"tenant": tenant_id, "person": subject_ref}))
+
+
+def _calls_to(person: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    same = subject.alias("same")
+    merged = sa.select(same.c.subject_ref).where(
+        same.c.tenant_id == sa.bindparam("tenant"), same.c.merged_into == person
+    )
+    merged = merged.correlate(subject)
+    return sa.and_(
+        message.c.tenant_id == sa.bindparam("tenant"),
+        sa.or_(message.c.subject_ref == person, message.c.subject_ref.in_(merged)),
+        message.c.channel == "voice",
+        message.c.status.not_in(("cancelled", "denied")),
     )

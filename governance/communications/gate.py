@@ -4,48 +4,38 @@ A `Gate` is made for one snapshot and never outlives it: policy, ledger position
 for all questions that are asked in it, people are read anew for every question.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-import sqlalchemy as sa
-
 from governance.clock import wire
-from governance.communications import eligibility, facts
+from governance.communications import capping, eligibility, facts, lasting
+from governance.communications.caps import Cap
 from governance.communications.model import ACTION, CheckRequest
-from governance.communications.situations import UNKNOWN_PERSON, Asked, Point, Situation, World
+from governance.communications.served import find_purpose
+from governance.communications.situations import (
+    CALL_WINDOWS,
+    UNKNOWN_PERSON,
+    Asked,
+    Point,
+    Situation,
+    World,
+)
 from governance.consent.model import Question
-from governance.database import Prepared
 from governance.decisions.ground import Ground, stand
 from governance.decisions.model import Verdict, decide, failed
 from governance.decisions.record import AskedFor, DecisionRecord, FactValues, PermittedPoint, merged
 from governance.errors import GovernanceError, InvalidError
 from governance.policy.buckets import Bucketer, Vector
 from governance.purposes import service as purposes
-from governance.purposes.model import Purpose, read_purpose
-from governance.purposes.store import purpose
+from governance.purposes.model import Purpose
 from governance.subjects import service as subjects
 from governance.subjects.model import CHANNEL_POINT_TYPE, SubjectReference, check_external_id, normalise
 from governance.vault.service import Vault
 from governance.work import Snapshot
-
-_PURPOSE = Prepared(
-    sa.select(purpose.c.version, sa.type_coerce(purpose.c.body, sa.Text)).where(
-        purpose.c.tenant_id == sa.bindparam("tenant"), purpose.c.purpose_id == sa.bindparam("purpose")
-    )
-)
-
-
-@lru_cache(maxsize=1024)
-def _purpose(purpose_id: str, version: int, body: str) -> Purpose:
-    """Read a purpose's text as it was just found: remembered by the text itself, so never out of date."""
-    return read_purpose(purpose_id, version, json.loads(body))
-
 
 _logger = logging.getLogger(__name__)
 _NO_FACTS: Mapping[str, Any] = MappingProxyType({})
@@ -80,6 +70,7 @@ class Gate:
     snap: Snapshot
     ground: Ground
     known: dict[str, Purpose | None] = field(default_factory=dict)
+    capped: list[Cap] | None = None
     people: dict[tuple[str, str, str], Situation] = field(default_factory=dict)
     verdicts: dict[Vector, Verdict] = field(default_factory=dict)
     bucketers: dict[datetime, Bucketer] = field(default_factory=dict)
@@ -106,9 +97,14 @@ class Gate:
     def purpose(self, purpose_id: str) -> Purpose | None:
         """The purpose as this snapshot sees it; read once."""
         if purpose_id not in self.known:
-            rows = _PURPOSE.rows(self.snap.connection, tenant=self.snap.tenant_id, purpose=purpose_id)
-            self.known[purpose_id] = _purpose(purpose_id, *rows[0]) if rows else None
+            self.known[purpose_id] = find_purpose(self.snap, purpose_id)
         return self.known[purpose_id]
+
+    def caps(self, request: CheckRequest) -> list[Cap]:
+        """The caps that count messages of this kind, as this snapshot sees them; read once."""
+        if self.capped is None:
+            self.capped = capping.every(self.snap)
+        return capping.covering(self.capped, request) if self.capped else []
 
     def asked(self, request: CheckRequest) -> Asked:
         """Make a question ready; raises InvalidError for a message class that nobody has declared."""
@@ -153,21 +149,30 @@ class Gate:
         now = self.snap.now if request.time is None else max(self.snap.now, request.time)
         return Ready(request, self.asked(request), said, now)
 
-    def check(self, request: CheckRequest, *, asked_for: AskedFor | None = None) -> DecisionRecord:
+    def check(
+        self, request: CheckRequest, *, asked_for: AskedFor | None = None, message_ref: str | None = None
+    ) -> DecisionRecord:
         """Decide one question; see `answer`."""
-        return self.answer(self.ready(request), request.subject, asked_for=asked_for)
+        ready = self.ready(request)
+        return self.answer(ready, request.subject, asked_for=asked_for, message_ref=message_ref)
 
     def answer(
-        self, ready: Ready, subject: SubjectReference | str, *, asked_for: AskedFor | None = None
+        self,
+        ready: Ready,
+        subject: SubjectReference | str,
+        *,
+        asked_for: AskedFor | None = None,
+        message_ref: str | None = None,
     ) -> DecisionRecord:
         """Decide a question about somebody (a reference, or an external id that was checked).
 
+        `message_ref`: the message that is asked about again; the caps' slots that it holds are its own.
         Whatever goes wrong inside is a denial with the code `evaluation-failed`. Raises InvalidError for a
         question that makes no sense, ConflictError if several people are meant.
         """
         snap = self.snap
         try:
-            judged = self._judge(ready, subject)
+            judged = self._judge(ready, subject, message_ref)
         except GovernanceError:
             raise
         except Exception as error:
@@ -191,7 +196,7 @@ class Gate:
             stage={"relationship": judged.stage},
         )
 
-    def _judge(self, ready: Ready, subject: SubjectReference | str) -> Judged:
+    def _judge(self, ready: Ready, subject: SubjectReference | str, message_ref: str | None) -> Judged:
         asked, now = ready.asked, ready.now
         situation = self.situation(subject, asked)
         if situation is None:
@@ -201,15 +206,25 @@ class Gate:
         worlds = situation.worlds(asked, now, only=only, stranger=stranger)
         verdicts = [self.verdict(world.facts, now) for world in worlds]
         whole = merged(verdicts)
+        policy = self.ground.policy
+        full = capping.standing(
+            self.snap, self.caps(ready.request), situation.subject_ref, now, message_ref=message_ref
+        )
+        if full:
+            whole = capping.refused(whole, full, policy)
+        free = [each.ends for each in full]
         point_type = asked.point_type
         later = None
-        if not whole.allowed:
+        if not whole.allowed and not lasting.lasts(policy, situation, worlds, verdicts):
 
-            def permitted_at(instant: datetime) -> bool:
+            def outlook(instant: datetime) -> eligibility.Outlook:
+                if free and instant < max(free):
+                    return eligibility.Outlook(permitted=False)
                 then = situation.worlds(asked, instant, only=only, stranger=stranger)
-                return all(self.verdict(world.facts, instant).allowed for world in then)
+                answers = [self.verdict(world.facts, instant) for world in then]
+                return eligibility.outlook_of(policy, merged(answers))
 
-            later = eligibility.next_eligible_at(self.ground.policy, situation, worlds, now, permitted_at)
+            later = eligibility.next_eligible_at(policy, situation, worlds, now, outlook, free)
         return Judged(
             whole,
             [_said(world) for world in worlds],
@@ -218,7 +233,7 @@ class Gate:
             tuple(
                 PermittedPoint(world.point_ref, point_type)
                 for world, verdict in zip(worlds, verdicts, strict=True)
-                if verdict.allowed and world.point_ref is not None
+                if verdict.allowed and world.point_ref is not None and not full
             ),
             later,
         )
@@ -243,14 +258,14 @@ class Gate:
         if external_id is not None:
             known = self.people.get((asked.consent.purpose, asked.consent.channel, external_id))
             if known is not None:
-                return known
+                return self._with_calls(known, asked)
             named["external_id"] = check_external_id(external_id)
         elif isinstance(subject, SubjectReference):
             person = subjects.resolve(self.snap, subject)
             if person is None:
                 return None
             named["subject_ref"] = person.subject_ref
-        return facts.find(
+        found = facts.find(
             self.snap.connection,
             self.snap.tenant_id,
             point_type=asked.point_type,
@@ -258,6 +273,16 @@ class Gate:
             channel=asked.consent.channel,
             **named,
         )
+        return found if found is None else self._with_calls(found, asked)
+
+    def _with_calls(self, found: Situation, asked: Asked) -> Situation:
+        """The same person with earlier calls, where the question is about a call."""
+        if asked.consent.channel != "voice":
+            return found
+        since = self.snap.now - max(CALL_WINDOWS.values())
+        snap = self.snap
+        calls = facts.calls(snap.connection, snap.tenant_id, found.subject_ref, since)
+        return replace(found, calls=calls)
 
     def _named(self, request: CheckRequest, situation: Situation) -> tuple[Point | None, bool]:
         """The contact point that the caller named, and whether it is not this person's."""

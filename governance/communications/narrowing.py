@@ -12,8 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from governance.communications.facts import ANCHORS, FLAGS, RECORDED, Raw
-from governance.communications.situations import ADULT_YEARS
+from governance.communications.facts import ANCHORS, FLAGS, RECORDED, Raw, calls_since
+from governance.communications.local_time import LOCAL
+from governance.communications.situations import ADULT_YEARS, CALL_WINDOWS, TIME_ZONE
 from governance.policy.durations import Cutoff, Duration, cutoff
 from governance.subjects.store import subject
 
@@ -52,11 +53,20 @@ class Key:
         return facts
 
 
-def narrowed(used: Iterable[str], thresholds: Mapping[str, Sequence[Any]], now: datetime) -> Key:
-    """The key for the facts that rules use; `thresholds` as `CompiledPolicy.thresholds` gives them."""
+def narrowed(
+    used: Iterable[str], thresholds: Mapping[str, Sequence[Any]], now: datetime, *, calls: bool = False
+) -> Key:
+    """The key for the facts that rules use; `thresholds` as `CompiledPolicy.thresholds` gives them.
+
+    `calls`: the question is about a call, so that earlier ones count.
+    """
     digits: list[Digit] = []
     recorded: list[str] = []
-    for fact in used:
+    wanted = list(used)
+    if not LOCAL.isdisjoint(wanted):
+        # Local time is reckoned from these.
+        wanted += [each for each in ("person.country", "person.region", TIME_ZONE) if each not in wanted]
+    for fact in wanted:
         if fact in RECORDED:
             recorded.append(fact)
         elif fact in FLAGS:
@@ -66,6 +76,9 @@ def narrowed(used: Iterable[str], thresholds: Mapping[str, Sequence[Any]], now: 
             digits.append(_age(fact, ANCHORS[fact], [cutoff(each, now) for each in durations]))
         elif fact == MINOR:
             digits.append(_minor(now))
+        elif fact in CALL_WINDOWS and calls:
+            most = max(each for each in thresholds[fact] if isinstance(each, int))
+            digits.append(_count(fact, calls_since(now - CALL_WINDOWS[fact], now), most))
     number: sa.ColumnElement[Any] = sa.literal_column("0")
     weight = 1
     for digit in digits:
@@ -105,6 +118,11 @@ def _minor(now: datetime) -> Digit:
     month = subject.c.birth_month
     expression = sa.case((month.is_(None), 0), (month >= cut, 1), else_=2)
     return Digit(MINOR, expression, (None, True, False))
+
+
+def _count(fact: str, counted: sa.ScalarSelect[int], most: int) -> Digit:
+    """A rolling count up to the largest number that a rule names."""
+    return Digit(fact, sa.case((counted >= most, most), else_=counted), range(most + 1))
 
 
 def _constant(number: int) -> sa.ColumnElement[int]:

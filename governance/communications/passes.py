@@ -20,7 +20,7 @@ from governance.communications.situations import Bars
 from governance.consent.model import Cell, PointBar
 from governance.consent.tables import consent_state, suppression
 from governance.database import is_sqlite
-from governance.policy.durations import Duration, cutoff
+from governance.policy.durations import Cutoff, Duration, cutoff
 from governance.subjects.store import contact_point, subject
 
 _BATCH_ROWS = 5000
@@ -62,11 +62,18 @@ class Passes:
     """The queries over people, cells and suppressions; `key` are the columns of a person's own facts."""
 
     def __init__(
-        self, key: Sequence[sa.ColumnElement[Any]], consent_ages: Iterable[object], now: datetime
+        self,
+        key: Sequence[sa.ColumnElement[Any]],
+        consent_ages: Iterable[object],
+        refused_ages: Iterable[object],
+        now: datetime,
     ) -> None:
-        durations = [each for each in consent_ages if isinstance(each, Duration)]
+        yes, no = (
+            [cutoff(each, now) for each in ages if isinstance(each, Duration)]
+            for ages in (consent_ages, refused_ages)
+        )
         self._people = _people(key)
-        self._cells = _cells(_packed([cutoff(each, now) for each in durations], now))
+        self._cells = _cells(_packed(yes, no, now))
         self._bars = _bars()
 
     def of(self, relationship: Sequence[str], country: Sequence[str]) -> Sequence[sa.Select[Any]]:
@@ -213,10 +220,10 @@ def _bars() -> sa.Select[Any]:
     return _chosen(query).order_by(subject.c.subject_ref)
 
 
-def _packed(cutoffs: Sequence[Any], now: datetime) -> sa.ColumnElement[int]:
-    """A cell's yes in one number.
+def _packed(yes: Sequence[Cutoff], no: Sequence[Cutoff], now: datetime) -> sa.ColumnElement[int]:
+    """What rules can tell apart of a cell in one number.
 
-    By the person, run out, later than the no beside it, and its age in bits.
+    Of its yes: by the person, run out, later than the no beside it, its age in bits; then the no's age.
     """
     cell = consent_state.c
     by_person = sa.case((cell.pos_by_person, 1), else_=0)
@@ -227,4 +234,7 @@ def _packed(cutoffs: Sequence[Any], now: datetime) -> sa.ColumnElement[int]:
         (sa.and_(cell.pos_seq > cell.neg_seq, cell.pos_at > cell.neg_at), 4),
         else_=0,
     )
-    return by_person + over + later + age_bits(cell.pos_at, cutoffs) * 8
+    packed = by_person + over + later + age_bits(cell.pos_at, yes) * 8
+    if no:
+        packed = packed + age_bits(cell.neg_at, no) * (8 * (1 + (1 << len(yes))))
+    return packed

@@ -6,15 +6,24 @@ or a single one at channel level for a person of whom no contact point is known.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from governance.communications.local_time import NOWHERE, Whereabouts, local_facts, whereabouts
 from governance.consent.model import NOTHING, Cell, ConsentFacts, PointBar, Question, resolve
 
 Bars = Mapping[str, Sequence[PointBar]]
 """Contact point reference → the unreleased suppressions of its value."""
 
 ADULT_YEARS = 18
+TIME_ZONE = "person.time_zone"
+"""Not a fact of rules but what local time is reckoned from; it stands among a person's facts on the way."""
+
+CALL_WINDOWS: Mapping[str, timedelta] = {
+    "calls.last_30_days": timedelta(days=30),
+    "calls.last_24_hours": timedelta(hours=24),
+}
+"""Rolling counts of calls, and how far back each counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +58,15 @@ class World:
     point_ref: str | None
     facts: dict[str, Any]
     consent: ConsentFacts
+    place: Whereabouts = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What is recorded of a person. `person` holds the facts that need no reckoning.
 
-    `birth_month` is YYYY-MM.
+    `birth_month` is YYYY-MM. `calls`: when calls to the person were authorised, within the longest window;
+    None where the question is not about a call.
     """
 
     subject_ref: str
@@ -65,6 +76,7 @@ class Situation:
     points: tuple[Point, ...] = ()
     cells: tuple[Cell, ...] = ()
     bars: Bars | None = None
+    calls: tuple[datetime, ...] | None = None
 
     @property
     def stage(self) -> str | None:
@@ -110,7 +122,23 @@ class Situation:
             **consent_facts(consent, asked),
         }
         facts.setdefault("person.minor", minor(self.birth_month, now))
-        return World(ref, facts, consent)
+        facts["consent.refused_age"] = self.refused_at()
+        if self.calls is not None:
+            for name, window in CALL_WINDOWS.items():
+                facts[name] = sum(now - window < call <= now for call in self.calls)
+        place = whereabouts(facts, facts.pop(TIME_ZONE, None))
+        facts.update(local_facts(place, now))
+        return World(ref, facts, consent, place)
+
+    def refused_at(self) -> datetime | None:
+        """When the person last refused what is asked about: on this channel or on all, on any contact point.
+
+        A later consent does not undo that it was refused; only a later withdrawal takes its place.
+        """
+        return max(
+            (cell.neg_at for cell in self.cells if cell.neg_status == "refused" and cell.neg_at is not None),
+            default=None,
+        )
 
     def consent(self, asked: Asked, point_ref: str | None, now: datetime) -> ConsentFacts:
         """What consent state says at `now` about the question on one contact point (None: channel level)."""

@@ -18,11 +18,12 @@ from sqlalchemy.engine import Connection
 
 from governance.communications import facts
 from governance.communications.facts import Raw, Reading
+from governance.communications.local_time import CLOCK, WEEKDAY
 from governance.communications.model import ACTION
 from governance.communications.narrowing import Key, narrowed
 from governance.communications.passes import Passes, Side
 from governance.communications.signatures import alone, together
-from governance.communications.situations import Asked, Situation
+from governance.communications.situations import CALL_WINDOWS, Asked, Situation
 from governance.policy.buckets import Bucketer, Vector
 from governance.policy.compiled import CompiledPolicy
 
@@ -31,6 +32,8 @@ Found = tuple[str, Sequence[tuple[str | None, Answer]]]
 """subject_ref, and for every contact point that counts (None: channel level) its answer."""
 
 COVERED = "place.covered"
+_REDUCED = ("consent.age", "consent.refused_age", *CALL_WINDOWS, CLOCK, WEEKDAY)
+"""Facts that a world holds as they are; all others a rule compares by size are reduced by the database."""
 _CHUNK = 500
 _MEMORY = 200_000
 """So many situations are remembered before remembering starts afresh: memory stays flat."""
@@ -85,10 +88,11 @@ class _Stream(Generic[Answer]):
         self.people_by_key: dict[Raw, dict[str, Any]] = {}
         used = [name for name in policy.fact_names(ACTION) if name not in asked.facts]
         thresholds = policy.thresholds(ACTION)
-        self.key: Key = narrowed(used, thresholds, now)
-        self.passes = Passes(self.key.columns, thresholds.get("consent.age", ()), now)
+        self.key: Key = narrowed(used, thresholds, now, calls=asked.facts["message.channel"] == "voice")
+        yes, no = (thresholds.get(name, ()) for name in ("consent.age", "consent.refused_age"))
+        self.passes = Passes(self.key.columns, yes, no, now)
         self.reading = Reading.of(connection)
-        self.reduces_consent = "consent.age" in self.bucketer.names
+        self.reduced = [name for name in _REDUCED if name in self.bucketer.names]
         self.values: Mapping[str, Any] = {
             "tenant": tenant_id,
             "type": asked.point_type,
@@ -200,8 +204,10 @@ class _Stream(Generic[Answer]):
 
     def _answer(self, known: dict[str, Any]) -> Answer:
         """Complete a world whose recorded ages are reduced already to a vector, and evaluate it once."""
-        if self.reduces_consent:
-            known["consent.age"] = self.bucketer.bucket_age("consent.age", known["consent.age"])
+        for name in self.reduced:
+            value = known.get(name)
+            if value is not None:
+                known[name] = self.bucketer.reduced(name, value)
         if COVERED in self.bucketer.names:
             known[COVERED] = self.bucketer.covered(
                 known.get("person.country"), known["message.channel"], known["contact_point.country"]

@@ -209,14 +209,17 @@ def test_a_refused_person_is_told_the_instant_of_a_rules_end(small: "Crm", clock
     situation = Situation("sub_1", "crm-1", {})
     asked: list[datetime] = []
 
-    def permitted_at(instant: datetime) -> bool:
+    def outlook(instant: datetime) -> eligibility.Outlook:
         asked.append(instant)
-        return instant >= day
+        return eligibility.Outlook(permitted=instant >= day)
 
-    found = eligibility.next_eligible_at(Dated(), situation, [], clock.now(), permitted_at)  # type: ignore[arg-type]
+    def never(_: datetime) -> eligibility.Outlook:
+        return eligibility.Outlook(permitted=False)
+
+    found = eligibility.next_eligible_at(Dated(), situation, [], clock.now(), outlook)  # type: ignore[arg-type]
     assert found == day
-    assert asked == [day]
-    assert eligibility.next_eligible_at(Dated(), situation, [], clock.now(), lambda _: False) is None  # type: ignore[arg-type]
+    assert asked == [clock.now(), day]
+    assert eligibility.next_eligible_at(Dated(), situation, [], clock.now(), never) is None  # type: ignore[arg-type]
 
 
 def test_a_phone_is_understood_in_the_persons_country(small: "Crm") -> None:
