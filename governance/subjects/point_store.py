@@ -13,6 +13,42 @@ from governance.subjects.store import contact_point, relationship_event, subject
 _POINT = [contact_point.c[name] for name in ContactPoint.__slots__]
 _EVENT = [relationship_event.c[name] for name in RelationshipEvent.__slots__]
 
+# Built once: imports run them for every row.
+_ADD = sa.insert(contact_point)
+_OF_TENANT = sa.select(*_POINT).where(contact_point.c.tenant_id == sa.bindparam("tenant"))
+_OF = _OF_TENANT.where(contact_point.c.subject_ref == sa.bindparam("subject")).order_by(
+    contact_point.c.point_ref
+)
+_OF_MANY = _OF_TENANT.where(
+    contact_point.c.subject_ref.in_(sa.bindparam("subjects", expanding=True))
+).order_by(contact_point.c.subject_ref, contact_point.c.point_ref)
+_BY_BLIND_INDEX = (
+    _OF_TENANT.join(
+        subject,
+        sa.and_(
+            subject.c.tenant_id == contact_point.c.tenant_id,
+            subject.c.subject_ref == contact_point.c.subject_ref,
+        ),
+    )
+    .where(
+        contact_point.c.blind_index == sa.bindparam("index"),
+        subject.c.merged_into.is_(None),
+        subject.c.erased.is_(False),
+    )
+    .order_by(contact_point.c.subject_ref)
+)
+_BEFORE = sa.select(sa.func.coalesce(sa.func.max(relationship_event.c.seq), 0)).where(
+    relationship_event.c.tenant_id == sa.bindparam("tenant_id"),
+    relationship_event.c.subject_ref == sa.bindparam("subject_ref"),
+)
+_ADD_EVENT = sa.insert(relationship_event).values(
+    {
+        "tenant_id": sa.bindparam("tenant_id"),
+        "seq": _BEFORE.scalar_subquery() + 1,
+        **{name: sa.bindparam(name) for name in RelationshipEvent.__slots__},
+    }
+)
+
 
 def add(connection: Connection, tenant_id: str, points: Sequence[ContactPoint]) -> None:
     """Insert contact points."""
@@ -20,7 +56,7 @@ def add(connection: Connection, tenant_id: str, points: Sequence[ContactPoint]) 
         {"tenant_id": tenant_id, **{name: getattr(point, name) for name in ContactPoint.__slots__}}
         for point in points
     ]
-    connection.execute(sa.insert(contact_point), rows)
+    connection.execute(_ADD, rows)
 
 
 def update(
@@ -40,7 +76,8 @@ def update(
 
 def of(connection: Connection, tenant_id: str, subject_ref: str) -> list[ContactPoint]:
     """All contact points of a person, whatever their state, oldest first."""
-    return of_many(connection, tenant_id, [subject_ref]).get(subject_ref, [])
+    rows = connection.execute(_OF, {"tenant": tenant_id, "subject": subject_ref})
+    return [ContactPoint(*row) for row in rows]
 
 
 def of_many(
@@ -49,47 +86,21 @@ def of_many(
     """The contact points of several persons, by reference; a person without any is not listed."""
     found: dict[str, list[ContactPoint]] = {}
     if subject_refs:
-        statement = (
-            sa.select(*_POINT)
-            .where(contact_point.c.tenant_id == tenant_id, contact_point.c.subject_ref.in_(subject_refs))
-            .order_by(contact_point.c.subject_ref, contact_point.c.point_ref)
-        )
-        for row in connection.execute(statement):
+        for row in connection.execute(_OF_MANY, {"tenant": tenant_id, "subjects": list(subject_refs)}):
             found.setdefault(row.subject_ref, []).append(ContactPoint(*row))
     return found
 
 
 def by_blind_index(connection: Connection, tenant_id: str, blind_index: str) -> list[ContactPoint]:
     """Every living person's contact point with this value; not those of the erased and the merged away."""
-    statement = (
-        sa.select(*_POINT)
-        .join(
-            subject,
-            sa.and_(
-                subject.c.tenant_id == contact_point.c.tenant_id,
-                subject.c.subject_ref == contact_point.c.subject_ref,
-            ),
-        )
-        .where(
-            contact_point.c.tenant_id == tenant_id,
-            contact_point.c.blind_index == blind_index,
-            subject.c.merged_into.is_(None),
-            subject.c.erased.is_(False),
-        )
-        .order_by(contact_point.c.subject_ref)
-    )
-    return [ContactPoint(*row) for row in connection.execute(statement)]
+    rows = connection.execute(_BY_BLIND_INDEX, {"tenant": tenant_id, "index": blind_index})
+    return [ContactPoint(*row) for row in rows]
 
 
 def add_event(connection: Connection, tenant_id: str, happened: RelationshipEvent) -> None:
     """Insert a relationship event after the person's others (the person is locked)."""
     values = {name: getattr(happened, name) for name in RelationshipEvent.__slots__}
-    before = sa.select(sa.func.coalesce(sa.func.max(relationship_event.c.seq), 0)).where(
-        relationship_event.c.tenant_id == tenant_id,
-        relationship_event.c.subject_ref == happened.subject_ref,
-    )
-    seq = before.scalar_subquery() + 1
-    connection.execute(sa.insert(relationship_event).values(tenant_id=tenant_id, seq=seq, **values))
+    connection.execute(_ADD_EVENT, {"tenant_id": tenant_id, **values})
 
 
 def events(connection: Connection, tenant_id: str, subject_refs: Iterable[str]) -> list[RelationshipEvent]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -146,9 +147,20 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 def update(connection: Connection, tenant_id: str, subject_ref: str, values: Mapping[str, Any]) -> None:
     """Set columns of one person."""
     connection.execute(
+        _update(tuple(sorted(values))), {**values, "of_tenant": tenant_id, "of_subject": subject_ref}
+    )
+
+
+@lru_cache(maxsize=256)
+def _update(names: tuple[str, ...]) -> sa.Update:
+    """The statement that sets these columns of one person; there are as many as there are kinds of change."""
+    return (
         sa.update(subject)
-        .where(subject.c.tenant_id == tenant_id, subject.c.subject_ref == subject_ref)
-        .values(**values)
+        .where(
+            subject.c.tenant_id == sa.bindparam("of_tenant"),
+            subject.c.subject_ref == sa.bindparam("of_subject"),
+        )
+        .values({name: sa.bindparam(name) for name in names})
     )
 
 

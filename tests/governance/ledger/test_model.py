@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import rfc8785
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from governance.events import Event, Fact, Sealed
 from governance.ledger.model import LEAF_MEMBERS, UnfitLeafError, build_leaf, check_event, is_fact_text
@@ -44,6 +47,28 @@ def test_a_leaf_is_canonical_json_with_exactly_its_members() -> None:
         "sealed": hashlib.sha256(b"ciphertext").hexdigest(),
     }
     assert leaf == json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True),
+        st.one_of(
+            st.text(max_size=30),
+            st.lists(st.text(max_size=10), max_size=3),
+            st.integers(-(2**53) + 1, 2**53 - 1),
+            st.booleans(),
+            st.none(),
+        ),
+        max_size=6,
+    )
+)
+def test_whatever_may_enter_a_leaf_is_written_as_rfc_8785_has_it(facts: dict[str, Any]) -> None:
+    try:
+        leaf = build_leaf(an_event(facts=facts), tenant_ref="ref", position=0)
+    except UnfitLeafError:
+        assume(False)
+    else:
+        assert leaf == rfc8785.dumps(json.loads(leaf))
 
 
 def test_the_ciphertext_itself_never_enters_the_leaf() -> None:
