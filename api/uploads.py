@@ -16,6 +16,17 @@ class MemoryRequest(Request):
     def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
         return BytesIO()
 
+    def get_data(self, *how: Any, **named: Any) -> Any:
+        """Give the whole body; 413 if there is more of it than may be read.
+
+        A chunked body has no Content-Length that could be refused beforehand, and Werkzeug ends it silently
+        at the limit: half of what was sent would pass for all of it. Reading on is what tells.
+        """
+        data = super().get_data(*how, **named)
+        if self.content_length is None:
+            self.stream.read(1)
+        return data
+
 
 def accept_upload() -> None:
     """Let this request be larger than others; call it before anything of the body is read."""
