@@ -173,7 +173,7 @@ class OutcomeTaken:
     """What came of a report: `kept` False where it watches a person without permission and was dropped.
 
     `consequences` are codes of what followed: `contact-point-undeliverable`, `suppressed-undeliverable`,
-    `marketing-objection`, `consent-withdrawn`.
+    `marketing-objection`, `consent-withdrawn`, `slot-given-back`.
     """
 
     message: Message

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from governance.communications import facts, store, unsubscribe
+from governance.communications import capping, facts, store, unsubscribe
 from governance.communications.messages import TRACKED, Message, MessageOutcome, OutcomeReport, OutcomeTaken
 from governance.consent import service as consents
 from governance.consent.model import Question, resolve
@@ -11,6 +11,9 @@ from governance.errors import NotFoundError
 from governance.subjects import service as subjects
 from governance.subjects.model import CHANNEL_POINT_TYPE
 from governance.work import Work
+
+CANCELLED = "cancelled"
+"""The outcome of a message that was never handed over: it gives its slots back."""
 
 TRACKING_PURPOSE = "tracking"
 """The purpose for which opens and clicks may be kept."""
@@ -26,6 +29,8 @@ def take(work: Work, message: str, report: OutcomeReport) -> OutcomeTaken:
     found = found or store.find(work.connection, work.tenant_id, message)
     if found is None:
         raise NotFoundError("There is no message with this id.")
+    if report.outcome == CANCELLED:
+        subjects.lock(work, found.subject_ref)  # in the order in which an authorisation locks
     occurred_at = min(report.occurred_at or work.now, work.now)
     earlier = store.outcomes(work.connection, work.tenant_id, [found.message_ref])
     if any(
@@ -60,6 +65,10 @@ def take(work: Work, message: str, report: OutcomeReport) -> OutcomeTaken:
     )
     if report.outcome not in TRACKED:
         store.update(work.connection, work.tenant_id, found.message_id, {"status": report.outcome})
+    if report.outcome == CANCELLED and not any(each.outcome != CANCELLED for each in earlier):
+        # Whoever has heard of the message was sent it, whatever the sender says now.
+        given = capping.give_back(work, found.message_ref)
+        return OutcomeTaken(found, CANCELLED, True, "Recorded.", ("slot-given-back",) if given else ())
     follow = _CONSEQUENCES.get((report.outcome, report.bounce))
     followed = () if follow is None else (follow(work, found),)
     return OutcomeTaken(found, report.outcome, True, "Recorded.", followed)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from governance.communications import capping
+from governance.communications.caps import Full
 from governance.communications.gate import Gate, open_gate
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.screening import CHUNK_PEOPLE, Counts, Outcome, count
@@ -66,6 +68,10 @@ class Judge:
             found = self._several[key] = self._number(merged([self._wholes[each] for each in key]))
         return found
 
+    def refuse(self, number: int, full: Sequence[Full]) -> int:
+        """The number of the outcome of a person for whom caps hold nothing more."""
+        return self._number(capping.refused(self._wholes[number], full, self.policy))
+
     def counts(self) -> Counts:
         """How everyone came out."""
         return count(self.outcomes, self.people, tuple(self.policy.vocabulary.codes))
@@ -112,6 +118,7 @@ def answer_everyone(
     asked = gate.asked(request)
     now = snap.now if request.time is None else max(snap.now, request.time)
     judge = Judge(gate)
+    full = capping.everyone_full(snap, gate.caps(request), now)
     allowed = judge.allowed
     page = _Page(judge, spool)
     done = 0
@@ -126,6 +133,8 @@ def answer_everyone(
             else:
                 number = judge.together([each for _, each in worlds])
                 usable = tuple(point for point, each in worlds if allowed[each] and point is not None)
+            if full and ref in full:
+                number, usable = judge.refuse(number, full[ref]), _NO_POINTS
             page.members.append(ref)
             page.outcomes.append(number)
             page.points.append(usable)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from governance.communications import outcomes, store, unsubscribe
+from governance.communications import capping, outcomes, store, unsubscribe
 from governance.communications.gate import Gate, check, open_gate
 from governance.communications.messages import (
     AUTHORISED,
@@ -61,11 +61,20 @@ def authorise(
                 "This message_id was used for another message; give each message its own.",
                 reason="message-id-reused",
             )
-    record = (gate or open_gate(work)).check(question, asked_for=asked_for)
+    gate = gate or open_gate(work)
+    message_ref = work.new_id("msg") if known is None else known.message_ref
+    record = gate.check(question, asked_for=asked_for, message_ref=None if known is None else message_ref)
+    if record.allowed and record.subject_ref is not None:
+        # Counting and taking are one statement, whatever the check has just read.
+        full = capping.take(
+            work, gate.caps(question), subject_ref=record.subject_ref, message_ref=message_ref
+        )
+        if full:
+            record = capping.deny(record, full, gate.ground.policy)
     decisions.keep(work, record)
     if not record.allowed or record.subject_ref is None:
         return _denied(work, record, question, known)
-    return _authorised(work, record, send, known)
+    return _authorised(work, record, send, known, message_ref)
 
 
 def authorise_many(
@@ -100,12 +109,11 @@ def _denied(
 
 
 def _authorised(
-    work: Work, record: DecisionRecord, send: SendRequest, known: Message | None
+    work: Work, record: DecisionRecord, send: SendRequest, known: Message | None, message_ref: str
 ) -> Authorisation:
     question = send.question
     commercial = bool(record.facts[0]["message.commercial"])
     point: PermittedPoint | None = next(iter(record.contact_points), None)
-    message_ref = work.new_id("msg") if known is None else known.message_ref
     event = work.record(
         "communications.authorised",
         subject_ref=record.subject_ref,
