@@ -45,5 +45,9 @@ def open_link(runtime: Runtime, token: str) -> tuple[str, str]:
 
 
 def signals_opt_out() -> bool:
-    """Whether the request carries Global Privacy Control (`Sec-GPC: 1`)."""
-    return request.headers.get("Sec-GPC") == "1"
+    """Whether the request carries Global Privacy Control (`Sec-GPC: 1`).
+
+    Of several such headers one that is exactly `1` suffices (W3C GPC). A WSGI server hands them over folded
+    into one, `0,1`: so a member that is `1` counts, also of a single header `1,1`, in the person's favour.
+    """
+    return any(member.strip(" \t") == "1" for member in request.headers.get("Sec-GPC", "").split(","))

@@ -12,6 +12,8 @@ from api import links, problems
 from api.rooms import PUBLIC, Room
 from api.runtime import reply, this_runtime
 from api.shapes import AnyObject
+from api.wording import language, say
+from governance.communications import link_tokens
 from governance.communications import service as communications
 from governance.communications import unsubscribe as unsubscribes
 from governance.consent import service as consent
@@ -37,13 +39,13 @@ def show_confirmation(token: str) -> Response:
         with this_runtime().snapshot(tenant_id, links.PERSON) as snapshot:
             events = consent.waiting_for(snapshot, secret)
         return _page(
-            "Confirm",
-            "Please confirm that this is what you want. Nothing happens until you press the button.",
-            button="Yes, I confirm",
+            say("confirm"),
+            say("confirm.text"),
+            button=say("confirm.button"),
             about=_about(events[0].purpose, events[0].channel, events[0].topic),
         )
 
-    return _or_trouble(page)
+    return or_trouble(page)
 
 
 @room.post("/confirm/<token>", scope=PUBLIC)
@@ -59,11 +61,9 @@ def confirm(token: str) -> Response:
             consent.confirm(work, secret, evidence=_evidence())
             if links.signals_opt_out():
                 consent.object_by_signal(work, events[0].subject_ref)
-        return _page(
-            "Confirmed", "Thank you. Your confirmation is recorded; you can withdraw it at any time."
-        )
+        return _page(say("confirmed"), say("confirmed.text"))
 
-    return _or_trouble(page)
+    return or_trouble(page)
 
 
 @room.get("/unsubscribe/<token>", scope=PUBLIC)
@@ -72,18 +72,18 @@ def show_unsubscription(token: str) -> Response:
     """Show what the link would end."""
 
     def page() -> Response:
-        with this_runtime().snapshot(_tenant_of(token), links.PERSON) as snapshot:
+        with this_runtime().snapshot(tenant_of(token), links.PERSON) as snapshot:
             ends = communications.describe_unsubscription(snapshot, token)
         if ends.done:
-            return _page("Unsubscribed", "You are unsubscribed already.")
+            return _page(say("unsubscribed"), say("unsubscribed.already"))
         return _page(
-            "Unsubscribe",
-            "Nothing happens until you press the button.",
-            button="Unsubscribe",
+            say("unsubscribe"),
+            say("unsubscribe.text"),
+            button=say("unsubscribe.button"),
             about=_about(ends.purpose, ends.channel, ends.topic),
         )
 
-    return _or_trouble(page)
+    return or_trouble(page)
 
 
 @room.post("/unsubscribe/<token>", scope=PUBLIC)
@@ -92,13 +92,13 @@ def unsubscribe(token: str) -> Response:
     """Unsubscribe in one click (RFC 8058)."""
 
     def page() -> Response:
-        with this_runtime().work(_tenant_of(token), links.PERSON) as work:
+        with this_runtime().work(tenant_of(token), links.PERSON) as work:
             communications.unsubscribe_by(work, token)
             if links.signals_opt_out():
                 consent.object_by_signal(work, unsubscribes.subject_of(work, token))
-        return _page("Unsubscribed", "You are unsubscribed. This takes effect at once.")
+        return _page(say("unsubscribed"), say("unsubscribed.text"))
 
-    return _or_trouble(page)
+    return or_trouble(page)
 
 
 @room.get("/.well-known/gpc.json", scope=PUBLIC)
@@ -108,8 +108,9 @@ def gpc() -> Response:
     return reply({"gpc": True, "lastUpdate": "2026-11-21"})
 
 
-def _tenant_of(token: str) -> str:
-    ref = unsubscribes.tenant_ref_of(token)
+def tenant_of(token: str) -> str:
+    """Give the tenant that a link's token claims to be of; NotFoundError if it is no link of ours."""
+    ref = link_tokens.tenant_ref_of(token)
     with this_runtime().engine.connect() as plain, for_reading(plain).begin():
         found = tenants.find_by_ref(plain, ref)
     if found is None:
@@ -119,9 +120,9 @@ def _tenant_of(token: str) -> str:
 
 def _about(purpose: str, channel: str, topic: str | None) -> dict[str, str]:
     return {
-        "What for": purpose or "everything",
-        "How": channel or "every channel",
-        "About": topic or "all topics",
+        say("about.purpose"): purpose or say("every.purpose"),
+        say("about.channel"): say(f"channel.{channel}") if channel else say("every.channel"),
+        say("about.topic"): topic or say("every.topic"),
     }
 
 
@@ -133,24 +134,32 @@ def _evidence() -> dict[str, object]:
 def _page(
     title: str, text: str, *, button: str | None = None, about: Any = None, status: int = 200
 ) -> Response:
-    body = render_template("page.html", title=title, text=text, button=button, about=about or {})
-    return Response(body, status, content_type="text/html; charset=utf-8")
+    body = render_template(
+        "page.html", lang=language(), title=title, text=text, button=button, about=about or {}
+    )
+    return html(body, status)
 
 
-_TROUBLE: tuple[tuple[type[GovernanceError], int, str], ...] = (
-    (ExpiredError, 410, "This link has run out"),
-    (ConflictError, 409, "This link can no longer be used"),
-    (NotFoundError, 404, "This link is not known"),
+def html(body: str, status: int = 200) -> Response:
+    """Answer with a page in the language that the request likes best."""
+    headers = {"Content-Language": language(), "Vary": "Accept-Language"}
+    return Response(body, status, headers, content_type="text/html; charset=utf-8")
+
+
+_TROUBLE: tuple[tuple[type[GovernanceError], int], ...] = (
+    (ExpiredError, 410),
+    (ConflictError, 409),
+    (NotFoundError, 404),
 )
 
 
-def _or_trouble(page: Callable[[], Response]) -> Response:
+def or_trouble(page: Callable[[], Response]) -> Response:
     """Show what went wrong as a page to a browser, as problem details to a program."""
     try:
         return page()
     except GovernanceError as error:
         wanted = request.accept_mimetypes.best_match([problems.MEDIA_TYPE, "text/html"])
-        for kind, status, title in _TROUBLE:
+        for kind, status in _TROUBLE:
             if isinstance(error, kind) and wanted == "text/html":
-                return _page(title, error.message, status=status)
+                return _page(say(f"trouble.{status}"), say(f"trouble.{status}.text"), status=status)
         raise

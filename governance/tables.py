@@ -2,6 +2,8 @@
 
 from governance.access import store as access
 from governance.communications import cap_store as caps
+from governance.communications import preference_store as preferences
+from governance.communications import review_store as reviews
 from governance.communications import screening_store as screenings
 from governance.communications import store as communications
 from governance.consent import store as consent
@@ -28,7 +30,9 @@ __all__ = [
     "lifecycle",
     "outbox",
     "policy",
+    "preferences",
     "purposes",
+    "reviews",
     "screenings",
     "subjects",
     "tenants",

@@ -47,6 +47,7 @@ def test_every_route_names_its_scope_or_is_in_the_public_list(app: Flask) -> Non
         "/oauth/revoke",
         "/oauth/token",
         "/openapi.json",
+        "/preferences/<token>",
         "/readyz",
         "/unsubscribe/<token>",
     }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from governance.communications import service as communications
-from governance.communications import unsubscribe
+from governance.communications import link_tokens, unsubscribe
 from governance.errors import NotFoundError
 from governance.ledger import service as ledger
 from tests.conftest import ACTOR
@@ -102,10 +102,10 @@ def test_a_token_names_its_tenant_but_no_person(small: "Crm") -> None:
     ref = small.person("crm-1", "a@example.org")
     token = token_of(small)
     with small.runtime.snapshot("acme", ACTOR) as snap:
-        assert unsubscribe.tenant_ref_of(token) == snap.tenant_ref
+        assert link_tokens.tenant_ref_of(token) == snap.tenant_ref
     assert ref not in base64.urlsafe_b64decode(token + "==").decode("latin-1")
     with pytest.raises(NotFoundError):
-        unsubscribe.tenant_ref_of("nonsense")
+        link_tokens.tenant_ref_of("nonsense")
 
 
 def test_a_token_of_another_tenant_is_refused(small: "Crm") -> None:
