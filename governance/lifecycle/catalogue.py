@@ -3,9 +3,11 @@
 from typing import Any
 
 from governance.lifecycle import effects
+from governance.lifecycle.service import stage_view
 from governance.policy import service as policies
 from governance.policy.compiled import CompiledPolicy
-from governance.policy.model import CheckedRule, StageModel
+from governance.policy.model import CheckedRule, Stage, StageModel
+from governance.subjects.model import RELATIONSHIP
 from governance.work import Snapshot
 
 
@@ -33,6 +35,17 @@ def lifecycle_map(snap: Snapshot, policy: CompiledPolicy | None = None) -> dict[
                     }
                     for move in model.transitions
                 ],
+                "inactivity": [
+                    {
+                        "from": lapse.origin,
+                        "to": lapse.to,
+                        "after": str(lapse.after),
+                        "warning": str(lapse.warning),
+                        "grace": str(lapse.grace),
+                        **_rule(rules[lapse.rule], sentences),
+                    }
+                    for lapse in model.inactivity
+                ],
                 "rules": [
                     {"code": rule.code, **_rule(rule, sentences)}
                     for pack in policy.packs
@@ -43,8 +56,23 @@ def lifecycle_map(snap: Snapshot, policy: CompiledPolicy | None = None) -> dict[
             }
             for model in policy.models.values()
         ],
+        "rules": _shared_rules(policy, sentences),
+        "aliases": [
+            {"means": row.means, "stages": {name: list(stages) for name, stages in row.stages.items()}}
+            for row in policy.aliases
+        ],
         "matrix": _matrix(policy, rules, sentences),
     }
+
+
+def _shared_rules(policy: CompiledPolicy, sentences: dict[str, str]) -> list[dict[str, Any]]:
+    """What holds in every model: the rules about moves that stand in no model."""
+    return [
+        {"code": rule.code, **_rule(rule, sentences)}
+        for pack in policy.packs
+        if "lifecycle.transition" in pack.actions and pack.name not in policy.models
+        for rule in pack.rules
+    ]
 
 
 def _model(policy: CompiledPolicy, model: StageModel) -> dict[str, Any]:
@@ -59,11 +87,44 @@ def _model(policy: CompiledPolicy, model: StageModel) -> dict[str, Any]:
             {
                 "id": stage.id,
                 "means": stage.means,
-                "lawful_bases": list(stage.bases),
+                **_lawful(policy, model, stage),
                 "retention_clocks": sorted(effects.clocks(model.name, stage.id)),
+                "corresponds_to": corresponding(policy, model.name, stage.id),
             }
             for stage in stages
         ],
+    }
+
+
+def corresponding(policy: CompiledPolicy, model: str, stage: str) -> dict[str, list[str]]:
+    """The stages of other models that mean much the same, by model."""
+    found: dict[str, list[str]] = {}
+    for row in policy.aliases:
+        if stage in row.stages.get(model, ()):
+            for name, stages in row.stages.items():
+                if name != model:
+                    known = found.setdefault(name, [])
+                    known += [each for each in stages if each not in known]
+    return found
+
+
+def _lawful(policy: CompiledPolicy, model: StageModel, stage: Stage) -> dict[str, Any]:
+    """Bases and message classes of a stage; of a journey's, what all stages of the relationship have that
+    correspond to it. Gates ask about the relationship alone.
+    """
+    own = policy.models.get(RELATIONSHIP)
+    if stage.bases or own is None or model.name == RELATIONSHIP:
+        stages, of = [stage.id], model
+    else:
+        stages, of = corresponding(policy, model.name, stage.id).get(RELATIONSHIP, []), own
+    views = [stage_view(policy, of, each) for each in stages]
+    bases = frozenset.intersection(*(view.bases for view in views)) if views else frozenset()
+    classes = frozenset.intersection(*(view.classes for view in views)) if views else frozenset()
+    order = [base for each in of.stages for base in each.bases]
+    return {
+        "lawful_bases": sorted(bases, key=order.index),
+        "message_classes": sorted(classes),
+        "by_alias": of is not model,
     }
 
 

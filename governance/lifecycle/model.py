@@ -14,6 +14,9 @@ from governance.errors import InvalidError
 EVIDENCE = ("contract_reference", "fulfilment_reference")
 """References that a rule may ask for; other evidence is kept and no rule sees it."""
 
+HAND, INACTIVITY = "hand", "inactivity"
+"""What may bring a move about; only the service itself says the latter."""
+
 MAX_EVIDENCE_TEXT = 256
 MAX_BECAUSE_TEXT = 2_000
 MAX_EVIDENCE_MEMBERS = 20
@@ -26,7 +29,8 @@ class Standing:
     """What the one query of this gate says about a person; `known` is False if there is no such person.
 
     `stage` is the person's present stage of the model asked about, None before the first.
-    `invoice_open`, `warranty_open` and `dispute_open` are None where nobody has said.
+    `invoice_open`, `warranty_open` and `dispute_open` are None where nobody has said. `last_act_at` is the
+    last meaningful act of the person, or the entry into the stage if that is later.
     """
 
     known: bool
@@ -42,17 +46,23 @@ class Standing:
     invoice_open: bool | None = None
     warranty_open: bool | None = None
     dispute_open: bool | None = None
+    subscription_state: str = "none"
+    last_act_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The transition that is asked for; `evidence` and `because` are the caller's own words."""
+    """The transition that is asked for; `evidence` and `because` are the caller's own words.
+
+    `trigger`: HAND, or INACTIVITY where nobody asks but nothing happened for long.
+    """
 
     model: str
     to: str
     evidence: Mapping[str, str]
     because: str | None = None
     occurred_at: datetime | None = None
+    trigger: str = HAND
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +138,15 @@ def facts_of(standing: Standing, move: Move) -> dict[str, FactValue]:
         "transition.evidence.contract_reference": "contract_reference" in move.evidence,
         "transition.evidence.fulfilment_reference": "fulfilment_reference" in move.evidence,
         "transition.because": move.because is not None,
+        "transition.trigger": move.trigger,
         "person.known": standing.known,
         "person.restricted": standing.restricted,
         "person.erasure_pending": standing.erasure_pending,
         "person.erased": standing.erased,
         "person.held": standing.held,
         "contract.state": standing.contract_state,
+        "subscription.state": standing.subscription_state,
+        "relationship.last_act_age": standing.last_act_at,
         "relationship.last_contact_age": standing.last_contact_at,
         "invoice.open": standing.invoice_open,
         "warranty.open": standing.warranty_open,

@@ -13,6 +13,7 @@ from governance.errors import InvalidError
 from governance.ledger import service as ledger
 from governance.lifecycle import effects, facts, store
 from governance.lifecycle.model import (
+    HAND,
     Consequences,
     Move,
     StageView,
@@ -100,14 +101,17 @@ def transition(
     because: str | None = None,
     occurred_at: datetime | None = None,
     dry_run: bool = False,
+    trigger: str = HAND,
     policy: CompiledPolicy | None = None,
     asked_for: AskedFor | None = None,
 ) -> TransitionOutcome:
     """Move a person to a stage if policy permits it; with `dry_run` only say what would follow.
 
-    `occurred_at` is never later than now. Raises as `check` does.
+    `occurred_at` is never later than now. `trigger` is INACTIVITY only where the service itself moves people
+    on. Raises as `check` does.
     """
-    asked = check_move(Move(model, to, dict(evidence or {}), because, min(occurred_at or work.now, work.now)))
+    at = min(occurred_at or work.now, work.now)
+    asked = check_move(Move(model, to, dict(evidence or {}), because, at, trigger))
     policy = policy or policies.active(work.connection, work.tenant_id)
     stage_model = _stage_model(policy, asked)
     if subject_ref is not None and not dry_run:
@@ -160,6 +164,7 @@ def _decision(
             "to": asked.to,
             "evidence": sorted(name for name in asked.evidence if f"transition.evidence.{name}" in seen),
             "because": asked.because is not None,
+            "trigger": asked.trigger,
         },
         facts=(seen,),
         asked_for=asked_for,
@@ -209,6 +214,7 @@ def _move(
             "model": asked.model,
             "from": standing.stage,
             "to": asked.to,
+            "trigger": asked.trigger,
             "occurred_at": wire(at),
             "decision": record.id,
         },

@@ -18,6 +18,7 @@ from governance.policy.codegen import (
 from governance.policy.durations import Duration
 from governance.policy.logic import leaves
 from governance.policy.model import (
+    Alias,
     CheckedPack,
     CheckedPolicies,
     CheckedRule,
@@ -47,6 +48,7 @@ class CompiledPolicy:
     coverage: Mapping[str, tuple[frozenset[str], bool]]
     ranks: Mapping[str, int]
     entities: Mapping[tuple[str, str], Mapping[str, Scalar]]
+    aliases: tuple[Alias, ...] = ()
 
     def program(self, action: str) -> ActionProgram:
         """Give the compiled rules of an action; one that no gate owns falls to the access packs."""
@@ -145,6 +147,7 @@ def compile_policy(checked: CheckedPolicies) -> CompiledPolicy:
         entities=MappingProxyType(
             {(one.type, one.id): one.properties for pack in checked.packs for one in pack.entities}
         ),
+        aliases=checked.aliases,
     )
 
 

@@ -12,6 +12,7 @@ from governance.policy.complaints import Complaints, PolicyError
 from governance.policy.documents import Node, canonical, compose, from_canonical, read_files
 from governance.policy.model import (
     ACTIONS,
+    Alias,
     Case,
     CheckedPack,
     CheckedPolicies,
@@ -24,13 +25,14 @@ from governance.policy.model import (
 )
 from governance.policy.scrutiny import scrutinise
 from governance.policy.stages import StageReader
+from governance.policy.transitions import check_aliases, facts_of_model, opened, read_aliases
 from governance.policy.vocabulary import read_declarations, read_sources, read_vocabulary
 
 FACTS = "facts.yaml"
 SOURCES = "sources.yaml"
 # Data of other rooms that lies in the same directory; rules do not read it.
 _ELSEWHERE = ("catalogue",)
-_KINDS = ("pack", "matrix", "model")
+_KINDS = ("pack", "matrix", "model", "aliases")
 
 
 def load(*directories: Path) -> CheckedPolicies:
@@ -105,6 +107,7 @@ class _Findings:
     matrices: list[Matrix] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
     declared: dict[str, Fact] = field(default_factory=dict)
+    aliases: list[Alias] = field(default_factory=list)
 
 
 def check_documents(
@@ -119,11 +122,13 @@ def check_documents(
     found = _foundation(trees)
     rule_files = [path for path in sorted(trees) if path not in (FACTS, SOURCES)]
     for path in rule_files:
-        if not path.endswith(".cases.yaml"):
+        if not path.endswith(".cases.yaml") and not _is_aliases(trees[path]):
             _read_rules(path, trees[path], found, scrutinised)
     for path in rule_files:
         if path.endswith(".cases.yaml"):
             _read_cases(path, trees[path], found)
+        elif _is_aliases(trees[path]):
+            _read_aliases(path, trees[path], found)
     if proven:
         _without_cases(found)
     checked = CheckedPolicies(
@@ -134,6 +139,7 @@ def check_documents(
         matrices=tuple(found.matrices),
         cases=tuple(found.cases),
         declared=found.declared,
+        aliases=tuple(found.aliases),
         canonical=canonical(trees),
     )
     if not found.problems and not scrutinised and proven:
@@ -170,7 +176,21 @@ def _foundation(trees: Mapping[str, Node]) -> _Findings:
     problems += [Problem(FACTS, 0, f"the vocabulary lacks the fact '{name}'") for name in missing]
     if problems:
         raise PolicyError(problems)
-    return _Findings(vocabulary, sources, [])
+    return _Findings(opened(vocabulary, trees), sources, [])
+
+
+def _is_aliases(tree: Node) -> bool:
+    """Say whether a file tells which stages of several models mean the same."""
+    return isinstance(tree.value, dict) and "aliases" in tree.value
+
+
+def _read_aliases(path: str, tree: Node, found: _Findings) -> None:
+    """Read one file of aliases into `found`; all stage models are known by now."""
+    desk = Complaints(path)
+    rows = read_aliases(tree, desk)
+    check_aliases(rows, found.models, desk)
+    found.aliases += [row for row, _ in rows]
+    found.problems += desk.found
 
 
 def _read_rules(path: str, tree: Node, found: _Findings, scrutinised: bool) -> None:
@@ -237,6 +257,9 @@ def _read_cases(path: str, tree: Node, found: _Findings) -> None:
     else:
         gate = ACTIONS[action]
         facts = {name: fact for name, fact in found.vocabulary.facts.items() if gate in fact.gates}
+        for model in found.models:
+            if model.name == name:
+                facts = facts_of_model(facts, model.name, [stage.id for stage in model.stages])
         declared = {name: fact for name, fact in found.declared.items() if gate in fact.gates}
         found.cases += CaseReader({**facts, **declared}, found.vocabulary, desk).read(tree, action)
     found.problems += desk.found

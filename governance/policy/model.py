@@ -207,11 +207,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage of a model, with the lawful bases that processing may rest on while a person is in it."""
+    """A stage of a model, with the lawful bases of processing in it (journeys have the relationship's)."""
 
     id: str
     means: str
-    bases: tuple[str, ...]
+    bases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +225,28 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Inactivity:
+    """Who is moved without asking: whoever did nothing meaningful for `after`, was told of it `warning`
+    before, and was kept by nobody for `grace` after that. `rule` is the permit that it makes.
+    """
+
+    rule: str
+    origin: str
+    to: str
+    after: Duration
+    warning: Duration
+    grace: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Stages of several models that mean much the same; shown, never decided by."""
+
+    means: str
+    stages: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class StageModel:
     """Stages and the moves between them."""
 
@@ -232,6 +254,7 @@ class StageModel:
     title: str
     stages: tuple[Stage, ...]
     transitions: tuple[Transition, ...]
+    inactivity: tuple[Inactivity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,4 +316,5 @@ class CheckedPolicies:
     matrices: tuple[Matrix, ...]
     cases: tuple[Case, ...]
     declared: Mapping[str, Fact]
+    aliases: tuple[Alias, ...] = ()
     canonical: bytes = field(repr=False, default=b"")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from governance.policy.documents import Node
+from governance.policy.durations import Duration, parse_duration
 from governance.policy.model import (
     AllOf,
+    AnyOf,
     CheckedPack,
     CheckedRule,
     Effect,
+    Inactivity,
     Layer,
     Leaf,
     Matrix,
@@ -17,6 +20,7 @@ from governance.policy.model import (
 )
 from governance.policy.packs import PackReader
 from governance.policy.rules import RuleReader
+from governance.policy.transitions import FROM, MODEL, TO, facts_of_model
 
 
 class StageReader(PackReader):
@@ -76,45 +80,65 @@ class StageReader(PackReader):
         """Read a stage model: stages with lawful bases, transitions (permits) and rules that forbid."""
         needed = ("model", "title", "stages", "transitions", "because")
         members = self.desk.members(
-            tree, "a stage model", ("rules", "cites", "remedy", "source", "verified"), needed
+            tree, "a stage model", ("rules", "inactivity", "cites", "remedy", "source", "verified"), needed
         )
         name = self.desk.name(members.get("model"), "model name")
         stages = tuple(
             self._stage(stage, node)
             for stage, node in self.desk.mapping(members.get("stages"), "stages").items()
         )
-        reader = self.rule_reader(
-            name, self.facts_about(("lifecycle.transition",)), may_permit=False, is_access=False
-        )
-        known = {stage.id for stage in stages}
+        known = tuple(stage.id for stage in stages)
+        facts = facts_of_model(self.facts_about(("lifecycle.transition",)), name, known)
+        reader = self.rule_reader(name, facts, may_permit=False, is_access=False)
         because = self.desk.text(members.get("because"), "because")
         cites = self.desk.texts(members.get("cites"), "cites")
         moves = [
             self._transition(name, node, reader, known, cites)
             for node in self.desk.items(members.get("transitions"), "transitions")
         ]
+        lapses = [
+            self._inactivity(name, node, known, because, cites)
+            for node in self.desk.items(members.get("inactivity"), "inactivity")
+        ]
         forbids = [reader.read(node) for node in self.desk.items(members.get("rules"), "rules")]
+        self._check_stages(tree, name, known)
+        permits = [*(move[0] for move in moves if move), *(lapse[0] for lapse in lapses if lapse)]
         pack = CheckedPack(
             name=name,
             title=self.desk.text(members.get("title"), "title"),
             file=self.desk.file,
             actions=("lifecycle.transition",),
             layer=Layer.BASE,
-            applies=None,
-            rules=(*(move[0] for move in moves if move), *(rule for rule in forbids if rule is not None)),
+            applies=Leaf(MODEL, "is", name),
+            rules=(*permits, *(rule for rule in forbids if rule is not None)),
             because=because,
             cites=cites,
             remedy=self.desk.text(members.get("remedy"), "remedy"),
         )
-        model = StageModel(name, pack.title, stages, tuple(move[1] for move in moves if move))
+        model = StageModel(
+            name,
+            pack.title,
+            stages,
+            tuple(move[1] for move in moves if move),
+            tuple(lapse[1] for lapse in lapses if lapse),
+        )
         return pack, model
+
+    def _check_stages(self, tree: Node, model: str, known: tuple[str, ...]) -> None:
+        """Complain about a relationship without the stages that the matrix and the gates speak of."""
+        if not known:
+            self.desk.add(tree.line, f"the model '{model}' has no stages")
+        if model == "relationship":
+            for stage in self.vocabulary.facts["stage.relationship"].values:
+                if stage not in known:
+                    self.desk.add(tree.line, f"the relationship lacks the stage '{stage}' of the matrix")
 
     def _stage(self, name: str, node: Node) -> Stage:
         """Read one stage."""
-        members = self.desk.members(node, f"the stage '{name}'", (), ("means", "bases"))
-        known = self.vocabulary.facts["transition.to"].values
-        if name not in known:
-            self.desk.unknown(node.line, "stage", name, known)
+        members = self.desk.members(node, f"the stage '{name}'", ("bases",), ("means",))
+        self.desk.name(Node(name, node.line), "stage name")
+        if name == "none":
+            self.desk.add(node.line, "'none' stands before the first stage; choose another name")
         return Stage(
             name,
             self.desk.text(members.get("means"), "means"),
@@ -122,7 +146,7 @@ class StageReader(PackReader):
         )
 
     def _transition(
-        self, model: str, node: Node, reader: RuleReader, stages: set[str], cites: tuple[str, ...]
+        self, model: str, node: Node, reader: RuleReader, stages: tuple[str, ...], cites: tuple[str, ...]
     ) -> tuple[CheckedRule, Transition] | None:
         """Read one transition as the permit `<model>.<id>`."""
         members = self.desk.members(node, "a transition", ("when", "remedy"), ("id", "from", "to", "because"))
@@ -137,10 +161,10 @@ class StageReader(PackReader):
         )
         if not origins or not to or ("when" in members and needs is None):
             return None
+        # That it is about this model stands in `applies` of the pack.
         fixed = (
-            Leaf("transition.model", "is", model),
-            Leaf("transition.to", "is", to),
-            Leaf("transition.from", "in", frozenset(origins), ", ".join(origins)),
+            Leaf(TO, "is", to),
+            Leaf(FROM, "in", frozenset(origins), ", ".join(origins)),
         )
         rule = CheckedRule(
             pack=model,
@@ -155,6 +179,59 @@ class StageReader(PackReader):
             line=node.line,
         )
         return rule, Transition(rule.id, origins, to, needs)
+
+    def _inactivity(
+        self, model: str, node: Node, stages: tuple[str, ...], because: str, cites: tuple[str, ...]
+    ) -> tuple[CheckedRule, Inactivity] | None:
+        """Read who lapses by inactivity, as the permit `<model>.inactivity-<from>-<to>`.
+
+        Whatever the model says, nobody lapses with a contract or subscription in force, or with an open
+        invoice, warranty or dispute.
+        """
+        needed = ("from", "to", "after", "warning", "grace")
+        members = self.desk.members(node, "an inactivity", ("because",), needed)
+        origin, to = (self.desk.text(members.get(name), name) for name in ("from", "to"))
+        for stage in (origin, to):
+            if stage and stage not in stages:
+                self.desk.unknown(node.line, "stage", stage, stages)
+        spans = [self._span(members.get(name), name) for name in ("after", "warning", "grace")]
+        after, warning, grace = spans
+        if not (origin and to and after and warning and grace):
+            return None
+        if warning.approximate_hours >= after.approximate_hours:
+            self.desk.add(node.line, "the warning must come after the last act; make it shorter than 'after'")
+        rule = CheckedRule(
+            pack=model,
+            id=f"{model}.inactivity-{origin.replace('_', '-')}-{to.replace('_', '-')}",
+            effect=Effect.PERMIT,
+            when=AllOf(
+                (
+                    Leaf(TO, "is", to),
+                    Leaf(FROM, "is", origin),
+                    Leaf("transition.trigger", "is", "inactivity"),
+                    Leaf("relationship.last_act_age", "at_least", after),
+                    Leaf("contract.state", "in", frozenset({"none", "ended"}), "none, ended"),
+                    Leaf("subscription.state", "in", frozenset({"none", "ended"}), "none, ended"),
+                )
+            ),
+            unless=AnyOf(
+                tuple(Leaf(name, "is", True) for name in ("invoice.open", "warranty.open", "dispute.open"))
+            ),
+            because=self.desk.text(members.get("because"), "because") or because,
+            cites=cites,
+            verified=True,  # The house's own decision, not a reading of law.
+            line=node.line,
+        )
+        return rule, Inactivity(rule.id, origin, to, after, warning, grace)
+
+    def _span(self, node: Node | None, what: str) -> Duration | None:
+        """Read a length of time."""
+        if node is None:
+            return None
+        span = parse_duration(node.value) if isinstance(node.value, str) else None
+        if span is None:
+            self.desk.add(node.line, f"'{what}' is a length of time such as '24 months' or '30 days'")
+        return span
 
 
 def _matrix_rule(

@@ -40,10 +40,17 @@ class Oracle:
         elif "matrix" in body:
             self.packs.append({"pack": "matrix", "speaks_about": [COUNTRY_ACTION], "rules": _matrix(body)})
         elif "model" in body:
-            rules = [*_moves(body), *body.get("rules", [])]
+            rules = [*_moves(body), *_lapses(body), *body.get("rules", [])]
             self.packs.append(
-                {"pack": body["model"], "speaks_about": ["lifecycle.transition"], "rules": rules}
+                {
+                    "pack": body["model"],
+                    "speaks_about": ["lifecycle.transition"],
+                    "applies": {"transition.model": body["model"]},
+                    "rules": rules,
+                }
             )
+        elif "aliases" in body:
+            return
         else:
             for name, declared in body.get("declares", {}).items():
                 self.types[name] = declared if isinstance(declared, str) else declared["type"]
@@ -190,3 +197,22 @@ def _moves(body: dict[str, Any]) -> list[dict[str, Any]]:
         }
         rules.append({"id": move["id"], "effect": "permit", "when": when})
     return rules
+
+
+def _lapses(body: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"inactivity-{one['from']}-{one['to']}".replace("_", "-"),
+            "effect": "permit",
+            "when": {
+                "transition.from": one["from"],
+                "transition.to": one["to"],
+                "transition.trigger": "inactivity",
+                "relationship.last_act_age": {"at_least": one["after"]},
+                "contract.state": {"not_in": ["in_force"]},
+                "subscription.state": {"not_in": ["in_force"]},
+            },
+            "unless": {"any": [{f"{open_}.open": True} for open_ in ("invoice", "warranty", "dispute")]},
+        }
+        for one in body.get("inactivity", [])
+    ]
