@@ -64,6 +64,7 @@ class CapturedEventBody(Shape):
     reference = Text(256, allow_none=True)
     product_family = Text(64, allow_none=True)
     opt_out_offered = Flag(allow_none=True)
+    occurred_at = Instant(allow_none=True)
 
     @ma.post_load
     def make(self, data: Mapping[str, Any], **_: Any) -> CapturedEvent:

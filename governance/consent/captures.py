@@ -40,12 +40,13 @@ class CapturedConsent:
 
 @dataclass(frozen=True, slots=True)
 class CapturedEvent:
-    """A relationship event within a capture."""
+    """A relationship event within a capture; `occurred_at`: with the capture, unless it says another time."""
 
     event: str
     reference: str | None = None
     product_family: str | None = None
     opt_out_offered: bool | None = None
+    occurred_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def capture(work: Work, new: NewCapture) -> CaptureOutcome:
             work,
             put.subject_ref,
             event=each.event,
-            occurred_at=new.occurred_at,
+            occurred_at=each.occurred_at or new.occurred_at,
             reference=each.reference,
             product_family=each.product_family,
             opt_out_offered=each.opt_out_offered,

@@ -300,13 +300,15 @@ def test_catalogue_and_notices_change_by_version(any_caller: Caller) -> None:
             "capture_point": "fair",
             "subject": {"id": "crm-9", "identifiers": [{"type": "email", "value": ADDRESS}]},
             "consents": [{"purpose": "marketing", "status": "granted", "channel": "email"}],
-            "events": [{"event": "inquiry"}],
+            "events": [{"event": "inquiry", "occurred_at": "2026-10-05T10:00:00Z"}, {"event": "purchase"}],
             "evidence": {"form_url": "https://www.example.org"},
         },
         headers={"Sec-GPC": "1"},
     )
     assert taken.status_code == 201, taken.data
     assert taken.get_json()["objection"]
+    inquiry, purchase = taken.get_json()["events"]
+    assert inquiry["occurred_at"] == "2026-10-05T10:00:00.000000Z" < purchase["occurred_at"]
     assert caller.get("/v1/policies").get_json()["items"]
     names = [each["pack"] for each in caller.get("/v1/policies").get_json()["items"]]
     pack = caller.get(f"/v1/policies/{names[0]}").get_json()
