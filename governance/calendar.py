@@ -6,7 +6,7 @@ Zones come from the IANA database (package `tzdata`, file `zone.tab`), public ho
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
@@ -87,6 +87,12 @@ def _country_zones() -> Mapping[str, tuple[str, ...]]:
     return {country: tuple(zones) for country, zones in found.items()}
 
 
+@cache
+def zone_info(name: str) -> ZoneInfo:
+    """The zone of this IANA name, read once: `zoneinfo` itself keeps only the last eight."""
+    return ZoneInfo(name)
+
+
 def zones_of(country: str, region: str | None = None) -> tuple[str, ...]:
     """The IANA zones of a country (ISO 3166-1), or of its region (ISO 3166-2) if that is known more closely.
 
@@ -100,7 +106,7 @@ def zones_of(country: str, region: str | None = None) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def changes(zone: str, year: int) -> tuple[datetime, ...]:
     """The instants of a UTC year at which the zone's distance from UTC changes, exact to the minute."""
-    place = ZoneInfo(zone)
+    place = zone_info(zone)
     found = []
     before = datetime(year, 1, 1, tzinfo=UTC) - _MINUTE
     end = datetime(year + 1, 1, 1, tzinfo=UTC) - _MINUTE

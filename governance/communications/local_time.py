@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from heapq import merge
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from governance.calendar import changes, is_public_holiday, zones_of
+from governance.calendar import changes, is_public_holiday, zone_info, zones_of
 from governance.policy.model import WEEKDAYS
 
 CLOCK, WEEKDAY = "local.clock", "local.weekday"
@@ -62,7 +61,7 @@ def _local_facts(place: Whereabouts, minute: datetime) -> Mapping[str, Any]:
     zones = place.zones
     if not zones:
         return _NOTHING
-    moments = [minute.astimezone(ZoneInfo(zone)) for zone in zones]
+    moments = [minute.astimezone(zone_info(zone)) for zone in zones]
     days = {moment.date() for moment in moments}
     said: dict[str, Any] = {
         CLOCK: tuple(sorted({moment.hour * 60 + moment.minute for moment in moments})),
@@ -101,7 +100,7 @@ def _stretches(zone: str, since: datetime, until: datetime) -> _Stretches:
 
     Zones that agree throughout are equal, so that they are looked at once.
     """
-    place = ZoneInfo(zone)
+    place = zone_info(zone)
     start, end = since.astimezone(UTC), until.astimezone(UTC)
     cuts = [
         each for year in range(start.year, end.year + 1) for each in changes(zone, year) if start < each < end
