@@ -44,16 +44,6 @@ TITLES = {
 }
 
 
-class FieldProblem(ma.Schema):
-    """What is wrong with one member of the request."""
-
-    pointer = ma.fields.String(
-        required=True, metadata={"description": "JSON Pointer (RFC 6901) into the part named by `in`."}
-    )
-    detail = ma.fields.String(required=True)
-    within = ma.fields.String(data_key="in", metadata={"description": "body, query, path, header or files."})
-
-
 class Problem(ma.Schema):
     """Problem details (RFC 9457)."""
 
@@ -62,7 +52,13 @@ class Problem(ma.Schema):
     status = ma.fields.Integer(required=True)
     detail = ma.fields.String()
     instance = ma.fields.String(metadata={"description": "The request's id, as in X-Request-ID."})
-    errors = ma.fields.List(ma.fields.Nested(FieldProblem))
+    errors = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=ma.fields.List(ma.fields.String()),
+        metadata={
+            "description": "Path of a member (`subject.id`, `events.0.event`) → what is wrong with it."
+        },
+    )
     decision = ma.fields.Dict(metadata={"description": "Only with `denied-by-policy`: the whole decision."})
 
 
@@ -72,7 +68,7 @@ def problem(
     detail: str | None = None,
     *,
     code: str | None = None,
-    errors: Sequence[Mapping[str, str]] = (),
+    errors: Mapping[str, Sequence[str]] | None = None,
     headers: Mapping[str, str] | None = None,
     **members: object,
 ) -> Response:
@@ -87,7 +83,7 @@ def problem(
     if "request_id" in g:
         body["instance"] = f"urn:request:{g.log_id}"
     if errors:
-        body["errors"] = list(errors)
+        body["errors"] = {path: list(complaints) for path, complaints in errors.items()}
     body.update(members)
     answer = Response(strict_json.write(body), status, content_type=MEDIA_TYPE)
     for name, value in (headers or {}).items():
@@ -108,11 +104,7 @@ def of_domain(error: GovernanceError) -> Response:
         TITLES.get(code, title),
         error.message,
         code=code,
-        errors=[
-            {"in": "body", "pointer": _pointer(path.split(".")), "detail": complaint}
-            for path, complaints in fields.items()
-            for complaint in complaints
-        ],
+        errors={_path(path.split(".")): complaints for path, complaints in fields.items()},
         headers=headers,
     )
 
@@ -135,7 +127,7 @@ def of_http(error: HTTPException) -> Response:
         error.name,
         detail,
         code="invalid" if found else None,
-        errors=list(_walk(found)) if found else (),
+        errors=_walk(found) if found else None,
         headers=kept,
     )
 
@@ -178,23 +170,23 @@ def of_anything(error: Exception) -> Response:
     )
 
 
-def _walk(messages: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Flatten marshmallow's messages, `{location: {field: {index: [text]}}}`, into pointers."""
-    found: list[dict[str, str]] = []
+def _walk(messages: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Flatten marshmallow's messages, `{location: {field: {index: [text]}}}`, into path → texts."""
+    found: dict[str, list[str]] = {}
 
-    def descend(within: str, path: list[str], thing: Any) -> None:
+    def descend(path: list[str], thing: Any) -> None:
         if isinstance(thing, Mapping):
             for name, rest in thing.items():
-                descend(within, path if name == "_schema" else [*path, str(name)], rest)
+                descend(path if name == "_schema" else [*path, str(name)], rest)
         else:
-            for text in thing if isinstance(thing, list) else [thing]:
-                found.append({"in": within, "pointer": _pointer(path), "detail": str(text)})
+            texts = thing if isinstance(thing, list) else [thing]
+            found.setdefault(_path(path), []).extend(str(text) for text in texts)
 
-    for location, rest in messages.items():
-        descend("body" if location == "json" else str(location), [], rest)
+    for rest in messages.values():
+        descend([], rest)
     return found
 
 
-def _pointer(path: Sequence[str]) -> str:
-    """Write a JSON Pointer; a name that no field of ours could have (it may be a person's) becomes `?`."""
-    return "".join("/" + (part if _PLAIN_NAME.fullmatch(part) else "?") for part in path if part != "")
+def _path(path: Sequence[str]) -> str:
+    """Write a path with dots; a name that no field of ours could have (it may be a person's) becomes `?`."""
+    return ".".join(part if _PLAIN_NAME.fullmatch(part) else "?" for part in path if part != "") or "body"
