@@ -55,19 +55,19 @@ class FeedbackReply(Answer):
     review = ma.fields.String(required=True, allow_none=True)
 
 
-class ReviewPage(Page):
+class InboundReviewPage(Page):
     """Which part of the queue."""
 
     state = ma.fields.String(load_default="open", validate=ma.validate.OneOf(("open", "resolved")))
 
 
-class Resolution(Shape):
+class InboundResolution(Shape):
     """What a message meant."""
 
     resolution = ma.fields.String(required=True, validate=ma.validate.OneOf(RESOLUTIONS))
 
 
-class ReviewReply(Answer):
+class InboundReviewReply(Answer):
     """Something that people must read, or have read."""
 
     id = ma.fields.String(required=True)
@@ -116,7 +116,7 @@ def take_feedback() -> Response:
 
 
 @room.get("/v1/communications/reviews", scope="communications:read")
-@room.query(ReviewPage)
+@room.query(InboundReviewPage)
 @room.answers(200, Listing)
 def list_reviews(query: Mapping[str, Any]) -> Response:
     """List what people must read, oldest first, with its text and the day by which it must be read."""
@@ -129,8 +129,8 @@ def list_reviews(query: Mapping[str, Any]) -> Response:
 
 
 @room.post("/v1/communications/reviews/<review_id>/resolve", scope="communications:write")
-@room.body(Resolution)
-@room.answers(200, ReviewReply)
+@room.body(InboundResolution)
+@room.answers(200, InboundReviewReply)
 def resolve(body: Mapping[str, Any], review_id: str) -> Response:
     """Say what a message meant: an opt-out acts as of its arrival; the text is destroyed with the answer."""
 
