@@ -41,7 +41,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "preferences.save": "Save my choices",
         "preferences.yes": "Yes",
         "preferences.no": "No",
-        "preferences.unset": "You have not said anything about this yet.",
+        "preferences.unset": "Where neither is chosen you have not said anything yet.",
         "preferences.suppressed": "Your address is on our list of those who are not to be written to. "
         "Choosing “Yes” here does not take it off that list: please ask us to.",
         "preferences.signal": "Your browser asks us not to sell or share your data (Global Privacy Control). "
@@ -87,7 +87,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "preferences.save": "Auswahl speichern",
         "preferences.yes": "Ja",
         "preferences.no": "Nein",
-        "preferences.unset": "Dazu haben Sie noch nichts gesagt.",
+        "preferences.unset": "Wo nichts gewählt ist, haben Sie noch nichts gesagt.",
         "preferences.suppressed": "Ihre Adresse steht auf unserer Liste derer, denen nicht geschrieben wird. "
         "„Ja“ auf dieser Seite nimmt sie nicht von der Liste: bitten Sie uns darum.",
         "preferences.signal": "Ihr Browser bittet uns, Ihre Daten weder zu verkaufen noch weiterzugeben "
