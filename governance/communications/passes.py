@@ -1,7 +1,8 @@
-"""The three passes of a stream: their columns, their choice of people, and how they are read.
+"""The four passes of a stream: their columns, their choice of people, and how they are read.
 
-All three are ordered by person in the database's own order and choose the same people, so that what is said
-of a person is met exactly when the person is.
+All are ordered by person in the database's own order and choose the same people, so that what is said of a
+person is met exactly when the person is. Most people are met in the first pass only, so nothing is joined to
+it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,9 @@ _BATCH_ROWS = 5000
 
 CELL_TEXTS = ("purpose", "controller", "channel", "topic", "kind", "neg_status", "pos_status")
 """What a cell says in words; with the packed number and its contact point it is the cell's signature."""
+
+POINT_NAMES = ("state", "country", "subscriber", "point_ref")
+"""Columns of the contact points' pass after the person's reference; as `facts.POINT_COLUMNS`."""
 
 CELL_REF, CELL_POINT, CELL_NEG_SEQ, CELL_NEG_AT, CELL_POS_SEQ, CELL_POS_AT = range(6)
 CELL_EXPIRES, CELL_BY_PERSON, CELL_WORDS = 6, 7, 8
@@ -59,7 +63,10 @@ class Side:
 
 
 class Passes:
-    """The queries over people, cells and suppressions; `key` are the columns of a person's own facts."""
+    """The queries over people, contact points, cells and suppressions, in this order.
+
+    `key` are the columns of a person's own facts.
+    """
 
     def __init__(
         self,
@@ -72,23 +79,21 @@ class Passes:
             [cutoff(each, now) for each in ages if isinstance(each, Duration)]
             for ages in (consent_ages, refused_ages)
         )
-        self._people = _people(key)
-        self._cells = _cells(_packed(yes, no, now))
-        self._bars = _bars()
+        self._queries = (_people(key), _points(), _cells(_packed(yes, no, now)), _bars())
 
     def of(self, relationship: Sequence[str], country: Sequence[str]) -> Sequence[sa.Select[Any]]:
-        """The three passes over everyone of these stages and countries (empty: all)."""
+        """The passes over everyone of these stages and countries (empty: all)."""
         where: list[sa.ColumnElement[bool]] = []
         if relationship:
             where.append(subject.c.stage_relationship.in_(relationship))
         if country:
             where.append(subject.c.country.in_(country))
-        return [query.where(*where) for query in (self._people, self._cells, self._bars)]
+        return [query.where(*where) for query in self._queries]
 
     def of_refs(self) -> Sequence[sa.Select[Any]]:
-        """The three passes over the people named by the parameter `people`."""
+        """The passes over the people named by the parameter `people`."""
         named = subject.c.subject_ref.in_(sa.bindparam("people", expanding=True))
-        return [query.where(named) for query in (self._people, self._cells, self._bars)]
+        return [query.where(named) for query in self._queries]
 
     def any_bars(self, connection: Connection, values: Mapping[str, Any]) -> bool:
         """Whether any suppression of a contact point may speak about the question; most tenants have none."""
@@ -156,18 +161,24 @@ def _chosen(query: sa.Select[Any]) -> sa.Select[Any]:
     return query.where(subject.c.tenant_id == _tenant(), subject.c.merged_into.is_(None))
 
 
-def _points(own: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        contact_point.c.tenant_id == _tenant(),
-        contact_point.c.subject_ref == own,
-        contact_point.c.type == sa.bindparam("type"),
-    )
+def _whose(ref: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.and_(subject.c.tenant_id == _tenant(), subject.c.subject_ref == ref)
+
+
+def _of_type(query: sa.Select[Any]) -> sa.Select[Any]:
+    query = query.where(contact_point.c.tenant_id == _tenant(), contact_point.c.type == sa.bindparam("type"))
+    # By the points' own column: SQLite would start from all the people by the other one.
+    return _chosen(query).order_by(contact_point.c.subject_ref)
 
 
 def _people(key: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
-    joined = subject.outerjoin(contact_point, _points(subject.c.subject_ref))
-    query = sa.select(subject.c.subject_ref, *key, *facts.POINT_COLUMNS).select_from(joined)
-    return _chosen(query).order_by(subject.c.subject_ref)
+    return _chosen(sa.select(subject.c.subject_ref, *key)).order_by(subject.c.subject_ref)
+
+
+def _points() -> sa.Select[Any]:
+    joined = contact_point.join(subject, _whose(contact_point.c.subject_ref))
+    columns = [contact_point.c[name] for name in ("subject_ref", *POINT_NAMES)]
+    return _of_type(sa.select(*columns).select_from(joined))
 
 
 def _cells(packed: sa.ColumnElement[int]) -> sa.Select[Any]:
@@ -185,10 +196,7 @@ def _cells(packed: sa.ColumnElement[int]) -> sa.Select[Any]:
             *CELL_TEXTS,
         )
     ]
-    joined = consent_state.join(
-        subject,
-        sa.and_(subject.c.tenant_id == _tenant(), subject.c.subject_ref == consent_state.c.subject_ref),
-    )
+    joined = consent_state.join(subject, _whose(consent_state.c.subject_ref))
     query = sa.select(*columns, packed).select_from(joined)
     # As `facts.speaks`, but plainly, so that PostgreSQL can tell how many rows to expect.
     query = query.where(
@@ -201,7 +209,7 @@ def _cells(packed: sa.ColumnElement[int]) -> sa.Select[Any]:
 
 
 def _bars() -> sa.Select[Any]:
-    joined = subject.join(contact_point, _points(subject.c.subject_ref)).join(
+    joined = contact_point.join(
         suppression,
         sa.and_(
             suppression.c.tenant_id == _tenant(),
@@ -209,15 +217,15 @@ def _bars() -> sa.Select[Any]:
             suppression.c.released_at.is_(None),
             facts.speaks(suppression),
         ),
-    )
+    ).join(subject, _whose(contact_point.c.subject_ref))
     query = sa.select(
-        subject.c.subject_ref,
+        contact_point.c.subject_ref,
         contact_point.c.point_ref,
         suppression.c.recorded_at,
         suppression.c.origin_subject_ref,
         *(suppression.c[name] for name in _BAR_TEXTS),
     ).select_from(joined)
-    return _chosen(query).order_by(subject.c.subject_ref)
+    return _of_type(query)
 
 
 def _packed(yes: Sequence[Cutoff], no: Sequence[Cutoff], now: datetime) -> sa.ColumnElement[int]:

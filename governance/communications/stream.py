@@ -1,7 +1,7 @@
 """The gate's facts as a stream: one pass over an audience, each distinct situation reckoned once.
 
-Three ordered passes over the same tables and conditions as the query for one person (`facts.joined`): people
-with their contact points, cells of consent state, suppressions. They are laid side by side person by person.
+Four ordered passes over the same tables and conditions as the query for one person (`facts.joined`): people,
+contact points, cells of consent state, suppressions. They are laid side by side person by person.
 People whose rows agree in everything that a rule or the consent rules can tell apart (`signatures`) have the
 same answer; the first of them goes through the same `Situation` as a check.
 """
@@ -21,7 +21,7 @@ from governance.communications.facts import Raw, Reading
 from governance.communications.local_time import CLOCK, WEEKDAY
 from governance.communications.model import ACTION
 from governance.communications.narrowing import Key, narrowed
-from governance.communications.passes import Passes, Side
+from governance.communications.passes import POINT_NAMES, Passes, Side
 from governance.communications.signatures import alone, together
 from governance.communications.situations import CALL_WINDOWS, Asked, Situation
 from governance.policy.buckets import Bucketer, Vector
@@ -35,6 +35,7 @@ COVERED = "place.covered"
 _REDUCED = ("consent.age", "consent.refused_age", *CALL_WINDOWS, CLOCK, WEEKDAY)
 """Facts that a world holds as they are; all others a rule compares by size are reduced by the database."""
 _CHUNK = 500
+_NO_POINT = (None,) * len(POINT_NAMES)
 _MEMORY = 200_000
 """So many situations are remembered before remembering starts afresh: memory stays flat."""
 
@@ -99,7 +100,8 @@ class _Stream(Generic[Answer]):
             "purpose": asked.consent.purpose,
             "channel": asked.consent.channel,
         }
-        # A row of the people's pass: reference, the person's key, the contact point, its reference last.
+        # A person with one contact point is one row: reference, the person's key, the contact point, of which
+        # the reference comes last. Who has none has a row that says None of it.
         self.point_at = 1 + len(self.key.columns)
         self.ref_at = self.point_at + len(facts.POINT_COLUMNS) - 1
         self.by_point = itemgetter(self.ref_at)
@@ -118,47 +120,38 @@ class _Stream(Generic[Answer]):
 
     def _pass(self, queries: Sequence[sa.Select[Any]], values: Mapping[str, Any]) -> Iterator[Found[Answer]]:
         with ExitStack() as stack:
-            people, cells = (self.passes.rows(self.connection, query, values, stack) for query in queries[:2])
+            people, points, cells = (
+                self.passes.rows(self.connection, query, values, stack) for query in queries[:3]
+            )
             bars: Iterator[Raw] = iter(())
             if self.passes.any_bars(self.connection, self.values):
-                bars = self.passes.rows(self.connection, queries[2], values, stack)
-            said, barred = Side(cells), Side(bars)
-            yield from self._answered(people, said, barred)
+                bars = self.passes.rows(self.connection, queries[3], values, stack)
+            sides = Side(points), Side(cells), Side(bars)
+            yield from self._answered(people, *sides)
             # Whoever is left over was passed by in another order: somebody's no might have been missed.
-            if said.ref is not None or barred.ref is not None:
+            if any(side.ref is not None for side in sides):
                 raise ValueError("consent state and people came in different orders; see the collation")
 
-    def _answered(self, people: Iterator[Raw], said: Side, barred: Side) -> Iterator[Found[Answer]]:
-        end = self.ref_at
+    def _answered(
+        self, people: Iterator[Raw], reached: Side, said: Side, barred: Side
+    ) -> Iterator[Found[Answer]]:
         plain: dict[Raw, Answer] = {}
         known = plain.get
-        last = next(people, None)
-        if last is None:
-            return
-        ref = last[0]
-        group: list[Raw] | None = None
         for row in people:
-            following = row[0]
-            if following == ref:
-                if group is None:
-                    group = [last]
-                group.append(row)
+            ref = row[0]
+            points = reached.take(ref) if reached.ref == ref else ()
+            if said.ref == ref or barred.ref == ref or len(points) > 1:
+                rows = [(*row, *point[1:]) for point in points] or [(*row, *_NO_POINT)]
+                rows.sort(key=self.by_point)
+                yield ref, self._mixed(rows, said.take(ref), barred.take(ref))
                 continue
-            if group is not None:
-                group.sort(key=self.by_point)
-                yield ref, self._mixed(group, said.take(ref), barred.take(ref))
-                group = None
-            elif said.ref == ref or barred.ref == ref:
-                yield ref, self._mixed((last,), said.take(ref), barred.take(ref))
-            else:
-                key = last[1:end]
-                answer = known(key)
-                if answer is None:
-                    answer = plain[key] = self._reckoned((last,), (), ())[0][1]
-                yield ref, ((last[end], answer),)
-            last, ref = row, following
-        rows = sorted(group or (last,), key=self.by_point)
-        yield ref, self._mixed(rows, said.take(ref), barred.take(ref))
+            # Of whom nothing is said: the person's key and that of the contact point are all there is.
+            key = (*row[1:], *points[0][1:-1]) if points else row[1:]
+            answer = known(key)
+            if answer is None:
+                whole = (*row, *(points[0][1:] if points else _NO_POINT))
+                answer = plain[key] = self._reckoned((whole,), (), ())[0][1]
+            yield ref, ((points[0][-1] if points else None, answer),)
 
     def _mixed(
         self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw]
