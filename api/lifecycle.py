@@ -7,11 +7,12 @@ import marshmallow as ma
 from flask import Response
 
 from api.rooms import Room
-from api.runtime import Reply, act, denied, ledger_place, reply, request_snapshot
-from api.shapes import Answer, AnyObject, Flag, Instant, Listing, Shape, SubjectName, Text
+from api.runtime import Reply, act, denied, ledger_place, page, read_cursor, reply, request_snapshot
+from api.shapes import Answer, AnyObject, Flag, Instant, Listing, Page, Shape, SubjectName, Text
 from api.telemetry import count_decision
-from governance.lifecycle import catalogue
+from governance.lifecycle import catalogue, inactivity
 from governance.lifecycle import service as lifecycle
+from governance.lifecycle.review_store import OPEN, STATES
 from governance.subjects import service as subjects
 from governance.work import Work
 
@@ -40,6 +41,27 @@ class TransitionReply(Answer):
     consequences = ma.fields.Dict(required=True)
 
 
+class ReviewQuery(Page):
+    """Which reviews."""
+
+    state = ma.fields.String(load_default=OPEN, validate=ma.validate.OneOf(STATES))
+
+
+class KeepBody(Shape):
+    """Why somebody is kept in the stage."""
+
+    because = Text(2000, required=True)
+
+
+class ReviewReply(Answer):
+    """Somebody inactive who was warned of."""
+
+    id = ma.fields.String(required=True)
+    subject = ma.fields.String(required=True, allow_none=True)
+    state = ma.fields.String(required=True)
+    resets_at = ma.fields.String(required=True)
+
+
 @room.get("/v1/lifecycle/models", scope="lifecycle:read")
 @room.answers(200, Listing)
 def models() -> Response:
@@ -63,6 +85,33 @@ def lifecycle_map() -> Response:
 def transition(body: Mapping[str, Any]) -> Response:
     """Move a person to a stage, if policy permits it; denied: 403 with the decision."""
     return act(lambda work: _transition(work, body))
+
+
+@room.get("/v1/lifecycle/reviews", scope="lifecycle:read")
+@room.query(ReviewQuery)
+@room.answers(200, Listing)
+def reviews(query: Mapping[str, Any]) -> Response:
+    """List people who did nothing for long and were warned of, with what lapses at the move."""
+    with request_snapshot() as snapshot:
+        limit, state = query["limit"], query["state"]
+        cursor = read_cursor(snapshot, f"reviews:{state}", query.get("after"))
+        found = inactivity.reviews(snapshot, state=state, after=cursor[0] if cursor else "", limit=limit + 1)
+        items = inactivity.documents(snapshot, found)
+        return reply(page(snapshot, f"reviews:{state}", items, limit, lambda item: [item["id"]]))
+
+
+@room.post("/v1/lifecycle/reviews/<review_id>/keep", scope="lifecycle:write")
+@room.body(KeepBody)
+@room.answers(200, ReviewReply)
+def keep(body: Mapping[str, str], review_id: str) -> Response:
+    """Keep somebody in the stage; a review that is decided already: 409 `review-closed`."""
+
+    def effect(work: Work) -> Reply:
+        kept = inactivity.keep(work, review_id, because=body["because"])
+        (document,) = inactivity.documents(work, [kept])
+        return Reply(200, document, kept=document)
+
+    return act(effect)
 
 
 def _transition(work: Work, body: Mapping[str, Any]) -> Reply | Response:

@@ -7,6 +7,7 @@ from governance.bootstrap import Runtime
 from retention_jobs import (
     deliver_webhooks,
     forget_deliveries,
+    reset_inactive,
     run_imports,
     run_screenings,
     seal_checkpoint,
@@ -35,6 +36,12 @@ JOBS = (
     Job("run-imports", 5, run_imports.run, "take in uploaded files that wait, or whose runner died"),
     Job("run-screenings", 5, run_screenings.run, "run screenings that nobody runs, or whose runner died"),
     Job("deliver-webhooks", 2, deliver_webhooks.run, "send what happened to the systems that listen"),
+    Job(
+        "reset-inactive",
+        3600,
+        reset_inactive.run,
+        "warn of people who did nothing for long, move on those whom nobody kept",
+    ),
     Job("forget-deliveries", 3600, forget_deliveries.run, "forget deliveries of webhooks that are long past"),
 )
 

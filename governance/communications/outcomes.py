@@ -15,6 +15,9 @@ from governance.work import Work
 CANCELLED = "cancelled"
 """The outcome of a message that was never handed over: it gives its slots back."""
 
+MEANINGFUL = ("clicked", "replied")
+"""Outcomes that are an act of the person; a click only where it may be kept at all."""
+
 TRACKING_PURPOSE = "tracking"
 """The purpose for which opens and clicks may be kept."""
 
@@ -69,6 +72,12 @@ def take(work: Work, message: str, report: OutcomeReport) -> OutcomeTaken:
         # Whoever has heard of the message was sent it, whatever the sender says now.
         given = capping.give_back(work, found.message_ref)
         return OutcomeTaken(found, CANCELLED, True, "Recorded.", ("slot-given-back",) if given else ())
+    if report.outcome in MEANINGFUL:
+        # An act of the person: inactivity counts from it. That a message was opened may be a machine's doing.
+        person = subjects.find_by_ref(work, found.subject_ref)
+        ref = found.subject_ref if person is None else person.subject_ref
+        subjects.record_event(work, ref, event="meaningful_contact", occurred_at=occurred_at)
+        return OutcomeTaken(found, report.outcome, True, "Recorded.", ("meaningful-contact",))
     follow = _CONSEQUENCES.get((report.outcome, report.bounce))
     followed = () if follow is None else (follow(work, found),)
     return OutcomeTaken(found, report.outcome, True, "Recorded.", followed)

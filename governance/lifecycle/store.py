@@ -1,4 +1,4 @@
-"""Table of the transitions that took place; explanation and evidence are sealed."""
+"""Tables of the transitions that took place (explanation and evidence are sealed), and of the inactive."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,28 @@ transition = sa.Table(
     sa.Column("decision_id", sa.Text, nullable=False),
     sa.Column("event_id", sa.Text, nullable=False),
     sa.Index("transition_subject", "tenant_id", "subject_ref", "occurred_at"),
+)
+
+inactivity_review = sa.Table(
+    "inactivity_review",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("review_id", sa.Text, primary_key=True),
+    sa.Column("subject_ref", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("from_stage", sa.Text, nullable=False),
+    sa.Column("to_stage", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("last_act_at", Instant, nullable=False),
+    sa.Column("warned_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("resets_at", Instant, nullable=False),
+    sa.Column("closed_at", Instant),
+    sa.Column("closed_because", sa.Text),
+    sa.Column("kept_until", Instant),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Index("inactivity_review_subject", "tenant_id", "subject_ref", "model"),
+    sa.Index("inactivity_review_state", "tenant_id", "state", "review_id"),
 )
 
 

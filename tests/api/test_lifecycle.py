@@ -1,0 +1,86 @@
+"""The lifecycle over HTTP: models and map, transitions of every model, reviews of the inactive."""
+
+from datetime import timedelta
+
+import pytest
+
+from governance.bootstrap import Runtime
+from retention_jobs import reset_inactive
+from tests.api.conftest import Caller, new_component
+from tests.conftest import HandClock
+
+
+def test_an_unknown_model_or_stage_names_the_allowed_values(any_caller: Caller) -> None:
+    any_caller.put("/v1/subjects/crm-1", {"relationship": "lead"})
+    move = {"subject": {"id": "crm-1"}, "model": "campaign", "to": "lead"}
+    refused = any_caller.post("/v1/lifecycle/transitions", move)
+    assert refused.status_code == 422
+    assert "marketing, acquisition, relationship_management, loss" in refused.get_data(as_text=True)
+    refused = any_caller.post("/v1/lifecycle/transitions", {**move, "model": "campain"})
+    assert refused.status_code == 422
+    assert "acquisition, campaign, engagement, partnership, relationship" in refused.get_data(as_text=True)
+    question = {
+        "subject": {"type": "component", "id": "crm"},
+        "action": {"name": "lifecycle.transition", "properties": {"model": "campaign", "to": "lead"}},
+        "resource": {"type": "data_subject", "id": "crm-1"},
+    }
+    asked = any_caller.post("/access/v1/evaluation", question)
+    assert asked.status_code == 400
+    assert "relationship_management" in asked.get_data(as_text=True)
+
+
+def test_a_journey_moves_over_http_and_is_shown_with_the_person(any_caller: Caller) -> None:
+    any_caller.put("/v1/subjects/crm-1", {"relationship": "lead"})
+    move = {"subject": {"id": "crm-1"}, "model": "engagement", "to": "awareness"}
+    told = any_caller.post("/v1/lifecycle/transitions", {**move, "dry_run": True})
+    assert (told.status_code, told.get_json()["from"]) == (200, None)
+    assert any_caller.post("/v1/lifecycle/transitions", move).status_code == 201
+    again = any_caller.post("/v1/lifecycle/transitions", move)
+    assert again.status_code == 403
+    assert again.get_json()["type"].endswith("/denied-by-policy")
+    stages = any_caller.get("/v1/subjects/crm-1").get_json()["stages"]
+    assert {model: each["stage"] for model, each in stages.items()} == {
+        "relationship": "lead",
+        "engagement": "awareness",
+    }
+    shown = any_caller.get("/v1/lifecycle/map").get_json()
+    assert {row["means"] for row in shown["aliases"]} >= {"There is a contract."}
+
+
+def test_the_inactive_are_listed_and_kept_over_http(
+    any_caller: Caller, any_runtime: Runtime, clock: HandClock
+) -> None:
+    for number in range(3):
+        any_caller.put(f"/v1/subjects/crm-{number}", {"relationship": "client"})
+    clock.forward(timedelta(days=705))
+    reset_inactive.run(any_runtime)
+    caller = Caller(any_caller.client, new_component(any_runtime))  # the first token has expired
+    first = caller.get("/v1/lifecycle/reviews?limit=2").get_json()
+    rest = caller.get(f"/v1/lifecycle/reviews?limit=2&after={first['next']}").get_json()
+    listed = [each["subject"] for each in (*first["items"], *rest["items"])]
+    assert sorted(listed) == ["crm-0", "crm-1", "crm-2"]
+    assert rest["next"] is None
+    one = first["items"][0]
+    assert "contract" in one["consequences"]["lawful_bases_lost"]
+    keep = f"/v1/lifecycle/reviews/{one['id']}/keep"
+    assert caller.post(keep, {}).status_code == 422
+    kept = caller.post(keep, {"because": "on leave"})
+    assert (kept.status_code, kept.get_json()["state"]) == (200, "kept")
+    again = caller.post(keep, {"because": "on leave"})
+    assert (again.status_code, again.get_json()["type"].rsplit("/", 1)[-1]) == (409, "review-closed")
+    assert len(caller.get("/v1/lifecycle/reviews").get_json()["items"]) == 2
+    assert len(caller.get("/v1/lifecycle/reviews?state=kept").get_json()["items"]) == 1
+    assert caller.post("/v1/lifecycle/reviews/rvw_x/keep", {"because": "why"}).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["state=lost", "after=x", "limit=0", "email=a@example.org"])
+def test_a_list_of_reviews_that_cannot_be_meant_is_refused(caller: Caller, query: str) -> None:
+    assert caller.get(f"/v1/lifecycle/reviews?{query}").status_code == 422
+
+
+def test_reviews_need_their_scopes(caller: Caller, runtime: Runtime) -> None:
+    reader = Caller(caller.client, new_component(runtime, "lifecycle:read"))
+    assert reader.get("/v1/lifecycle/reviews").status_code == 200
+    assert reader.post("/v1/lifecycle/reviews/rvw_x/keep", {"because": "why"}).status_code == 403
+    stranger = Caller(caller.client, new_component(runtime, "subjects:read"))
+    assert stranger.get("/v1/lifecycle/reviews").status_code == 403
