@@ -1,7 +1,7 @@
 """The fast path of imports: hundreds of acts in one transaction, with a ledger event each."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from governance.consent import acts, store, suppression_store
@@ -9,7 +9,7 @@ from governance.consent.acts import SUPPRESSION_SCOPES, Draft, ImportedAct
 from governance.consent.consents import check_purpose
 from governance.consent.model import ALL, CONSENT, OBJECTION, PROFILING, REQUEST, SCOPE_KIND, Cell
 from governance.consent.outcomes import payload_of
-from governance.consent.projection import ConsentEvent, kind_of_grant
+from governance.consent.projection import ConsentEvent, Place, kind_of_grant
 from governance.consent.proof import check_method, is_act, is_proven
 from governance.consent.recording import advance, record
 from governance.consent.suppression_store import StoredBar
@@ -20,7 +20,7 @@ from governance.work import Work
 
 @dataclass(frozen=True, slots=True)
 class BulkOutcome:
-    """What became of one row: the act's id and event, or why it was not taken."""
+    """What became of one row: the act's id and event ('' if it said nothing new), or why it was not taken."""
 
     consent_id: str
     event_id: str
@@ -56,6 +56,9 @@ def record_many(work: Work, rows: Sequence[ImportedAct]) -> list[BulkOutcome]:
     outcomes: dict[int, BulkOutcome] = {}
     for number, draft in drafts.items():
         ref = rows[number].subject_ref
+        if _is_known(draft, cells.get(ref, {})):
+            outcomes[number] = BulkOutcome("", "")
+            continue
         try:
             new = record(work, ref, draft, last.get(ref, 0) + 1)
         except GovernanceError as error:  # evidence that cannot be sealed
@@ -110,6 +113,20 @@ def _draft(work: Work, row: ImportedAct, purpose: str, version: int | None) -> D
         purpose_version=version,
         reason="import" if is_no else None,
         payload=payload_of(row.evidence),
+    )
+
+
+def _is_known(draft: Draft, cells: Mapping[Place, Cell]) -> bool:
+    """Whether a no stands already, just so, and the person has said no yes since: a file that comes twice.
+
+    After a yes the repeated no counts, since nobody can tell that it is the old one.
+    """
+    place = (draft.purpose, draft.controller, draft.channel, draft.topic, ALL, draft.kind)
+    cell = cells.get(place)
+    if draft.status in ("requested", "granted") or cell is None or cell.neg_seq is None:
+        return False
+    return cell.neg_status == draft.scope and all(
+        (each.pos_seq or 0) < cell.neg_seq for each in cells.values()
     )
 
 

@@ -88,13 +88,21 @@ def check_purpose(snap: Snapshot, purpose: str | None) -> tuple[str, int | None]
     )
 
 
-def used_point_hash(snap: Snapshot, person: Subject, point: Identifier | None) -> str | None:
+def used_point_hash(
+    snap: Snapshot, person: Subject, point: Identifier | None, channel: str | None
+) -> str | None:
     """The keyed hash of the contact point that a no came from; None if it is none that can be read.
 
-    It need not be one of the person's: whoever holds the address has used it to say no.
+    It need not be one of the person's: whoever holds the address has used it to say no. If none is named, it
+    was the person's only open one of that channel, where there is just one.
     """
     if point is None:
-        return None
+        reached = [
+            each
+            for each in subjects.points(snap, person.subject_ref)
+            if channel and is_reached(each, channel)
+        ]
+        return reached[0].suppression_hash if len(reached) == 1 else None
     try:
         return read_value(snap, point, person.country).suppression_hash
     except InvalidError:
@@ -154,7 +162,7 @@ def _no(
     )
     events = append(work, person.subject_ref, draft)
     if status == "withdrawn":
-        bar_point(work, events, used_hash or used_point_hash(work, person, new.contact_point))
+        bar_point(work, events, used_hash or used_point_hash(work, person, new.contact_point, new.channel))
     return outcome(work, events)
 
 

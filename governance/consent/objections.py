@@ -74,7 +74,7 @@ def object_(work: Work, new: NewObjection) -> ObjectionOutcome:
     )
     events = append(work, person.subject_ref, draft)
     if scope != "profiling":
-        bar_point(work, events, used_point_hash(work, person, new.contact_point))
+        bar_point(work, events, used_point_hash(work, person, new.contact_point, new.channel))
     return _outcome(events[0])
 
 

@@ -1,8 +1,8 @@
 """What counts as the person's own act, and what as proof of it. Pure.
 
 A grant is **proven** if
-- its method is an act of the person (`PERSON_METHODS`), recorded here when it happened: the record of who, when,
-  how and for what is itself the proof, and notice and evidence make it a better one; or
+- its method is an act of the person (`PERSON_METHODS`), recorded here when it happened: the record of who,
+  when, how and for what is itself the proof, and notice and evidence make it a better one; or
 - it was imported (`import`, `acquired_list`) and its evidence has all of `form_url`, `occurred_at` and
   `text_shown_sha256`: where, when, and what the person saw. Such a grant is sendable but, not being the
   person's act towards this service, lifts nothing. Everything else is `unproven`: shown, never sendable on

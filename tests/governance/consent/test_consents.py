@@ -169,6 +169,17 @@ def test_a_withdrawal_from_one_topic_leaves_the_others(runtime: Runtime, clock: 
     assert status(runtime, ref) == "withdrawn", "leaving the topic out opens nothing"
 
 
+def test_a_no_that_names_no_address_comes_from_the_only_one_there_is(any_runtime: Runtime) -> None:
+    first = person(any_runtime, "crm-1", MAIL)
+    second = person(any_runtime, "crm-2", MAIL)
+    say(any_runtime, first, "withdrawn")
+    assert facts(any_runtime, second).suppressed_marketing, "the same mailbox would be written to"
+    many = person(any_runtime, "crm-3", OTHER_MAIL, Identifier("email", "eve@third.example"))
+    other = person(any_runtime, "crm-4", OTHER_MAIL)
+    say(any_runtime, many, "withdrawn")
+    assert not facts(any_runtime, other, OTHER_MAIL).suppressed_marketing, "which one was used is not known"
+
+
 def test_what_others_report_without_proof_is_unproven(runtime: Runtime) -> None:
     ref = person(runtime, "crm-1", MAIL)
     for method in ("import", "acquired_list", "staff"):

@@ -15,6 +15,7 @@ from governance.bootstrap import Runtime
 from governance.communications import gate
 from governance.communications.model import read_check
 from governance.consent import service as consent
+from governance.consent.tables import consent_event
 from governance.imports import runner, service
 from governance.imports.mapping import MappingError
 from governance.imports.runs import ImportRun
@@ -427,6 +428,16 @@ def test_a_batch_given_twice_counts_once(importer: Importer) -> None:
     second = runner.run_lines(importer.open_work, stale, lines)  # somebody else drove the run meanwhile
     assert first == second
     assert importer.events()["import.completed"] == 1
+
+
+def test_the_same_file_taken_in_twice_says_every_no_once(importer: Importer) -> None:
+    lines = (row(id="a", do_not_email="Yes"), row(id="b", activity="Unsubscribed"))
+    importer.run(*lines)
+    said = importer.rows_in(consent_event)
+    again = importer.run(*lines, row(id="c"))
+    assert adds_up(again)
+    assert importer.rows_in(consent_event) == said == 2
+    assert "suppressed" in importer.codes("a")
 
 
 def at_once(count: int, do: Callable[[], Result]) -> list[Result]:
