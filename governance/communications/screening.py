@@ -13,6 +13,8 @@ from typing import Any
 import rfc8785
 
 from governance.errors import InvalidError
+from governance.subjects.model import RELATIONSHIP_STAGES
+from governance.subjects.places import check_country
 
 CHUNK_PEOPLE = 10_000
 MAX_IDS = 1_000_000
@@ -177,7 +179,7 @@ def _filter(value: Mapping[str, Any]) -> Audience:
         if not isinstance(chosen, list | tuple) or not all(isinstance(each, str) and each for each in chosen):
             fields[f"audience.filter.{name}"] = ["Give a list of codes."]
             continue
-        parts[name] = tuple(sorted(set(chosen)))
+        parts[name] = tuple(sorted({_code(name, each, fields) for each in chosen}))
     if fields:
         raise InvalidError("The audience's filter cannot be read; see the fields.", fields=fields)
     if not any(parts.values()):
@@ -186,6 +188,19 @@ def _filter(value: Mapping[str, Any]) -> Audience:
             fields={"audience.filter": ['Name a relationship or a country, or ask for {"all": true}.']},
         )
     return Audience("filter", parts["relationship"], parts["country"])
+
+
+def _code(name: str, code: str, fields: dict[str, list[str]]) -> str:
+    """A stage or country in its one form; what is neither is never kept, whatever it is."""
+    place = f"audience.filter.{name}"
+    if name == "country":
+        try:
+            return check_country(code, place)
+        except InvalidError as problem:
+            fields |= problem.fields
+    elif code not in RELATIONSHIP_STAGES:
+        fields[place] = [f"The stages are {', '.join(RELATIONSHIP_STAGES)}."]
+    return code
 
 
 def question_digest(question: Mapping[str, Any], audience: Audience) -> str:

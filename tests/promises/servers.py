@@ -121,7 +121,8 @@ class Client:
         answer = self._connection.getresponse()
         raw = answer.read()
         kind = answer.headers.get_content_type()
-        return answer.status, json.loads(raw) if kind.endswith("json") else raw.decode()
+        is_document = kind.endswith("json") and kind != "application/x-ndjson"
+        return answer.status, json.loads(raw) if is_document else raw.decode()
 
     def close(self) -> None:
         """Hang up."""
