@@ -7,12 +7,35 @@ import marshmallow as ma
 from flask import Response
 
 from api.rooms import Room
-from api.runtime import Reply, act, denied, ledger_place, page, read_cursor, reply, request_snapshot
-from api.shapes import Answer, AnyObject, Flag, Instant, Listing, Page, Shape, SubjectName, Text
+from api.runtime import (
+    Reply,
+    act,
+    denied,
+    ledger_place,
+    page,
+    read_cursor,
+    reply,
+    request_snapshot,
+    write_cursor,
+)
+from api.shapes import (
+    Answer,
+    AnyObject,
+    Flag,
+    Instant,
+    Listing,
+    Page,
+    Shape,
+    SubjectName,
+    Text,
+    read_instant,
+)
 from api.telemetry import count_decision
+from governance.clock import wire
 from governance.lifecycle import catalogue, inactivity
 from governance.lifecycle import service as lifecycle
 from governance.lifecycle.review_store import OPEN, STATES
+from governance.reports import notices
 from governance.subjects import service as subjects
 from governance.work import Work
 
@@ -41,10 +64,26 @@ class TransitionReply(Answer):
     consequences = ma.fields.Dict(required=True)
 
 
+class Choice(ma.fields.Boolean):
+    """`true` or `false` in a query."""
+
+    truthy = {"true"}  # noqa: RUF012  # the library's own form
+    falsy = {"false"}  # noqa: RUF012
+
+
 class ReviewQuery(Page):
     """Which reviews."""
 
     state = ma.fields.String(load_default=OPEN, validate=ma.validate.OneOf(STATES))
+
+
+class NoticeQuery(Page):
+    """Which of those who have still to be told."""
+
+    overdue = Choice(load_default=False, metadata={"description": "Only those whose time is over."})
+    unknown_source = Choice(
+        load_default=False, metadata={"description": "Also those whose source nobody named."}
+    )
 
 
 class KeepBody(Shape):
@@ -112,6 +151,26 @@ def keep(body: Mapping[str, str], review_id: str) -> Response:
         return Reply(200, document, kept=document)
 
     return act(effect)
+
+
+@room.get("/v1/lifecycle/notices-due", scope="lifecycle:read")
+@room.query(NoticeQuery)
+@room.answers(200, Listing)
+def notices_due(query: Mapping[str, Any]) -> Response:
+    """List who has still to be told where the data came from (GDPR Art. 14), and by when."""
+    with request_snapshot() as snapshot:
+        use = f"notices-due:{query['overdue']}:{query['unknown_source']}"
+        cursor = read_cursor(snapshot, use, query.get("after"))
+        found, following = notices.due(
+            snapshot,
+            overdue=query["overdue"],
+            unknown=query["unknown_source"],
+            after=None if cursor is None else (read_instant(cursor[0]), cursor[1]),
+            limit=query["limit"],
+        )
+        more = None if following is None else [wire(following[0]), following[1]]
+        shown = [each.document() for each in found]
+        return reply({"items": shown, "next": None if more is None else write_cursor(snapshot, use, more)})
 
 
 def _transition(work: Work, body: Mapping[str, Any]) -> Reply | Response:

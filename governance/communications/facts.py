@@ -41,6 +41,7 @@ FLAGS: Mapping[str, sa.ColumnElement[Any]] = {
     "person.erased": subject.c.erased,
     "person.held": subject.c.held,
     "person.zone_known": subject.c.time_zone.is_not(None),
+    "notice.given": subject.c.notice_given,
 }
 """Facts that are true or false of everyone."""
 

@@ -25,7 +25,7 @@ CHANNELS = ("email", "sms", "voice", "post", "push", "social")
 SCOPES = ("marketing", "all", "undeliverable")
 STATUSES = ("requested", "granted", "refused", "withdrawn")
 STAGES = ("lead", "contact", "client", "active_service", "dormant", "churned")
-ACQUIRED = ("person", "import", "acquired_list", "unknown")
+ACQUIRED = ("person", "import", "acquired_list", "third_party", "unknown")
 _TOP = ("mapping", "format", "subject", "attributes", "identifiers", "suppressions", "consents", "events")
 
 

@@ -21,7 +21,7 @@ from governance.work import Work
 _FILLED = ("country", "time_zone", "language", "customer_type", "capture_point", "source_channel")
 _FLAGS = ("restricted", "erasure_pending", "held")
 _SEALED = ("birth_date_sealed", "source_url_sealed")
-_WARY = ("acquired_list", "unknown", "import", "person")
+_WARY = ("acquired_list", "third_party", "unknown", "import", "person")
 assert set(_WARY) == set(ACQUIRED)
 
 

@@ -54,8 +54,13 @@ RELATIONSHIP_STAGES = ("lead", "contact", "client", "active_service", "dormant",
 """What a CRM may assert as the opening stage."""
 
 CUSTOMER_TYPES = ("consumer", "business")
-ACQUIRED = ("person", "import", "acquired_list", "unknown")
-"""How a person came to be known, from the person's own act to nothing known."""
+ACQUIRED = ("person", "import", "acquired_list", "third_party", "unknown")
+"""How a person came to be known: by an own act, from another system of ours, from a bought list, from
+somebody else or somewhere public (a referral, a social network, a blog, a review site), or nobody said.
+"""
+
+NOT_FROM_THE_PERSON = ("acquired_list", "third_party")
+"""Sources that oblige to tell the person where the data came from (GDPR Art. 14)."""
 
 POINT_STATES = ("open", "closed", "undeliverable")
 _FIRST_BIRTH_YEAR = 1880

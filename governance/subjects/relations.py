@@ -37,6 +37,7 @@ EVENT_EFFECTS: Mapping[str, Effect] = {
     "complaint_opened": Effect(track="dispute_open", opens=True),
     "complaint_closed": Effect(track="dispute_open"),
     "notice_given": Effect(sets="notice_given"),
+    "data_disclosed": Effect(),
 }
 """Every kind of relationship event; the list is closed."""
 

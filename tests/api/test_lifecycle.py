@@ -84,3 +84,20 @@ def test_reviews_need_their_scopes(caller: Caller, runtime: Runtime) -> None:
     assert reader.post("/v1/lifecycle/reviews/rvw_x/keep", {"because": "why"}).status_code == 403
     stranger = Caller(caller.client, new_component(runtime, "subjects:read"))
     assert stranger.get("/v1/lifecycle/reviews").status_code == 403
+
+
+def test_who_has_still_to_be_told_is_listed_over_http(any_caller: Caller, clock: HandClock) -> None:
+    for number in range(3):
+        body = {"source": {"acquired": "third_party"}, "acquired_at": f"2026-10-0{number + 1}T00:00:00Z"}
+        any_caller.put(f"/v1/subjects/crm-{number}", body)
+    any_caller.put("/v1/subjects/crm-9", {})
+    first = any_caller.get("/v1/lifecycle/notices-due?limit=2&overdue=true").get_json()
+    query = f"limit=2&overdue=true&after={first['next']}"
+    rest = any_caller.get(f"/v1/lifecycle/notices-due?{query}").get_json()
+    assert [each["subject"] for each in (*first["items"], *rest["items"])] == ["crm-0", "crm-1", "crm-2"]
+    assert first["items"][0]["due_at"] == "2026-11-01T00:00:00.000000Z"
+    any_caller.post("/v1/subjects/crm-0/events", {"event": "notice_given"})
+    assert len(any_caller.get("/v1/lifecycle/notices-due").get_json()["items"]) == 2
+    with_unknown = any_caller.get("/v1/lifecycle/notices-due?unknown_source=true").get_json()
+    assert len(with_unknown["items"]) == 3
+    assert any_caller.get("/v1/lifecycle/notices-due?overdue=maybe").status_code == 422

@@ -36,6 +36,7 @@ def test_nothing_happened_is_a_blank_standing() -> None:
         ("warranty_opened", {"warranty_open": True}),
         ("warranty_closed", {"warranty_open": False}),
         ("notice_given", {"notice_given": True}),
+        ("data_disclosed", {}),
     ],
 )
 def test_each_kind_of_event_sets_its_columns_and_no_other(event: str, columns: dict[str, object]) -> None:
@@ -43,7 +44,7 @@ def test_each_kind_of_event_sets_its_columns_and_no_other(event: str, columns: d
 
 
 def test_every_kind_of_event_is_covered_above() -> None:
-    assert len(EVENT_EFFECTS) == 14
+    assert len(EVENT_EFFECTS) == 15
 
 
 def test_the_order_of_telling_does_not_matter() -> None:
