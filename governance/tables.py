@@ -3,6 +3,7 @@
 from governance.access import store as access
 from governance.communications import cap_store as caps
 from governance.communications import preference_store as preferences
+from governance.communications import register_store as registers
 from governance.communications import review_store as reviews
 from governance.communications import screening_store as screenings
 from governance.communications import store as communications
@@ -32,6 +33,7 @@ __all__ = [
     "policy",
     "preferences",
     "purposes",
+    "registers",
     "reviews",
     "screenings",
     "subjects",

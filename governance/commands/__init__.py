@@ -11,6 +11,7 @@ import click
 
 from governance.commands.auditing import audit, fsck
 from governance.commands.demonstration import demo, demo_data
+from governance.commands.evidence import evidence
 from governance.commands.importing import import_group
 from governance.commands.policies import policies
 from governance.commands.serving import jobs, serve
@@ -39,5 +40,5 @@ def main() -> None:
     """Consent, access and retention for a CRM: the system of record that says yes or no, and why."""
 
 
-for command in (init, client, serve, jobs, demo, demo_data, import_group, policies, audit, fsck):
+for command in (init, client, serve, jobs, demo, demo_data, import_group, policies, audit, evidence, fsck):
     main.add_command(command)

@@ -90,7 +90,7 @@ def _read(message: "Message[str, str]") -> FeedbackReport:
         original_rcpt_to=_one(fields, "Original-Rcpt-To") or None,
         original_envelope_id=_one(fields, "Original-Envelope-Id") or None,
         reporting_mta=mta.partition(";")[2].strip() or mta or None,
-        source_ip=(_one(fields, "Source-IP").split() or [None])[0],
+        source_ip=next(iter(_one(fields, "Source-IP").split()), None),
         incidents=int(incidents) if re.fullmatch(r"\d{1,9}", incidents) else 1,
         arrival_at=_instant(_one(fields, "Arrival-Date") or _one(fields, "Received-Date")),
         reported_domain=tuple(_every(fields, "Reported-Domain")),

@@ -71,10 +71,10 @@ def authorise(
         )
         if full:
             record = capping.deny(record, full, gate.ground.policy)
-    decisions.keep(work, record)
+    digest = decisions.keep(work, record)
     if not record.allowed or record.subject_ref is None:
-        return _denied(work, record, question, known)
-    return _authorised(work, record, send, known, message_ref)
+        return _denied(work, record, question, known, digest)
+    return _authorised(work, record, send, known, message_ref, digest)
 
 
 def authorise_many(
@@ -95,7 +95,7 @@ def authorise_many(
 
 
 def _denied(
-    work: Work, record: DecisionRecord, question: CheckRequest, known: Message | None
+    work: Work, record: DecisionRecord, question: CheckRequest, known: Message | None, digest: str
 ) -> Authorisation:
     if known is not None:
         changed = {"status": DENIED, "decision_id": record.id}
@@ -103,13 +103,18 @@ def _denied(
     work.record(
         "communications.denied",
         subject_ref=record.subject_ref,
-        facts=_facts(record, question) | {"codes": list(record.codes)},
+        facts=_facts(record, question, digest) | {"codes": list(record.codes)},
     )
     return Authorisation(record)
 
 
 def _authorised(
-    work: Work, record: DecisionRecord, send: SendRequest, known: Message | None, message_ref: str
+    work: Work,
+    record: DecisionRecord,
+    send: SendRequest,
+    known: Message | None,
+    message_ref: str,
+    digest: str,
 ) -> Authorisation:
     question = send.question
     commercial = bool(record.facts[0]["message.commercial"])
@@ -117,7 +122,7 @@ def _authorised(
     event = work.record(
         "communications.authorised",
         subject_ref=record.subject_ref,
-        facts=_facts(record, question) | {"message": message_ref, "repeat": known is not None},
+        facts=_facts(record, question, digest) | {"message": message_ref, "repeat": known is not None},
     )
     message = Message(
         message_id=send.message_id,
@@ -160,9 +165,10 @@ _RENEWED = (
 """What a repeat of a message changes of its entry."""
 
 
-def _facts(record: DecisionRecord, question: CheckRequest) -> dict[str, Fact]:
+def _facts(record: DecisionRecord, question: CheckRequest, digest: str) -> dict[str, Fact]:
     return {
         "decision": record.id,
+        "decision_sha256": digest,
         "purpose": question.purpose,
         "channel": question.channel,
         "class": question.message_class,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import rfc8785
 import sqlalchemy as sa
 
 from governance.clock import wire
@@ -70,6 +71,11 @@ def body_of(record: DecisionRecord) -> dict[str, Any]:
     }
 
 
+def evidence_of(decision: KeptDecision) -> bytes:
+    """A decision behind an act in canonical JSON (RFC 8785): what the digest in the act's event is of."""
+    return rfc8785.dumps(decision.document())
+
+
 def columns_of(record: DecisionRecord, tenant_id: str) -> dict[str, Any]:
     """The columns that the log and the acts have in common."""
     return {
@@ -105,7 +111,7 @@ def commitment(salt: bytes, row: dict[str, Any]) -> bytes:
     return hmac.digest(salt, "\0".join(said).encode(), "sha256")
 
 
-def kept(row: sa.RowMapping, *, act: bool) -> KeptDecision:
+def kept(row: sa.RowMapping | dict[str, Any], *, act: bool) -> KeptDecision:
     """Read a row of `decision` or `logged_decision`."""
     body = row["body"]
     return KeptDecision(

@@ -1,10 +1,11 @@
 """Use cases of the decisions: keep the decision behind an act, find and list what was decided."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
 from governance.decisions import store
-from governance.decisions.keeping import KeptDecision, body_of, columns_of, kept
+from governance.decisions.keeping import KeptDecision, body_of, columns_of, evidence_of, kept
 from governance.decisions.log import DecisionLog
 from governance.decisions.record import DecisionRecord
 from governance.decisions.store import decision
@@ -14,9 +15,16 @@ from governance.work import Snapshot, Work
 __all__ = ["DecisionLog", "KeptDecision", "find", "keep", "page"]
 
 
-def keep(work: Work, record: DecisionRecord) -> None:
-    """Keep the decision behind an act, in the act's transaction. The act records its own event."""
-    store.keep(work.connection, columns_of(record, work.tenant_id) | {"body": body_of(record)})
+def keep(work: Work, record: DecisionRecord) -> str:
+    """Keep the decision behind an act, in the act's transaction, and give its digest.
+
+    The act records its own event, with the digest among its facts: `keeping.evidence_of` is what it is of. A
+    salt inside keeps anybody from testing guesses against it once the decision is erased.
+    """
+    body = body_of(record) | {"salt": work.new_secret()}
+    row = columns_of(record, work.tenant_id) | {"body": body}
+    store.keep(work.connection, row)
+    return hashlib.sha256(evidence_of(kept(row, act=True))).hexdigest()
 
 
 def find(snap: Snapshot, decision_id: str) -> KeptDecision:
