@@ -6,7 +6,7 @@ for all questions that are asked in it, people are read anew for every question.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -15,9 +15,9 @@ from governance.clock import wire
 from governance.communications import capping, eligibility, facts, lasting
 from governance.communications.caps import Cap
 from governance.communications.model import ACTION, CheckRequest
+from governance.communications.numbers import with_numbers
 from governance.communications.served import find_purpose
 from governance.communications.situations import (
-    CALL_WINDOWS,
     UNKNOWN_PERSON,
     Asked,
     Point,
@@ -258,7 +258,7 @@ class Gate:
         if external_id is not None:
             known = self.people.get((asked.consent.purpose, asked.consent.channel, external_id))
             if known is not None:
-                return self._with_calls(known, asked)
+                return with_numbers(self.snap, known, asked)
             named["external_id"] = check_external_id(external_id)
         elif isinstance(subject, SubjectReference):
             person = subjects.resolve(self.snap, subject)
@@ -273,16 +273,7 @@ class Gate:
             channel=asked.consent.channel,
             **named,
         )
-        return found if found is None else self._with_calls(found, asked)
-
-    def _with_calls(self, found: Situation, asked: Asked) -> Situation:
-        """The same person with earlier calls, where the question is about a call."""
-        if asked.consent.channel != "voice":
-            return found
-        since = self.snap.now - max(CALL_WINDOWS.values())
-        snap = self.snap
-        calls = facts.calls(snap.connection, snap.tenant_id, found.subject_ref, since)
-        return replace(found, calls=calls)
+        return found if found is None else with_numbers(self.snap, found, asked)
 
     def _named(self, request: CheckRequest, situation: Situation) -> tuple[Point | None, bool]:
         """The contact point that the caller named, and whether it is not this person's."""

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from governance.communications.facts import ANCHORS, FLAGS, RECORDED, Raw, calls_since
 from governance.communications.local_time import LOCAL
-from governance.communications.situations import ADULT_YEARS, CALL_WINDOWS, TIME_ZONE
+from governance.communications.register_store import checked_anchor, listed_digit
+from governance.communications.situations import ADULT_YEARS, CALL_WINDOWS, CHECKED_AGE, LISTED, TIME_ZONE
 from governance.policy.durations import Cutoff, Duration, cutoff
 from governance.subjects.store import subject
 
@@ -54,11 +55,17 @@ class Key:
 
 
 def narrowed(
-    used: Iterable[str], thresholds: Mapping[str, Sequence[Any]], now: datetime, *, calls: bool = False
+    used: Iterable[str],
+    thresholds: Mapping[str, Sequence[Any]],
+    now: datetime,
+    *,
+    calls: bool = False,
+    numbers: bool = False,
 ) -> Key:
     """The key for the facts that rules use; `thresholds` as `CompiledPolicy.thresholds` gives them.
 
-    `calls`: the question is about a call, so that earlier ones count.
+    `calls`: the question is about a call, so that earlier ones count. `numbers`: telephone numbers are to be
+    reached, so that look-ups in registers count.
     """
     digits: list[Digit] = []
     recorded: list[str] = []
@@ -74,6 +81,11 @@ def narrowed(
         elif fact in ANCHORS:
             durations = [each for each in thresholds.get(fact, ()) if isinstance(each, Duration)]
             digits.append(_age(fact, ANCHORS[fact], [cutoff(each, now) for each in durations]))
+        elif fact == LISTED and numbers:
+            digits.append(Digit(fact, listed_digit(), (None, True, False)))
+        elif fact == CHECKED_AGE and numbers:
+            durations = [each for each in thresholds.get(fact, ()) if isinstance(each, Duration)]
+            digits.append(_age(fact, checked_anchor(), [cutoff(each, now) for each in durations]))
         elif fact == MINOR:
             digits.append(_minor(now))
         elif fact in CALL_WINDOWS and calls:

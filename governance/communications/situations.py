@@ -19,6 +19,9 @@ ADULT_YEARS = 18
 TIME_ZONE = "person.time_zone"
 """Not a fact of rules but what local time is reckoned from; it stands among a person's facts on the way."""
 
+LISTED, CHECKED_AGE = "register.listed", "register.checked_age"
+"""Facts of whoever is to be reached at a telephone number."""
+
 CALL_WINDOWS: Mapping[str, timedelta] = {
     "calls.last_30_days": timedelta(days=30),
     "calls.last_24_hours": timedelta(hours=24),
@@ -66,7 +69,8 @@ class Situation:
     """What is recorded of a person. `person` holds the facts that need no reckoning.
 
     `birth_month` is YYYY-MM. `calls`: when calls to the person were authorised, within the longest window;
-    None where the question is not about a call.
+    None where the question is not about a call. `registers`: whether the person is listed in a do-not-call
+    register and when that was checked; None where no number is to be reached.
     """
 
     subject_ref: str
@@ -77,6 +81,7 @@ class Situation:
     cells: tuple[Cell, ...] = ()
     bars: Bars | None = None
     calls: tuple[datetime, ...] | None = None
+    registers: tuple[bool | None, datetime | None] | None = None
 
     @property
     def stage(self) -> str | None:
@@ -126,6 +131,8 @@ class Situation:
         if self.calls is not None:
             for name, window in CALL_WINDOWS.items():
                 facts[name] = sum(now - window < call <= now for call in self.calls)
+        if self.registers is not None:
+            facts[LISTED], facts[CHECKED_AGE] = self.registers
         place = whereabouts(facts, facts.pop(TIME_ZONE, None))
         facts.update(local_facts(place, now))
         return World(ref, facts, consent, place)

@@ -425,3 +425,16 @@ def test_a_cap_is_set_read_and_changed_by_version(caller: Caller) -> None:
     bad = caller.put("/v1/caps/bad", {"limit": 0, "window": "soon", "purposes": ["nope"]})
     assert bad.status_code == 422
     assert all(name in str(bad.get_json()["errors"]) for name in ("limit", "window"))
+
+
+def test_a_look_up_in_a_register_is_recorded(caller: Caller) -> None:
+    body = {"register": "us-dnc", "contact_point": {"type": "phone", "value": PHONE}, "listed": True}
+    answer = caller.post("/v1/register-checks", body)
+    assert answer.status_code == 201
+    assert answer.get_json() == {
+        "register": "us-dnc",
+        "listed": True,
+        "checked_at": "2026-11-21T10:00:00.000000Z",
+    }
+    bad = {**body, "contact_point": {"type": "email", "value": "a@example.org"}}
+    assert caller.post("/v1/register-checks", bad).status_code == 422
