@@ -89,7 +89,13 @@ class _Stream(Generic[Answer]):
         self.people_by_key: dict[Raw, dict[str, Any]] = {}
         used = [name for name in policy.fact_names(ACTION) if name not in asked.facts]
         thresholds = policy.thresholds(ACTION)
-        self.key: Key = narrowed(used, thresholds, now, calls=asked.facts["message.channel"] == "voice")
+        self.key: Key = narrowed(
+            used,
+            thresholds,
+            now,
+            calls=asked.facts["message.channel"] == "voice",
+            numbers=asked.point_type == "phone",
+        )
         yes, no = (thresholds.get(name, ()) for name in ("consent.age", "consent.refused_age"))
         self.passes = Passes(self.key.columns, yes, no, now)
         self.reading = Reading.of(connection)
