@@ -88,7 +88,7 @@ class OptOutRule:
 
 @dataclass(frozen=True, slots=True)
 class ConsentRule:
-    """When a row says that a person consented, refused or withdrew. `line` is where the mapping names the purpose."""
+    """When a row says that a person consented, refused or withdrew; `line` is the mapping's."""
 
     when: Condition
     purpose: str

@@ -1,4 +1,4 @@
-"""Promise 22: eight real processes ask for more than a cap holds; none is sent over it and no slot is wasted."""
+"""Promise 22: eight processes ask for more than a cap holds; none is sent over it, no slot is wasted."""
 
 import multiprocessing as mp
 from collections import Counter

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from governance.communications import capping, cap_store
+from governance.communications import cap_store, capping
 from governance.communications import service as communications
 from governance.communications.caps import Cap, Window, day_at, first_instant, read_cap
 from governance.communications.messages import OutcomeReport
