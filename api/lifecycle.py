@@ -32,11 +32,12 @@ from api.shapes import (
 )
 from api.telemetry import count_decision
 from governance.clock import wire
-from governance.lifecycle import catalogue, inactivity
+from governance.lifecycle import catalogue, history, inactivity
 from governance.lifecycle import service as lifecycle
 from governance.lifecycle.review_store import OPEN, STATES
 from governance.reports import notices
 from governance.subjects import service as subjects
+from governance.subjects.identifiers import check_external_id
 from governance.work import Work
 
 room = Room("lifecycle", description="Stages of people, and the moves between them.")
@@ -84,6 +85,20 @@ class NoticeQuery(Page):
     unknown_source = Choice(
         load_default=False, metadata={"description": "Also those whose source nobody named."}
     )
+
+
+class HistoryQuery(Shape):
+    """What the history is read for."""
+
+    purpose = Text(63, metadata={"description": "A purpose of the catalogue; absent: any that is valid now."})
+
+
+class HistoryReply(Answer):
+    """Stages of a person in all models, and how they came about."""
+
+    id = ma.fields.String(required=True)
+    stages = ma.fields.List(ma.fields.Dict(), required=True)
+    history = ma.fields.List(ma.fields.Dict(), required=True)
 
 
 class KeepBody(Shape):
@@ -171,6 +186,16 @@ def notices_due(query: Mapping[str, Any]) -> Response:
         more = None if following is None else [wire(following[0]), following[1]]
         shown = [each.document() for each in found]
         return reply({"items": shown, "next": None if more is None else write_cursor(snapshot, use, more)})
+
+
+@room.get("/v1/subjects/<external_id>/lifecycle", scope="lifecycle:read")
+@room.query(HistoryQuery)
+@room.answers(200, HistoryReply)
+def subject_lifecycle(query: Mapping[str, Any], external_id: str) -> Response:
+    """Give a person's stage in each model and the history, withheld where no purpose valid now covers it."""
+    with request_snapshot() as snapshot:
+        person = subjects.get(snapshot, check_external_id(external_id))
+        return reply(history.lifecycle(snapshot, person, purpose=query.get("purpose")))
 
 
 def _transition(work: Work, body: Mapping[str, Any]) -> Reply | Response:

@@ -101,3 +101,15 @@ def test_who_has_still_to_be_told_is_listed_over_http(any_caller: Caller, clock:
     with_unknown = any_caller.get("/v1/lifecycle/notices-due?unknown_source=true").get_json()
     assert len(with_unknown["items"]) == 3
     assert any_caller.get("/v1/lifecycle/notices-due?overdue=maybe").status_code == 422
+
+
+def test_a_person_s_lifecycle_is_read_for_a_purpose_over_http(any_caller: Caller) -> None:
+    any_caller.put("/v1/subjects/crm-1", {"relationship": "lead"})
+    told = any_caller.get("/v1/subjects/crm-1/lifecycle").get_json()
+    assert [(each["model"], each["to"]) for each in told["history"]] == [("relationship", "lead")]
+    withheld = any_caller.get("/v1/subjects/crm-1/lifecycle?purpose=service").get_json()
+    assert withheld["history"][0]["withheld"]["code"] == "purpose-incompatible"
+    assert withheld["stages"][0]["stage"] == "lead"
+    assert any_caller.get("/v1/subjects/crm-1/lifecycle?purpose=none").status_code == 422
+    assert any_caller.get("/v1/subjects/crm-1/lifecycle?why=sales").status_code == 422
+    assert any_caller.get("/v1/subjects/crm-2/lifecycle").status_code == 404

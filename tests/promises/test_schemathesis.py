@@ -44,12 +44,22 @@ def one_line(_: object, value: Any) -> bytes:
     return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
+@schemathesis.serializer("message/rfc822", "message/feedback-report", "multipart/report")
+def one_report(_: object, value: Any) -> bytes:
+    """A complaint report: a text as it is, and now and then a real one."""
+    text = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+    return REPORT if len(text) % 3 == 0 else text
+
+
 def token_of(app: Flask, runtime: Runtime) -> str:
     with runtime.work("acme", COMMAND_LINE) as work:
         made = access.create_client(work, name="schemathesis", scopes=SCOPES)
     caller = Caller(app.test_client(), made)
     assert caller.put("/v1/subjects/crm-1", PERSON).status_code == 201
     return caller.token
+
+
+REPORT = b"Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nOriginal-Rcpt-To: <a@example.org>\n"
 
 
 def prefer_the_known(case: Case) -> None:

@@ -1,6 +1,7 @@
 """A withdrawal acknowledged by one process is refused by every other, from the next check on."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,7 +42,18 @@ def consent(person: str, status: str) -> dict[str, object]:
     return body
 
 
-def stale_answers(servers: list[Server], token: str, checks: int) -> tuple[int, int]:
+def says_yes(client: Client, person: str, tries: int) -> None:
+    """See a process say yes."""
+    for _ in range(tries):
+        code, answer = client.call("POST", "/access/v1/evaluation", check_body(person))
+        assert code == 200, answer
+        if answer["decision"]:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"consent was granted, and the answer is still no: {answer}")
+
+
+def stale_answers(servers: list[Server], token: str, checks: int, *, tries: int = 1) -> tuple[int, int]:
     """Withdraw in one process, check at once in all others; returns (checks made, stale answers)."""
     writers = [Client(server.port, token) for server in servers]
     person = "withdrawer"
@@ -70,8 +82,7 @@ def stale_answers(servers: list[Server], token: str, checks: int) -> tuple[int, 
         code, answer = writers[writer].call("POST", "/v1/consents", consent(person, "granted"))
         assert code == 201, answer
         for client in writers:  # every process has just said yes
-            code, answer = client.call("POST", "/access/v1/evaluation", check_body(person))
-            assert (code, answer["decision"]) == (200, True), answer
+            says_yes(client, person, tries)
         code, answer = writers[writer].call("POST", "/v1/consents", consent(person, "withdrawn"))
         assert code == 201, answer
         others = [number for number in range(len(servers)) if number != writer]
@@ -108,5 +119,6 @@ def test_the_same_test_catches_a_memory_of_20_milliseconds(
     app = "tests.promises.stale_app:app"
     with serving(settings, tmp_path / "server.log", count=PROCESSES, app=app) as servers:
         token = token_from(servers[0].port, client_id, secret)
-        _, stale = stale_answers(servers, token, 600)
+        # The memory may repeat an old no as well, before it says yes; that is not what is counted.
+        _, stale = stale_answers(servers, token, 600, tries=20)
     assert stale > 0

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from governance.communications import service as communications
 from governance.communications import link_tokens, unsubscribe
+from governance.communications import service as communications
 from governance.errors import NotFoundError
 from governance.ledger import service as ledger
 from tests.conftest import ACTOR
