@@ -14,6 +14,7 @@ from api.batch import MEDIA_TYPE
 from api.rooms import Room, json_body
 from api.runtime import Reply, act, reply, request_snapshot, streamed
 from api.shapes import Answer, Shape
+from governance.communications import screening_delta
 from governance.communications import screening_results as results
 from governance.communications import screening_service as screenings
 from governance.errors import InvalidError
@@ -126,10 +127,14 @@ def get_results(query: Mapping[str, str], screening_id: str) -> Response:
 @room.answers(200, {"type": "string"}, content_type=MEDIA_TYPE, description="One person a line.")
 @room.refuses(409)
 def get_delta(query: Mapping[str, int], screening_id: str) -> Response:
-    """Stream the people whose answer differs from the screening that asked the same at an earlier epoch."""
+    """Stream the people whose answer changed.
+
+    At the screening's own epoch (or later) it is compared with now, everybody decided anew; at an earlier one
+    with the completed screening that asked the same there.
+    """
 
     def lines(snapshot: Snapshot) -> Iterator[bytes]:
-        return _lines(results.delta(snapshot, screening_id, since=query["since"]))
+        return _lines(screening_delta.delta(snapshot, screening_id, since=query["since"]))
 
     return streamed(lines, MEDIA_TYPE)
 

@@ -5,7 +5,7 @@ by the function that decides single checks. Nothing is kept per person but in th
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -114,51 +114,77 @@ def answer_everyone(
 
     The selections together are in the order of references. Memory does not grow with the number of people.
     """
-    gate = open_gate(snap)
-    asked = gate.asked(request)
-    now = snap.now if request.time is None else max(snap.now, request.time)
-    judge = Judge(gate)
-    full = capping.everyone_full(snap, gate.caps(request), now)
-    allowed = judge.allowed
-    page = _Page(judge, spool)
+    inquiry = Inquiry(snap, request)
+    page = _Page(inquiry.judge, spool)
     done = 0
-    for selection in selections:
-        stream = vectors(
-            snap.connection, snap.tenant_id, asked, judge.policy, now, selection, evaluate=judge.answer
-        )
-        for ref, worlds in stream:
-            if len(worlds) == 1:
-                point, number = worlds[0]
-                usable = (point,) if allowed[number] and point is not None else _NO_POINTS
-            else:
-                number = judge.together([each for _, each in worlds])
-                usable = tuple(point for point, each in worlds if allowed[each] and point is not None)
-            if full and ref in full:
-                number, usable = judge.refuse(number, full[ref]), _NO_POINTS
-            page.members.append(ref)
-            page.outcomes.append(number)
-            page.points.append(usable)
-            if len(page.members) == CHUNK_PEOPLE:
-                done += page.flush()
-                beat(done)
+    for ref, number, usable in inquiry.people(selections):
+        page.members.append(ref)
+        page.outcomes.append(number)
+        page.points.append(usable)
+        if len(page.members) == CHUNK_PEOPLE:
+            done += page.flush()
+            beat(done)
     done += page.flush()
     if strangers:
-        world = {**asked.facts, **UNKNOWN_PERSON}
-        number = judge.answer(judge.policy.bucketed(ACTION, world, now))
+        number = inquiry.nobody()
         for start in range(0, len(strangers), CHUNK_PEOPLE):
             page.members = list(strangers[start : start + CHUNK_PEOPLE])
             page.outcomes = [number] * len(page.members)
             page.points = [_NO_POINTS] * len(page.members)
             done += page.flush(known=False)
             beat(done)
+    judge = inquiry.judge
     return Answered(
         counts=judge.counts(),
         outcomes=tuple(judge.outcomes),
         policy=judge.policy.digest,
-        epoch=gate.ground.ledger_position,
-        evaluated_at=now,
+        epoch=inquiry.epoch,
+        evaluated_at=inquiry.now,
         distinct=judge.distinct,
     )
+
+
+class Inquiry:
+    """One question made ready to be asked about everybody in one snapshot; `now` is the instant asked about.
+
+    Raises InvalidError for a message class that nobody has declared (any more).
+    """
+
+    def __init__(self, snap: Snapshot, request: CheckRequest) -> None:
+        gate = open_gate(snap)
+        self._snap, self._asked = snap, gate.asked(request)
+        self.now: datetime = snap.now if request.time is None else max(snap.now, request.time)
+        self.epoch: int = gate.ground.ledger_position
+        self.judge = Judge(gate)
+        self._full = capping.everyone_full(snap, gate.caps(request), self.now)
+
+    def people(self, selections: Iterable[Selection]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+        """Pass over the selections in turn.
+
+        Gives each person's reference, the number of the outcome, and the contact points that are permitted.
+        """
+        judge, full = self.judge, self._full
+        allowed = judge.allowed
+        connection, tenant_id = self._snap.connection, self._snap.tenant_id
+        for selection in selections:
+            stream = vectors(
+                connection, tenant_id, self._asked, judge.policy, self.now, selection, evaluate=judge.answer
+            )
+            for ref, worlds in stream:
+                if len(worlds) == 1:
+                    point, number = worlds[0]
+                    usable = (point,) if allowed[number] and point is not None else _NO_POINTS
+                else:
+                    number = judge.together([each for _, each in worlds])
+                    usable = tuple(point for point, each in worlds if allowed[each] and point is not None)
+                if full and ref in full:
+                    number, usable = judge.refuse(number, full[ref]), _NO_POINTS
+                yield ref, number, usable
+
+    def nobody(self) -> int:
+        """The number of the outcome of an id that leads to nobody."""
+        world = {**self._asked.facts, **UNKNOWN_PERSON}
+        return self.judge.answer(self.judge.policy.bucketed(ACTION, world, self.now))
 
 
 class _Page:

@@ -17,20 +17,18 @@ from governance.communications import screening_audience as audiences
 from governance.communications import screening_leases as leases
 from governance.communications import screening_store as store
 from governance.communications.gate import open_gate
-from governance.communications.model import ACTION, CheckRequest, read_check
 from governance.communications.screening import Screening, question_digest, read_audience
+from governance.communications.screening_questions import read_question, stored_question
 from governance.communications.screening_run import Answered, answer_everyone
 from governance.communications.screening_spool import Spool
-from governance.errors import GovernanceError, InvalidError, NotFoundError
+from governance.errors import GovernanceError, NotFoundError
 from governance.events import Actor
 from governance.ids import new_secret
-from governance.subjects.model import SubjectReference
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
 
 WORKER = Actor("job:screenings", "job")
 _BEAT = timedelta(seconds=2)
-_NOBODY = SubjectReference(id="0")
 
 
 class _LostError(Exception):
@@ -134,25 +132,6 @@ def run(opener: Opener, tenant_id: str, screening_id: str) -> bool:
     except Exception:
         _release(opener, tenant_id, held)
         raise
-
-
-def read_question(question: Mapping[str, Any]) -> CheckRequest:
-    """Read a screening's question; InvalidError for another action, or if it names one contact point."""
-    if question.get("action") not in (None, ACTION):
-        raise InvalidError("Screenings ask about messages.", fields={"question.action": [f"Give {ACTION}."]})
-    if question.get("contact_point") is not None:
-        raise InvalidError(
-            "A screening asks about all contact points of the channel.",
-            fields={"question.contact_point": ["Leave it out."]},
-        )
-    context = question.get("context")
-    return read_check(_NOBODY, question, context if isinstance(context, Mapping) else question)
-
-
-def stored_question(asked: CheckRequest) -> dict[str, Any]:
-    """The question as it is kept and signed; `read_question` reads it back."""
-    said = {"action": ACTION, **asked.document()}
-    return said if asked.time is None else {**said, "time": wire(asked.time)}
 
 
 def _answer(opener: Opener, snap: Snapshot, kept: Screening, held: leases.Lease, spool: Spool) -> Answered:

@@ -12,7 +12,8 @@ from governance.communications import screening_leases as leases
 from governance.communications import screening_service as screenings
 from governance.communications.model import read_check
 from governance.communications.screening import Screening
-from governance.communications.screening_results import delta, results, verify
+from governance.communications.screening_delta import delta
+from governance.communications.screening_results import results, verify
 from governance.consent import service as consents
 from governance.consent.service import NewConsent, NewObjection, NewSuppression, NoticeRef
 from governance.errors import ConflictError, InvalidError, NotFoundError
@@ -288,6 +289,95 @@ def test_delta_over_everyone_tells_of_newcomers_and_of_those_who_are_gone(runtim
     assert changes["crm-2"]["decision"] is None
     assert changes["crm-3"]["was"] is None
     assert changes["crm-3"]["decision"] == "deny"
+
+
+def test_delta_since_its_own_epoch_compares_the_screening_with_now(
+    any_runtime: Runtime, clock: HandClock
+) -> None:
+    with any_runtime.work("acme", ACTOR) as work:
+        consents.put_notice(work, "newsletter", "1", {"en": "We write to you every month."})
+        refs = {
+            name: put(work, name, country=country, relationship="lead", identifiers=[email(name)])
+            for name, country in (("stays", "US"), ("leaves", "US"), ("barred", "US"), ("runs-out", "DE"))
+        }
+        consents.record(
+            work,
+            NewConsent(
+                refs["runs-out"],
+                "marketing",
+                "granted",
+                "web_form",
+                channel="email",
+                contact_point=email("runs-out"),
+                notice=NoticeRef("newsletter", "1", "en"),
+                evidence={"form_url": "https://example.org/join"},
+                double_opt_in=True,
+                expires_at=work.now + timedelta(days=30),
+            ),
+        )
+    done = screen(any_runtime)
+    assert done.epoch is not None
+    assert done.counts.allowed == 4
+
+    def changes(since: int) -> dict[str, Any]:
+        with any_runtime.snapshot("acme", ACTOR) as snap:
+            return {each["id"]: each for each in delta(snap, done.screening_id, since=since)}
+
+    assert changes(done.epoch) == {}
+    with any_runtime.work("acme", ACTOR) as work:
+        consents.record(work, NewConsent(refs["leaves"], "marketing", "withdrawn", "unsubscribe_link"))
+        consents.suppress(
+            work, NewSuppression(scope="marketing", reason="complaint", contact_point=email("barred"))
+        )
+        put(work, "arrives", country="US", relationship="lead", identifiers=[email("arrives")])
+    soon = changes(done.epoch)
+    assert {name: (each["was"], each["decision"]) for name, each in soon.items()} == {
+        "leaves": ("allow", "deny"),
+        "barred": ("allow", "deny"),
+        "arrives": (None, "allow"),
+    }
+    assert "suppressed" in soon["barred"]["codes"]
+    # A later epoch asks the same: who is answered otherwise now than the screening says.
+    assert changes(done.epoch + 1) == soon
+    clock.forward(timedelta(days=31))
+    later = changes(done.epoch)
+    assert set(later) == {"leaves", "barred", "arrives", "runs-out"}
+    assert (later["runs-out"]["was"], later["runs-out"]["decision"]) == ("allow", "deny")
+    assert "consent-expired" in later["runs-out"]["codes"]
+    with pytest.raises(InvalidError):
+        changes(done.epoch + 1000)
+
+
+def test_delta_is_exactly_what_two_rounds_of_single_checks_tell_apart(
+    any_runtime: Runtime, clock: HandClock
+) -> None:
+    audience = {"filter": {"country": ["DE", "US", "CA"]}}
+    populate(any_runtime, 80)
+    done = screen(any_runtime, audience)
+    before = answers(any_runtime, done)
+    clock.forward(timedelta(days=45))
+    chance = random.Random(9)
+    with any_runtime.work("acme", ACTOR) as work:
+        for number in chance.sample(range(80), 25):
+            ref = subjects.get(work, f"crm-{number}").subject_ref
+            consents.record(work, NewConsent(ref, "marketing", "withdrawn", "web_form"))
+        for number in range(80, 90):
+            _somebody(work, chance, number)
+    again = answers(any_runtime, screen(any_runtime, audience))
+    expected = {
+        external: answer
+        for external, answer in again.items()
+        if external not in before or {**answer} != {**before[external]}
+    }
+    with any_runtime.snapshot("acme", ACTOR) as snap:
+        found = {each["id"]: each for each in delta(snap, done.screening_id, since=done.epoch or 0)}
+        gate = gates.open_gate(snap)
+        for external, change in found.items():
+            record = gate.check(read_check(SubjectReference(id=external), EMAIL))
+            assert change["decision"] == ("allow" if record.allowed else "deny"), external
+            assert change["codes"] == list(record.codes), external
+    assert {external for external, change in found.items() if change["decision"]} == set(expected)
+    assert len(found) > 10
 
 
 def test_only_one_of_several_workers_runs_a_screening(any_runtime: Runtime) -> None:
