@@ -84,8 +84,9 @@ def confirm(work: Work, token: str, *, evidence: Mapping[str, object] | None = N
     )
     events = append(work, person.subject_ref, draft)
     notice_store.mark_used(work.connection, work.tenant_id, waiting.token_sha256, work.now)
-    if len(requested) == 1 and first.point_ref:
-        subjects.set_point_verified(work, person.subject_ref, first.point_ref)
+    reached = {event.point_ref for event in requested} - {ALL}
+    if len(reached) == 1:  # of several nobody knows which one the link was opened at
+        subjects.set_point_verified(work, person.subject_ref, reached.pop())
     return outcome(work, events)
 
 

@@ -1,0 +1,16 @@
+"""The stage on which the stories play: the whole service over HTTP, on SQLite and on PostgreSQL."""
+
+import pytest
+
+from api import create_app
+from governance.bootstrap import Runtime
+from tests.api.conftest import Caller, new_component
+from tests.conftest import HandClock
+from tests.stories.crm import Crm
+
+
+@pytest.fixture
+def crm(any_runtime: Runtime, clock: HandClock) -> Crm:
+    """A company's CRM with every scope, on each database."""
+    app = create_app(any_runtime)
+    return Crm(app, Caller(app.test_client(), new_component(any_runtime)), clock)
