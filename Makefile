@@ -3,7 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PYTEST := $(BIN)/pytest -q -n 2
+# Three for two cores, one test at a time: many campaigns wait for a disk or for a lease to run out.
+PYTEST := $(BIN)/pytest -q -n 3 --maxschedchunk 1
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/ —/'
