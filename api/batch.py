@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from api import problems, strict_json
-from api.runtime import Again, Pending, Reply, finish, idempotency_key, request_work, start
+from api.runtime import Again, Pending, Reply, finish, idempotency_key, request_work, start, this_runtime
 from governance.errors import GovernanceError
 from governance.work import Work
 
@@ -42,15 +42,28 @@ def run_batch(one: One, schema: ma.Schema, *, again: Again | None = None) -> Res
     never wait for each other in a circle. With an Idempotency-Key, every line is remembered by itself.
     """
     key = idempotency_key()
+    accept_batch()
     lines = [_read(number, raw, schema) for number, raw in _lines()]
+    body = b"".join(strict_json.write(each) + b"\n" for each in run_lines(lines, one, again=again, key=key))
+    return Response(body, 200, content_type=MEDIA_TYPE)
+
+
+def accept_batch() -> None:
+    """Let this request be as large as a batch may be; call it before anything of the body is read."""
+    request.max_content_length = this_runtime().settings.max_batch_bytes
+
+
+def run_lines(
+    lines: Sequence[Line], one: One, *, again: Again | None = None, key: str | None = None
+) -> list[dict[str, Any]]:
+    """Run an effect for each line that could be read, 100 in a transaction; a result for each, in order."""
     results: dict[int, dict[str, Any]] = {
         line.number: _result(line.number, line.fault) for line in lines if line.fault is not None
     }
     waiting = sorted((line for line in lines if line.fault is None), key=_person)
     for first in range(0, len(waiting), CHUNK):
         results.update(_run_chunk(waiting[first : first + CHUNK], one, again, key))
-    body = b"".join(strict_json.write(results[line.number]) + b"\n" for line in lines)
-    return Response(body, 200, content_type=MEDIA_TYPE)
+    return [results[line.number] for line in lines]
 
 
 def _lines() -> Iterator[tuple[int, bytes]]:
@@ -75,8 +88,7 @@ def _read(number: int, raw: bytes, schema: ma.Schema) -> Line:
 
 
 def _person(line: Line) -> str:
-    subject = line.value.get("subject") if isinstance(line.value, dict) else None
-    return repr(subject)
+    return repr(line.value.get("subject") if isinstance(line.value, dict) else None)
 
 
 def _run_chunk(

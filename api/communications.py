@@ -1,21 +1,34 @@
 """The communications gate: authorise a message at its hand-over, tell what became of it, read the history."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import marshmallow as ma
-from flask import Response
+from flask import Response, request
 
 from api import batch
 from api.consents import CHANNELS
-from api.rooms import Room
-from api.runtime import Reply, act, denied, page_from, read_cursor, reply, request_snapshot, request_work
-from api.shapes import Answer, Flag, Instant, Listing, Page, Shape, SubjectName, Text
+from api.rooms import Room, json_body
+from api.runtime import (
+    Reply,
+    act,
+    denied,
+    page_from,
+    read_cursor,
+    reply,
+    request_snapshot,
+    request_work,
+    write_cursor,
+)
+from api.shapes import Answer, Flag, Instant, Listing, Page, Shape, SubjectName, Text, Whole
 from api.telemetry import count_decision
 from governance.communications import service as communications
 from governance.communications.gate import Gate
-from governance.communications.messages import BOUNCES, OUTCOMES, OutcomeReport, SendRequest
+from governance.communications.messages import BOUNCES, OUTCOMES, Authorisation, OutcomeReport, SendRequest
 from governance.communications.model import ACTION, CALL_MODES, WRITERS, read_check
+from governance.communications.screening_results import completed
+from governance.communications.screening_sends import HANDED_OVER, MOST_RECIPIENTS, recipients, send
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import check_external_id
 from governance.work import Work
@@ -61,6 +74,25 @@ class SendReply(Answer):
     headers = ma.fields.Dict(required=True)
 
 
+class FromScreening(Shape):
+    """Everybody whom a completed screening allowed, a page at a time."""
+
+    screening = Text(128, required=True)
+    campaign = Text(128, allow_none=True)
+    limit = Whole(1, MOST_RECIPIENTS, load_default=500)
+    after = Text(2000, allow_none=True, metadata={"description": "`next` of the page before."})
+
+
+class FromScreeningReply(Listing):
+    """A result per person, and how the page came out; `reasons` counts by every code who is denied by now."""
+
+    authorised = ma.fields.Integer(required=True)
+    repeated = ma.fields.Integer(required=True)
+    denied = ma.fields.Integer(required=True)
+    already_handed_over = ma.fields.Integer(required=True)
+    reasons = ma.fields.List(ma.fields.Dict(), required=True)
+
+
 class OutcomeBody(Shape):
     """What became of a message."""
 
@@ -90,19 +122,88 @@ def authorise(body: Mapping[str, Any]) -> Response:
 
 
 @room.post("/v1/communications/batch", scope="communications:write", effect=False)
-@room.describe(requestBody={"required": True, "content": {batch.MEDIA_TYPE: {"schema": SendBody}}})
+@room.describe(
+    requestBody={
+        "required": True,
+        "content": {
+            batch.MEDIA_TYPE: {"schema": SendBody},
+            "application/json": {"schema": FromScreening},
+        },
+    },
+    responses={"200": {"content": {"application/json": {"schema": FromScreeningReply}}}},
+)
 @room.answers(200, SendReply, content_type=batch.MEDIA_TYPE, description="A result per line.")
 def authorise_batch() -> Response:
-    """Authorise up to 1,000 messages, one a line; a bad line never stops the others."""
-    gate: list[tuple[Work, Gate]] = []
+    """Authorise up to 1,000 messages, one a line; a bad line never stops the others.
 
-    def one(work: Work, body: Mapping[str, Any]) -> Reply | Response:
-        # Policy and purposes are read once for each transaction of the batch, never kept beyond it.
-        if not gate or gate[0][0] is not work:
-            gate[:] = [(work, communications.open_gate(work))]
-        return _authorise(work, body, gate[0][1])
+    As JSON, `{"screening": id}` authorises whom that screening allowed, a page at a time: each is decided
+    anew, and the answer is JSON with a result per person, counts, and `next`. The message's id is made of
+    screening and person, so repeating a page makes no second message (`repeat` is true then).
+    """
+    if request.mimetype == "application/json":
+        return _authorise_screened(FromScreening().load(json_body(request)))
+    gate = _Gates()
+    return batch.run_batch(lambda work, body: _authorise(work, body, gate.of(work)), SendBody())
 
-    return batch.run_batch(one, SendBody())
+
+class _Gates:
+    """The gate of a batch's transaction: policy and purposes are read once for each, never kept beyond it."""
+
+    def __init__(self) -> None:
+        self._made: tuple[Work, Gate] | None = None
+
+    def of(self, work: Work) -> Gate:
+        """The gate of this unit of work."""
+        if self._made is None or self._made[0] is not work:
+            self._made = work, communications.open_gate(work)
+        return self._made[1]
+
+
+def _authorise_screened(body: Mapping[str, Any]) -> Response:
+    screening_id = body["screening"]
+    use = f"recipients:{screening_id}"
+    with request_snapshot() as snapshot:
+        done = completed(snapshot, screening_id)
+        cursor = read_cursor(snapshot, use, body.get("after"))
+        found, place = recipients(
+            snapshot, done, after=None if cursor is None else (cursor[0], cursor[1]), limit=body["limit"]
+        )
+        following = None if place is None else write_cursor(snapshot, use, place)
+    gate = _Gates()
+
+    def one(work: Work, line: Mapping[str, Any]) -> Reply | Response:
+        made = send(work, done, line["recipient"], campaign=body.get("campaign"), gate=gate.of(work))
+        return _told(made)
+
+    lines = [
+        batch.Line(number, b"", {"subject": each.external_id, "recipient": each})
+        for number, each in enumerate(found)
+    ]
+    items = [
+        {"subject": {"id": each.external_id}, **{name: told[name] for name in told if name != "line"}}
+        for each, told in zip(found, batch.run_lines(lines, one), strict=True)
+    ]
+    return reply({"items": items, "next": following, **_counts(items)})
+
+
+def _counts(items: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """How a page came out: who was allowed when the screening ran and is not any more, and why."""
+    reasons: Counter[str] = Counter()
+    for each in items:
+        context = _problem(each).get("decision", {}).get("context", {})
+        reasons.update({reason["code"] for reason in context.get("reasons", ())})
+    return {
+        "authorised": sum(each["status"] == 201 and not each["repeat"] for each in items),
+        "repeated": sum(each["status"] == 201 and each["repeat"] for each in items),
+        "denied": sum(each["status"] == 403 for each in items),
+        "already_handed_over": sum(_problem(each).get("type", "").endswith(HANDED_OVER) for each in items),
+        "reasons": [{"code": code, "count": count} for code, count in reasons.most_common()],
+    }
+
+
+def _problem(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = item.get("problem", {})
+    return found
 
 
 @room.post("/v1/communications/<message_id>/outcomes", scope="communications:write")
@@ -135,13 +236,16 @@ def history(query: Mapping[str, Any], external_id: str) -> Response:
 def _authorise(work: Work, body: Mapping[str, Any], gate: Gate | None) -> Reply | Response:
     members = dict(body)
     subject = members.pop("subject")
-    send = SendRequest(
+    asked = SendRequest(
         members.pop("message_id"),
         read_check(subject, members, members),
         campaign=members.get("campaign"),
         screening_id=members.get("screening"),
     )
-    made = communications.authorise(work, send, gate=gate)
+    return _told(communications.authorise(work, asked, gate=gate))
+
+
+def _told(made: Authorisation) -> Reply | Response:
     count_decision(ACTION, made.allowed)
     if not made.allowed:
         return denied(made.record.answer(), "Policy does not permit this message; see `decision`.")

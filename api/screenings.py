@@ -9,7 +9,7 @@ import marshmallow as ma
 from flask import Response, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
-from api import background, strict_json, uploads
+from api import background, batch, strict_json, uploads
 from api.batch import MEDIA_TYPE
 from api.rooms import Room, json_body
 from api.runtime import Reply, act, reply, request_snapshot, streamed
@@ -144,6 +144,7 @@ def _lines(documents: Iterator[dict[str, Any]]) -> Iterator[bytes]:
 
 
 def _loaded() -> Mapping[str, Any]:
+    batch.accept_batch()
     loaded: Mapping[str, Any] = ScreeningBody().load(json_body(request))
     return loaded
 

@@ -29,6 +29,7 @@ class Settings:
     policies_dir: Path | None
     token_lifetime: int = 3600
     max_body_bytes: int = 1_048_576
+    max_batch_bytes: int = 16_777_216
     log_level: str = "info"
     metrics: bool = True
     webhook_allow: frozenset[str] = frozenset()
@@ -71,6 +72,7 @@ class Settings:
             policies_dir=Path(policies).absolute() if policies else None,
             token_lifetime=number("GOVERNANCE_TOKEN_LIFETIME", 3600),
             max_body_bytes=number("GOVERNANCE_MAX_BODY_BYTES", 1_048_576),
+            max_batch_bytes=number("GOVERNANCE_MAX_BATCH_BYTES", 16_777_216),
             log_level=environ.get("GOVERNANCE_LOG_LEVEL", "info"),
             metrics=environ.get("GOVERNANCE_METRICS", "on") not in ("off", "0", "false"),
             webhook_allow=webhook_allow,

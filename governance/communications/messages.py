@@ -123,13 +123,15 @@ class Authorisation:
 
     Denied: `message` is None, an event was recorded, and the edge commits it and answers 403 with the
     decision.
-    `headers` are those that the message must carry (RFC 8058), empty where none are due.
+    `headers` are those that the message must carry (RFC 8058), empty where none are due. `repeat`: the
+    message was authorised before; whoever has handed it over must not do so again.
     """
 
     record: DecisionRecord
     message: Message | None = None
     contact_point: PermittedPoint | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    repeat: bool = False
 
     @property
     def allowed(self) -> bool:
@@ -146,6 +148,7 @@ class Authorisation:
             "contact_point": None if self.contact_point is None else self.contact_point.document(),
             "hand_over_by": None if message is None else wire(message.hand_over_by),
             "headers": dict(self.headers),
+            "repeat": self.repeat,
         }
 
 

@@ -92,13 +92,21 @@ def outcomes(connection: Connection, tenant_id: str, screening_id: str) -> list[
 
 
 def chunks(
-    connection: Connection, tenant_id: str, screening_id: str, *, only_strangers: bool = False
+    connection: Connection,
+    tenant_id: str,
+    screening_id: str,
+    *,
+    only_strangers: bool = False,
+    since: int = 0,
 ) -> Iterator[Chunk]:
     """The people of a screening and their answers, a chunk at a time (memory: one chunk).
 
-    `only_strangers` gives the chunks of ids that lead to nobody.
+    `only_strangers` gives the chunks of ids that lead to nobody, `since` those from this number on.
     """
-    for number in _chunk_numbers(connection, tenant_id, screening_id, only_strangers=only_strangers):
+    numbers = _chunk_numbers(connection, tenant_id, screening_id, only_strangers=only_strangers)
+    for number in numbers:
+        if number < since:
+            continue
         row = _chunk(connection, tenant_id, screening_id, number)
         yield Chunk(
             number,

@@ -49,11 +49,11 @@ def authorise(
     """
     question = send.question
     person = subjects.resolve(work, question.subject)
-    known = store.find(work.connection, work.tenant_id, send.message_id)
     if person is not None:
         # Whoever withdraws now waits for us or has been before us: the answer is not stale when it is
         # written.
         subjects.lock(work, person.subject_ref)
+    known = store.find(work.connection, work.tenant_id, send.message_id)
     if known is not None:
         same_person = person is not None and known.subject_ref in subjects.group(work, person.subject_ref)
         if not same_person or (known.purpose, known.channel) != (question.purpose, question.channel):
@@ -148,7 +148,8 @@ def _authorised(
         values = {name: getattr(message, name) for name in _RENEWED}
         store.update(work.connection, work.tenant_id, message.message_id, values)
     due = commercial and question.channel == "email"
-    return Authorisation(record, message, point, unsubscribe.headers(work, message_ref) if due else {})
+    headers = unsubscribe.headers(work, message_ref) if due else {}
+    return Authorisation(record, message, point, headers, repeat=known is not None)
 
 
 _RENEWED = (

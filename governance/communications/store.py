@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from governance.communications.messages import Message, MessageOutcome
 from governance.database import Instant, metadata
+from governance.subjects.store import subject
 
 message = sa.Table(
     "message",
@@ -55,6 +56,17 @@ _OUTCOME = [message_outcome.c[name] for name in MessageOutcome.__slots__]
 _OF_TENANT = sa.select(*_MESSAGE).where(message.c.tenant_id == sa.bindparam("tenant"))
 _BY_ID = _OF_TENANT.where(message.c.message_id == sa.bindparam("which"))
 _BY_REF = _OF_TENANT.where(message.c.message_ref == sa.bindparam("which"))
+_OF_GROUP = _OF_TENANT.where(
+    message.c.message_id.in_(
+        sa.select(sa.bindparam("screening") + "." + subject.c.subject_ref).where(
+            subject.c.tenant_id == sa.bindparam("tenant"),
+            sa.or_(
+                subject.c.subject_ref == sa.bindparam("person"),
+                subject.c.merged_into == sa.bindparam("person"),
+            ),
+        )
+    )
+).order_by(message.c.message_ref)
 _ADD = sa.insert(message)
 
 
@@ -81,6 +93,15 @@ def find(connection: Connection, tenant_id: str, message_id: str) -> Message | N
 def find_by_ref(connection: Connection, tenant_id: str, message_ref: str) -> Message | None:
     """The message with this reference of ours."""
     return _one(connection, _BY_REF, tenant_id, message_ref)
+
+
+def find_of_group(
+    connection: Connection, tenant_id: str, screening_id: str, subject_ref: str
+) -> Message | None:
+    """The first message that was authorised from a screening to a person or to whom was merged into them."""
+    named = {"tenant": tenant_id, "screening": screening_id, "person": subject_ref}
+    row = connection.execute(_OF_GROUP, named).first()
+    return None if row is None else Message(*row)
 
 
 def of_subjects(

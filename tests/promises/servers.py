@@ -30,6 +30,7 @@ def environ_of(settings: Settings) -> dict[str, str]:
         "GOVERNANCE_DECISION_LOG_URL": settings.decision_log_url,
         "GOVERNANCE_ROOT_KEY_FILE": str(settings.root_key_file),
         "GOVERNANCE_PUBLIC_URL": settings.public_url,
+        "GOVERNANCE_MAX_BATCH_BYTES": str(settings.max_batch_bytes),
         "PYTHONPATH": str(ROOT),
     }
 

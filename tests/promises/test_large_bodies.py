@@ -4,6 +4,7 @@ import http.client
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def line(runtime: Runtime, tmp_path: Path) -> Iterator[tuple[http.client.HTTPCon
     with runtime.work("acme", COMMAND_LINE) as work:
         made = access.create_client(work, name="sender", scopes=["consents:write"])
     assert made.secret
-    with serving(runtime.settings, tmp_path / "server.log") as [server]:
+    with serving(replace(runtime.settings, max_batch_bytes=1_048_576), tmp_path / "server.log") as [server]:
         token = token_from(server.port, made.component.client_id, made.secret)
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         yield connection, {"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"}

@@ -1,0 +1,78 @@
+"""Screenings over HTTP: overlap, win-back, files of ids, authorising in batches, what changed since."""
+
+from typing import Any
+
+from flask import Flask
+
+from api.background import Background
+from tests.api.conftest import Caller
+from tests.api.test_main_flow import PROMOTION, consent
+
+
+def lead(caller: Caller, name: str, country: str = "US") -> None:
+    body = {
+        "identifiers": [{"type": "email", "value": f"{name}@example.org"}],
+        "attributes": {"country": country},
+        "relationship": "lead",
+    }
+    assert caller.put(f"/v1/subjects/{name}", body).status_code == 201
+
+
+def screen(caller: Caller, app: Flask, audience: Any = None) -> dict[str, Any]:
+    """Screen everyone (or an audience) about a promotion and give the finished screening."""
+    asked = caller.post("/v1/screenings", {"question": PROMOTION, "audience": audience or {"all": True}})
+    assert asked.status_code == 202, asked.data
+    return finished(caller, app, asked.get_json()["id"])
+
+
+def finished(caller: Caller, app: Flask, screening_id: str) -> dict[str, Any]:
+    background: Background = app.extensions["governance-background"]
+    assert background.wait(30)
+    done: dict[str, Any] = caller.get(f"/v1/screenings/{screening_id}").get_json()
+    assert done["status"] == "completed", done
+    return done
+
+
+def test_whom_a_screening_allowed_is_authorised_page_by_page(any_caller: Caller, any_app: Flask) -> None:
+    for number in range(5):
+        lead(any_caller, f"crm-{number}")
+    done = screen(any_caller, any_app)
+    left = consent(subject={"id": "crm-3"}, status="withdrawn", contact_point=None)
+    assert any_caller.post("/v1/consents", left).status_code == 201
+    body = {"screening": done["id"], "campaign": "spring", "limit": 2}
+    pages = []
+    after = None
+    while not pages or after is not None:
+        told = any_caller.post("/v1/communications/batch", {**body, "after": after})
+        assert told.status_code == 200, told.data
+        pages.append(told.get_json())
+        after = pages[-1]["next"]
+    items = {each["subject"]["id"]: each for each_page in pages for each in each_page["items"]}
+    assert len(items) == 5
+    assert items["crm-3"]["status"] == 403
+    assert {each["status"] for name, each in items.items() if name != "crm-3"} == {201}
+    assert sum(each["authorised"] for each in pages) == 4
+    assert sum(each["denied"] for each in pages) == 1
+    reasons = {each["code"]: each["count"] for each_page in pages for each in each_page["reasons"]}
+    assert reasons["consent-withdrawn"] == 1
+    first = items["crm-0"]
+    assert first["headers"]["List-Unsubscribe"]
+    again = any_caller.post("/v1/communications/batch", {**body, "limit": 1000}).get_json()
+    assert (again["authorised"], again["repeated"], again["denied"]) == (0, 4, 1)
+    assert {each["id"] for each in again["items"] if "id" in each} == {
+        each["id"] for each in items.values() if "id" in each
+    }
+    outcome = any_caller.post(f"/v1/communications/{first['id']}/outcomes", {"outcome": "delivered"})
+    assert outcome.status_code == 201
+    last = any_caller.post("/v1/communications/batch", body | {"limit": 1000}).get_json()
+    assert (last["repeated"], last["already_handed_over"]) == (3, 1)
+
+
+def test_authorising_from_a_screening_refuses_what_it_cannot_use(caller: Caller, app: Flask) -> None:
+    lead(caller, "crm-1")
+    done = screen(caller, app)
+    path = "/v1/communications/batch"
+    assert caller.post(path, {"screening": "scr_none"}).status_code == 404
+    assert caller.post(path, {"screening": done["id"], "limit": 1001}).status_code == 422
+    assert caller.post(path, {"screening": done["id"], "after": "forged"}).status_code == 422
+    assert caller.post(path, {"screening": done["id"], "surprise": 1}).status_code == 422
