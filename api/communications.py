@@ -130,7 +130,7 @@ def authorise(body: Mapping[str, Any]) -> Response:
             "application/json": {"schema": FromScreening},
         },
     },
-    responses={"200": {"content": {"application/json": {"schema": FromScreeningReply}}}},
+    responses={200: {"content": {"application/json": {"schema": FromScreeningReply}}}},
 )
 @room.answers(200, SendReply, content_type=batch.MEDIA_TYPE, description="A result per line.")
 def authorise_batch() -> Response:
