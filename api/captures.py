@@ -50,6 +50,7 @@ class CapturedConsentBody(Shape):
     expires_at = Instant(allow_none=True)
     evidence = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
     guardian = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
+    night = Flag(metadata={"description": "About being contacted at night, and nothing else."})
 
     @ma.post_load
     def make(self, data: Mapping[str, Any], **_: Any) -> CapturedConsent:
@@ -63,6 +64,7 @@ class CapturedEventBody(Shape):
     event = ma.fields.String(required=True, validate=ma.validate.OneOf(sorted(EVENT_EFFECTS)))
     reference = Text(256, allow_none=True)
     product_family = Text(64, allow_none=True)
+    contact_point = ma.fields.Nested(PointName, allow_none=True)
     opt_out_offered = Flag(allow_none=True)
     occurred_at = Instant(allow_none=True)
 

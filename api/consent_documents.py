@@ -3,6 +3,7 @@
 from typing import Any
 
 from governance.clock import wire
+from governance.consent.kinds import NIGHT
 from governance.consent.objections import ObjectionOutcome
 from governance.consent.outcomes import ConsentOutcome
 from governance.consent.projection import ConsentEvent
@@ -23,6 +24,8 @@ def entry(each: StateEntry) -> dict[str, Any]:
         "since": None if each.since is None else wire(each.since),
         "expires_at": None if each.expires_at is None else wire(each.expires_at),
         "event_id": each.event_id,
+        "guardian": each.guardian,
+        "night": each.night,
     }
 
 
@@ -75,6 +78,7 @@ def act(event: ConsentEvent) -> dict[str, Any]:
         "proven": event.proven,
         "double_opt_in": event.double_opt_in,
         "guardian": event.guardian,
+        "night": event.kind == NIGHT,
         "notice": None
         if event.notice_id is None
         else {"id": event.notice_id, "version": event.notice_version, "language": event.notice_language},

@@ -66,7 +66,12 @@ class ConsentBody(Shape):
     occurred_at = Instant(allow_none=True)
     expires_at = Instant(allow_none=True)
     evidence = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
-    guardian = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
+    guardian = ma.fields.Dict(
+        keys=ma.fields.String(),
+        allow_none=True,
+        metadata={"description": "Who consents for a child: a name and `verified_by`, or it does not count."},
+    )
+    night = Flag(metadata={"description": "About being contacted at night, and nothing else."})
 
 
 class PersonsConsentBody(ConsentBody):

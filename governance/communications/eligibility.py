@@ -7,12 +7,12 @@ local time is it worth asking at each edge of a window; edges with equal facts a
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from governance.communications.local_time import CLOCK, LOCAL, Whereabouts, edges, local_facts
 from governance.communications.model import ACTION
-from governance.communications.situations import ADULT_YEARS, CALL_WINDOWS, Situation, World
+from governance.communications.situations import CALL_WINDOWS, Situation, World
 from governance.decisions.model import Verdict
 from governance.policy.compiled import CompiledPolicy
 from governance.policy.durations import Duration, plus
@@ -124,11 +124,3 @@ def _instants(policy: CompiledPolicy, situation: Situation, worlds: Sequence[Wor
     for cell in situation.cells:
         if cell.pos_expires_at is not None:
             yield cell.pos_expires_at
-    if situation.birth_month is not None:
-        yield _of_age(situation.birth_month)
-
-
-def _of_age(birth_month: str) -> datetime:
-    """The first instant of the month after the eighteenth birthday."""
-    year, month = int(birth_month[:4]) + ADULT_YEARS, int(birth_month[5:7])
-    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.communications.situations import TIME_ZONE, Bars, Point, Situation
+from governance.communications.situations import AGE, TIME_ZONE, Bars, Point, Situation, born
 from governance.communications.store import message
 from governance.consent.model import Cell, PointBar
 from governance.consent.tables import consent_state, suppression
@@ -269,11 +269,11 @@ def _situation(reading: Reading, rows: Sequence[Raw]) -> Situation:
     instant = reading.instant
     for name, value in zip(_ANCHORS, first[_AT_ANCHORS:_AT_BIRTH], strict=True):
         person[name] = instant(value)
+    person[AGE] = born(first[_AT_BIRTH])
     return Situation(
         subject_ref=first[0],
         external_id=first[1],
         person=person,
-        birth_month=first[_AT_BIRTH],
         points=reading.points(rows, _AT_POINT, blind_at=3),
         cells=reading.cells(rows, _AT_CELL),
         bars=reading.bars(rows, _AT_BAR, _AT_POINT),

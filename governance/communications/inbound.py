@@ -13,7 +13,7 @@ from governance.clock import wire
 from governance.communications import keywords, review_store
 from governance.communications.review_store import StoredReview
 from governance.consent import service as consents
-from governance.consent.model import CONSENT
+from governance.consent.kinds import CONSENT
 from governance.consent.service import NewConsent, NewSuppression
 from governance.consent.store import cells_of
 from governance.errors import ConflictError, InvalidError, NotFoundError, UnreadableError

@@ -36,6 +36,8 @@ UNCHANGING = frozenset(
         "place.covered",
         # As long as nothing of the person's runs out, see below.
         "consent.status",
+        "consent.guardian",
+        "consent.night",
         "objection.state",
         "suppression.marketing",
         "suppression.all",

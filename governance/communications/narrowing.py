@@ -15,11 +15,9 @@ import sqlalchemy as sa
 from governance.communications.facts import ANCHORS, FLAGS, RECORDED, Raw, calls_since
 from governance.communications.local_time import LOCAL
 from governance.communications.register_store import checked_anchor, listed_digit
-from governance.communications.situations import ADULT_YEARS, CALL_WINDOWS, CHECKED_AGE, LISTED, TIME_ZONE
+from governance.communications.situations import AGE, CALL_WINDOWS, CHECKED_AGE, LISTED, TIME_ZONE, born
 from governance.policy.durations import Cutoff, Duration, cutoff
 from governance.subjects.store import subject
-
-MINOR = "person.minor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +84,9 @@ def narrowed(
         elif fact == CHECKED_AGE and numbers:
             durations = [each for each in thresholds.get(fact, ()) if isinstance(each, Duration)]
             digits.append(_age(fact, checked_anchor(), [cutoff(each, now) for each in durations]))
-        elif fact == MINOR:
-            digits.append(_minor(now))
+        elif fact == AGE:
+            durations = [each for each in thresholds.get(fact, ()) if isinstance(each, Duration)]
+            digits.append(_years([cutoff(each, now) for each in durations]))
         elif fact in CALL_WINDOWS and calls:
             most = max(each for each in thresholds[fact] if isinstance(each, int))
             digits.append(_count(fact, calls_since(now - CALL_WINDOWS[fact], now), most))
@@ -124,12 +123,26 @@ def reached(anchor: sa.ColumnElement[Any], edge: Cutoff) -> sa.ColumnElement[boo
     return sa.or_(*clauses)
 
 
-def _minor(now: datetime) -> Digit:
-    """As `situations.minor`: under 18 until the month of the eighteenth birthday is over."""
-    cut = f"{now.year - ADULT_YEARS:04d}-{now.month:02d}"
+def _years(cutoffs: Sequence[Cutoff]) -> Digit:
+    """As `age_bits` of `situations.born`: what is kept is the month of birth, a text."""
     month = subject.c.birth_month
-    expression = sa.case((month.is_(None), 0), (month >= cut, 1), else_=2)
-    return Digit(MINOR, expression, (None, True, False))
+    bits: sa.ColumnElement[Any] = _constant(1)
+    for place, edge in enumerate(cutoffs):
+        bits = bits + sa.case((month <= _last_month(edge), _constant(1 << place)), else_=_constant(0))
+    expression = sa.case((month.is_(None), _constant(0)), else_=bits)
+    return Digit(AGE, expression, (None, *range(1 << len(cutoffs))))
+
+
+def _last_month(edge: Cutoff) -> str:
+    """The latest month of birth (YYYY-MM) of those who have reached an age; '' before anybody was born."""
+    last = edge.possibly + timedelta(days=31)
+    while last.year > 1:
+        month = f"{last.year:04d}-{last.month:02d}"
+        anchor = born(month)
+        if anchor is not None and edge.reached(anchor):
+            return month
+        last = last.replace(day=1) - timedelta(days=1)
+    return ""
 
 
 def _count(fact: str, counted: sa.ScalarSelect[int], most: int) -> Digit:

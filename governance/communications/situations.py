@@ -6,16 +6,19 @@ or a single one at channel level for a person of whom no contact point is known.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from governance.communications.local_time import NOWHERE, Whereabouts, local_facts, whereabouts
+from governance.consent.kinds import NIGHT
 from governance.consent.model import NOTHING, Cell, ConsentFacts, PointBar, Question, resolve
 
 Bars = Mapping[str, Sequence[PointBar]]
 """Contact point reference → the unreleased suppressions of its value."""
 
-ADULT_YEARS = 18
+AGE = "person.age"
+"""How old a person is: kept as the instant from which the age is surely counted, as all ages are."""
+
 TIME_ZONE = "person.time_zone"
 """Not a fact of rules but what local time is reckoned from; it stands among a person's facts on the way."""
 
@@ -68,7 +71,7 @@ class World:
 class Situation:
     """What is recorded of a person. `person` holds the facts that need no reckoning.
 
-    `birth_month` is YYYY-MM. `calls`: when calls to the person were authorised, within the longest window;
+    `calls`: when calls to the person were authorised, within the longest window;
     None where the question is not about a call. `registers`: whether the person is listed in a do-not-call
     register and when that was checked; None where no number is to be reached.
     """
@@ -76,7 +79,6 @@ class Situation:
     subject_ref: str
     external_id: str
     person: Mapping[str, Any]
-    birth_month: str | None = None
     points: tuple[Point, ...] = ()
     cells: tuple[Cell, ...] = ()
     bars: Bars | None = None
@@ -126,7 +128,6 @@ class Situation:
             "contact_point.subscriber": None if point is None else point.subscriber,
             **consent_facts(consent, asked),
         }
-        facts.setdefault("person.minor", minor(self.birth_month, now))
         facts["consent.refused_age"] = self.refused_at()
         if self.calls is not None:
             for name, window in CALL_WINDOWS.items():
@@ -143,7 +144,11 @@ class Situation:
         A later consent does not undo that it was refused; only a later withdrawal takes its place.
         """
         return max(
-            (cell.neg_at for cell in self.cells if cell.neg_status == "refused" and cell.neg_at is not None),
+            (
+                cell.neg_at
+                for cell in self.cells
+                if cell.neg_status == "refused" and cell.neg_at is not None and cell.kind != NIGHT
+            ),
             default=None,
         )
 
@@ -176,6 +181,8 @@ def consent_facts(consent: ConsentFacts, asked: Asked | None = None) -> dict[str
     return {
         "consent.status": "requested" if waiting else consent.status,
         "consent.age": consent.age_anchor,
+        "consent.guardian": consent.guardian,
+        "consent.night": consent.night,
         "objection.state": consent.objection,
         "suppression.marketing": consent.suppressed_marketing,
         "suppression.all": consent.suppressed_all,
@@ -183,14 +190,15 @@ def consent_facts(consent: ConsentFacts, asked: Asked | None = None) -> dict[str
     }
 
 
-def minor(birth_month: str | None, now: datetime) -> bool | None:
-    """Whether a person is under 18, from the month of birth alone: a minor until that month is over.
+def born(birth_month: str | None) -> datetime | None:
+    """The instant from which the age of somebody born in this month (YYYY-MM) is counted; None unknown.
 
-    None unknown.
+    The day is sealed, so it is the end of the month: nobody is taken to be older than they are.
     """
     if birth_month is None:
         return None
-    return birth_month >= f"{now.year - ADULT_YEARS:04d}-{now.month:02d}"
+    year, month = int(birth_month[:4]), int(birth_month[5:7])
+    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
 
 
 UNKNOWN_PERSON: Mapping[str, Any] = {

@@ -39,7 +39,8 @@ class NewConsent:
     """An act of consent. `None` for channel, topic or controller means all; `purpose` None only in a no.
 
     `evidence` (form_url, ip, user_agent, text_shown_sha256, wording, …) and `guardian` (who consented for a
-    child, and how that was verified) are personal: they are sealed, never stored plainly.
+    child, and how that was verified) are personal: they are sealed, never stored plainly. `night`: the act is
+    about being contacted at night and about nothing else.
     """
 
     subject_ref: str
@@ -56,6 +57,7 @@ class NewConsent:
     expires_at: datetime | None = None
     evidence: Mapping[str, object] | None = None
     guardian: Mapping[str, object] | None = None
+    night: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from governance.consent import acts, store, suppression_store
 from governance.consent.acts import SUPPRESSION_SCOPES, Draft, ImportedAct
 from governance.consent.consents import check_purpose
-from governance.consent.model import ALL, CONSENT, OBJECTION, PROFILING, REQUEST, SCOPE_KIND, Cell
+from governance.consent.kinds import CONSENT, OBJECTION, PROFILING, REQUEST, SCOPE_KIND
+from governance.consent.model import ALL, Cell
 from governance.consent.outcomes import payload_of
 from governance.consent.projection import ConsentEvent, Place, kind_of_grant
 from governance.consent.proof import check_method, is_act, is_proven

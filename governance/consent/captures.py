@@ -36,6 +36,7 @@ class CapturedConsent:
     expires_at: datetime | None = None
     evidence: Mapping[str, object] | None = None
     guardian: Mapping[str, object] | None = None
+    night: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class CapturedEvent:
     event: str
     reference: str | None = None
     product_family: str | None = None
+    contact_point: Identifier | None = None
     opt_out_offered: bool | None = None
     occurred_at: datetime | None = None
 
@@ -113,12 +115,19 @@ def capture(work: Work, new: NewCapture) -> CaptureOutcome:
             occurred_at=each.occurred_at or new.occurred_at,
             reference=each.reference,
             product_family=each.product_family,
+            point_ref=_point(work, put.subject_ref, each.contact_point),
             opt_out_offered=each.opt_out_offered,
         )
         for each in new.events
     )
     objection = objections.object_by_signal(work, put.subject_ref) if new.gpc else None
     return CaptureOutcome(capture_id, put, given, happened, objection)
+
+
+def _point(work: Work, subject_ref: str, named: Identifier | None) -> str | None:
+    if named is None:
+        return None
+    return subjects.ensure_point(work, subject_ref, named.type, named.value).point_ref
 
 
 def _check_purposes(desk: CapturePoint, captured: Sequence[CapturedConsent]) -> None:
@@ -134,7 +143,7 @@ def _consent(subject_ref: str, desk: CapturePoint, new: NewCapture, each: Captur
     """Fill in what a captured consent leaves to the capture. A capture point that asks people to confirm
     turns a grant into a sign-up."""
     confirms = desk.double_opt_in if each.double_opt_in is None else each.double_opt_in
-    asked = each.status == "granted" and desk.double_opt_in
+    asked = each.status == "granted" and desk.double_opt_in and not each.night
     return NewConsent(
         subject_ref,
         each.purpose,
@@ -150,4 +159,5 @@ def _consent(subject_ref: str, desk: CapturePoint, new: NewCapture, each: Captur
         expires_at=each.expires_at,
         evidence={**(new.evidence or {}), **(each.evidence or {})} or None,
         guardian=each.guardian,
+        night=each.night,
     )

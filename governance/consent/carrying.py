@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from governance.consent.model import ALL, CLAIM, CONSENT, OBJECTION, PROFILING, Cell, is_later
+from governance.consent.kinds import ACT_KINDS, CLAIM, CONSENT, NIGHT, OBJECTION, PROFILING
+from governance.consent.model import ALL, Cell, is_later
 from governance.consent.projection import NEGATIVE, ConsentEvent, Place, in_force
 
-_NOES = (CONSENT, OBJECTION, PROFILING)
+_NOES = (CONSENT, NIGHT, OBJECTION, PROFILING)
+_LIFTING = ACT_KINDS | {NIGHT}
 
 
 def carried(
@@ -45,8 +47,8 @@ def carried(
             event_id=event_id,
             merged_from=from_ref,
         )
-        if copy.kind == CONSENT and copy.status not in NEGATIVE and _would_lift(copy, into_cells):
-            copy = replace(copy, kind=CLAIM, by_person=False)
+        if copy.status not in NEGATIVE and copy.kind in _LIFTING and _would_lift(copy, into_cells):
+            copy = replace(copy, kind=NIGHT if copy.kind == NIGHT else CLAIM, by_person=False)
         added.append(copy)
     return added
 
@@ -133,7 +135,7 @@ def _meets(cell: Cell, grant: ConsentEvent) -> bool:
 def _lifts(act: Cell, no: Cell, grant: ConsentEvent) -> bool:
     """Whether an act of the survivor's own has lifted the no wherever the grant speaks."""
     return (
-        act.kind == CONSENT
+        act.kind in ACT_KINDS
         and act.pos_status == "granted"
         and act.pos_by_person
         and _lasts(act, grant)

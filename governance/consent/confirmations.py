@@ -10,10 +10,11 @@ from datetime import datetime
 
 from governance.consent import acts, notice_store, store
 from governance.consent.acts import Confirmation, Draft, NoticeRef
-from governance.consent.model import ALL, CONSENT, OBJECTION, Cell, Question, no_covers
+from governance.consent.kinds import CONSENT, OBJECTION
+from governance.consent.model import ALL, Cell, Question, no_covers
 from governance.consent.notice_store import Waiting
 from governance.consent.outcomes import ConsentOutcome, outcome, payload_of
-from governance.consent.projection import ConsentEvent
+from governance.consent.projection import ConsentEvent, kind_of_grant
 from governance.consent.recording import append
 from governance.errors import ConflictError, ExpiredError, NotFoundError
 from governance.subjects import service as subjects
@@ -63,7 +64,7 @@ def confirm(work: Work, token: str, *, evidence: Mapping[str, object] | None = N
     first = requested[0]
     draft = Draft(
         consent_id=first.consent_id,
-        kind=CONSENT,
+        kind=kind_of_grant(proven=True, by_person=True, guardian=first.guardian),
         status="confirmed",
         scope="confirmed",
         method=METHOD,

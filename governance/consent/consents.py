@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from governance.consent import acts, confirmations, notices, suppression_store
 from governance.consent.acts import Draft, NewConsent
-from governance.consent.model import ALL, CONSENT, REQUEST, SALE_SHARING
+from governance.consent.kinds import CONSENT, NIGHT, REQUEST
+from governance.consent.model import ALL, SALE_SHARING
 from governance.consent.outcomes import ConsentOutcome, outcome, payload_of
 from governance.consent.projection import ConsentEvent, kind_of_grant
-from governance.consent.proof import check_method, is_act, is_proven
+from governance.consent.proof import check_method, is_act, is_guardian, is_proven
 from governance.consent.recording import append
 from governance.consent.suppression_store import StoredBar
 from governance.errors import ConflictError, InvalidError
@@ -145,7 +146,7 @@ def _no(
     method = check_method(new.method, negative=True)
     draft = Draft(
         consent_id=work.new_id("con"),
-        kind=CONSENT,
+        kind=NIGHT if new.night else CONSENT,
         status=status,
         scope=status,
         method=method,
@@ -156,12 +157,13 @@ def _no(
         channel=acts.check_channel(new.channel),
         topic=acts.check_code("topic", new.topic),
         notice=notices.known(work, new.notice),
-        guardian=bool(new.guardian),
+        guardian=is_guardian(new.guardian),
         purpose_version=version,
         payload=payload_of(new.evidence, new.guardian),
     )
     events = append(work, person.subject_ref, draft)
-    if status == "withdrawn":
+    # A no to the night says nothing about the day, for others who share the address least of all.
+    if status == "withdrawn" and not new.night:
         bar_point(work, events, used_hash or used_point_hash(work, person, new.contact_point, new.channel))
     return outcome(work, events)
 
@@ -174,6 +176,9 @@ def _yes(work: Work, new: NewConsent, status: str) -> ConsentOutcome:
     channel = acts.check_channel(new.channel)
     if new.contact_point is not None:
         acts.check_point(channel, new.contact_point)
+    if new.night and status == "requested":
+        complaint = "A consent to the night is granted; it cannot wait for a confirmation."
+        raise InvalidError(complaint, fields={"night": [complaint]})
     method = check_method(new.method, negative=False)
     occurred_at = acts.clamped(new.occurred_at, work.now)
     notice = notices.required(work, new.notice)
@@ -182,9 +187,10 @@ def _yes(work: Work, new: NewConsent, status: str) -> ConsentOutcome:
     _check_may_consent(person)
     by_person = is_act(method)
     proven = status == "granted" and is_proven(method, evidence=new.evidence)
+    guardian = is_guardian(new.guardian)
     draft = Draft(
         consent_id=work.new_id("con"),
-        kind=REQUEST if status == "requested" else kind_of_grant(proven=proven, by_person=by_person),
+        kind=_kind_of_yes(new, status, proven=proven, by_person=by_person, guardian=guardian),
         status=status,
         scope=status,
         method=method,
@@ -201,7 +207,7 @@ def _yes(work: Work, new: NewConsent, status: str) -> ConsentOutcome:
         # confirmation.
         expires_at=work.now + acts.CONFIRMATION_TERM if status == "requested" else expires_at,
         notice=notice,
-        guardian=bool(new.guardian),
+        guardian=guardian,
         purpose_version=version,
         payload=payload_of(new.evidence, new.guardian),
     )
@@ -210,6 +216,12 @@ def _yes(work: Work, new: NewConsent, status: str) -> ConsentOutcome:
     if status == "requested" and new.double_opt_in:
         waiting = confirmations.open_for(work, events[0], grant_expires_at=expires_at)
     return outcome(work, events, waiting)
+
+
+def _kind_of_yes(new: NewConsent, status: str, *, proven: bool, by_person: bool, guardian: bool) -> str:
+    if status == "requested":
+        return REQUEST
+    return NIGHT if new.night else kind_of_grant(proven=proven, by_person=by_person, guardian=guardian)
 
 
 def _points(work: Work, person: Subject, channel: str, named: Identifier | None) -> tuple[str, ...]:

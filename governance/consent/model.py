@@ -11,6 +11,8 @@ Reading order: `Cell` (what is known), `Question` (what is asked), `resolve` (th
    naming it closes. (Topic '' says: on no topic in particular.)
 4. Suppressions are lifted by release only, never by a grant; the bar that somebody else's withdrawal put on a
    shared contact point yields to one's own later grant.
+5. Consent to the night is an act of its own: a general yes never means it, every no covers it, and after a no
+   it has to be given anew.
 
 Sources: Regulation (EU) 2016/679 Art. 7(1), 7(3), 21(2)-(3); 15 U.S.C. 7704(a)(4).
 """
@@ -19,24 +21,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from governance.consent.kinds import (
+    ACT_KINDS,
+    CONSENT,
+    GUARDIAN,
+    NIGHT,
+    OBJECTION,
+    PROFILING,
+    SCOPE_KIND,
+    SUPPRESSION,
+    SUPPRESSION_ALL,
+    UNDELIVERABLE,
+)
+
 ALL = ""
 """In a cell: every purpose, controller, channel, topic; for a point: every one (no) or none (yes)."""
-
-CONSENT = "consent"
-REQUEST = "request"
-CLAIM = "claim"
-OBJECTION = "objection"
-PROFILING = "profiling"
-SUPPRESSION = "suppression"
-SUPPRESSION_ALL = "suppression_all"
-UNDELIVERABLE = "undeliverable"
-KINDS = (CONSENT, REQUEST, CLAIM, OBJECTION, PROFILING, SUPPRESSION, SUPPRESSION_ALL, UNDELIVERABLE)
-"""Kinds of cell. `consent`: withdrawals, refusals and the person's own proven grants; `request`: a sign-up
-that waits for its confirmation; `claim`: grants that others report (imports, bought lists, no proof);
-`objection`: to all marketing or to a purpose; `profiling`: objection to profiling; the rest: suppressions."""
-
-SCOPE_KIND = {"marketing": SUPPRESSION, "all": SUPPRESSION_ALL, "undeliverable": UNDELIVERABLE}
-"""Scope of a person's suppression -> kind of its cell."""
 
 PROFILING_PURPOSE = "profiling"
 """The purpose whose grant lifts an objection to profiling."""
@@ -119,6 +118,7 @@ class ConsentFacts:
     `age_anchor`: when the grant was given (status granted or expired only). `objection`: none | marketing |
     purpose | profiling.
     `pending_request`: the person's own sign-up waits for its confirmation, whatever `status` says.
+    `guardian`: a guardian's grant stands. `night`: a consent to the night stands, apart from `status`.
     `event_ids`: the events that the answer rests on.
     """
 
@@ -131,6 +131,8 @@ class ConsentFacts:
     suppressed_all: bool = False
     undeliverable: bool = False
     pending_request: bool = False
+    guardian: bool = False
+    night: bool = False
     grant_event_id: str | None = None
     event_ids: tuple[str, ...] = ()
 
@@ -186,7 +188,11 @@ def resolve(
     claimed: Cell | None = None
     held: set[str] = set()
     used: list[str | None] = []
+    nightly: list[Cell] = []
     for cell in cells:
+        if cell.kind == NIGHT:
+            nightly.append(cell)
+            continue
         if cell.neg_status and no_covers(cell, question):
             if cell.kind in (CONSENT, OBJECTION, PROFILING):
                 noes.append(cell)
@@ -197,7 +203,7 @@ def resolve(
             over = cell.pos_expires_at is not None and cell.pos_expires_at <= now
             if cell.pos_status == "granted":
                 (expired if over else grants).append(cell)
-                if not over and cell.kind == CONSENT and cell.pos_by_person:
+                if not over and cell.kind in ACT_KINDS and cell.pos_by_person:
                     acts.append(cell)
             elif over:
                 continue
@@ -206,7 +212,7 @@ def resolve(
             else:
                 claimed = cell
     if pending is not None and any(
-        (act.pos_seq or 0) > (pending.pos_seq or 0) for act in (*acts, *expired) if act.kind == CONSENT
+        (act.pos_seq or 0) > (pending.pos_seq or 0) for act in (*acts, *expired) if act.kind in ACT_KINDS
     ):
         pending = None  # answered: the person granted after asking
     standing = [no for no in noes if not _lifted(no, acts)]
@@ -240,8 +246,24 @@ def resolve(
         suppressed_all=SUPPRESSION_ALL in held,
         undeliverable=UNDELIVERABLE in held,
         pending_request=pending is not None and all(is_later(pending, no) for no in standing),
+        guardian=status == "granted" and any(grant.kind == GUARDIAN for grant in grants),
+        night=_at_night(nightly, noes, question, now),
         grant_event_id=dated.pos_event_id if dated and status == "granted" else None,
         event_ids=tuple(dict.fromkeys(ref for ref in used if ref)),
+    )
+
+
+def _at_night(nightly: Sequence[Cell], noes: Sequence[Cell], question: Question, now: datetime) -> bool:
+    """Whether a consent to the night stands: one that is later than every no, lifted since or not."""
+    against = [no for no in noes if no.kind != PROFILING]
+    against += [cell for cell in nightly if cell.neg_status and no_covers(cell, question)]
+    return any(
+        yes.pos_status == "granted"
+        and yes_covers(yes, question)
+        and not (yes.pos_expires_at is not None and yes.pos_expires_at <= now)
+        and (not against or yes.pos_by_person)
+        and all(is_later(yes, no) for no in against)
+        for yes in nightly
     )
 
 

@@ -11,7 +11,8 @@ from datetime import datetime
 from governance.consent import acts, store
 from governance.consent.acts import OBJECTION_SCOPES, Draft
 from governance.consent.consents import bar_point, check_purpose, living, used_point_hash
-from governance.consent.model import ALL, OBJECTION, PROFILING, SALE_SHARING
+from governance.consent.kinds import OBJECTION, PROFILING
+from governance.consent.model import ALL, SALE_SHARING
 from governance.consent.outcomes import payload_of
 from governance.consent.projection import ConsentEvent, in_force
 from governance.consent.proof import check_method, is_act

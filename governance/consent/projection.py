@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from governance.consent.model import CLAIM, CONSENT, Cell
+from governance.consent.kinds import CLAIM, CONSENT, GUARDIAN
+from governance.consent.model import Cell
 
 Place = tuple[str, str, str, str, str, str]
 """purpose, controller, channel, topic, point_ref, kind"""
@@ -34,8 +35,8 @@ class ConsentEvent:
     else the status. `consent_id`: the act's own id (con_, obj_, sup_); a release carries the id of what it
     releases. A `voided` event takes out of force what was `merged_from` the person it names, or every yes if
     it names none.
-    `guardian`: whether a guardian acted for the person. `merged_from`: the person whose act it was before a
-    merge.
+    `guardian`: whether a guardian acted for the person, named and verified. `merged_from`: the person whose
+    act it was before a merge.
     """
 
     subject_ref: str
@@ -71,9 +72,11 @@ class ConsentEvent:
         return (self.purpose, self.controller, self.channel, self.topic, self.point_ref, self.kind)
 
 
-def kind_of_grant(*, proven: bool, by_person: bool) -> str:
-    """The kind of cell a grant belongs to: the person's own proven act, or somebody's claim."""
-    return CONSENT if proven and by_person else CLAIM
+def kind_of_grant(*, proven: bool, by_person: bool, guardian: bool = False) -> str:
+    """The kind of cell a grant belongs to: a proven act of the person or guardian, or somebody's claim."""
+    if not (proven and by_person):
+        return CLAIM
+    return GUARDIAN if guardian else CONSENT
 
 
 def apply(cells: Mapping[Place, Cell], event: ConsentEvent) -> Cell | None:

@@ -41,12 +41,23 @@ REPORTED_METHODS = frozenset({"import", "acquired_list", "staff", "complaint_rep
 
 IMPORT_METHODS = frozenset({"import", "acquired_list"})
 _IMPORT_PROOF = ("form_url", "occurred_at", "text_shown_sha256")
+_GUARDIAN_NAMES = frozenset({"name", "email", "phone", "reference"})
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def is_act(method: str) -> bool:
     """Whether this method is the person's own act."""
     return method in PERSON_METHODS
+
+
+def is_guardian(guardian: Mapping[str, object] | None) -> bool:
+    """Whether a guardian acted who counts: named, and verified in some way that is told.
+
+    `guardian` needs one of `name`, `email`, `phone`, `reference`, and `verified_by`: Regulation (EU) 2016/679
+    Art. 8(2) asks for reasonable efforts to verify who consents for a child.
+    """
+    told = {key for key, value in (guardian or {}).items() if value not in (None, "", [], {}, False)}
+    return bool(told & _GUARDIAN_NAMES) and "verified_by" in told
 
 
 def check_method(method: str, *, negative: bool) -> str:

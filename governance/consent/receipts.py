@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from governance.clock import wire
 from governance.consent import store
+from governance.consent.kinds import NIGHT
 from governance.consent.projection import ConsentEvent
 from governance.errors import NotFoundError
 from governance.purposes import service as purposes
@@ -163,6 +164,7 @@ def _process(
         },
         "gov:channel": event.channel or "all",
         "gov:topic": event.topic or "all",
+        "gov:hours": "night only" if event.kind == NIGHT else "all but night",
     }
 
 

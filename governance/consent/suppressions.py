@@ -11,7 +11,7 @@ from datetime import datetime
 from governance.consent import acts, store, suppression_store
 from governance.consent.acts import SUPPRESSION_SCOPES, Draft
 from governance.consent.consents import living
-from governance.consent.model import SCOPE_KIND
+from governance.consent.kinds import SCOPE_KIND
 from governance.consent.projection import ConsentEvent, in_force
 from governance.consent.proof import check_method, is_act
 from governance.consent.recording import append, seal

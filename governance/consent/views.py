@@ -1,24 +1,14 @@
 """Reading consent: the state now or then, the history, and the state rebuilt from what it was made of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
 from governance.consent import store, suppression_store
-from governance.consent.model import (
-    ALL,
-    CONSENT,
-    KINDS,
-    OBJECTION,
-    PROFILING,
-    Cell,
-    ConsentFacts,
-    PointBar,
-    Question,
-    resolve,
-)
+from governance.consent.kinds import CONSENT, CONSENT_KINDS, NIGHT, OBJECTION, PROFILING, SUPPRESSION_KINDS
+from governance.consent.model import ALL, Cell, ConsentFacts, PointBar, Question, resolve
 from governance.consent.projection import ConsentEvent, Place, fold
 from governance.consent.suppression_store import StoredBar
 from governance.ledger import service as ledger
@@ -26,7 +16,6 @@ from governance.subjects import service as subjects
 from governance.work import Snapshot
 
 _PAGE = 1000
-_CONSENT_KINDS = frozenset(KINDS[:3])
 
 AsOf = datetime | int | None
 """An instant, a ledger position (from 0), or the present."""
@@ -38,7 +27,8 @@ class StateEntry:
     means the person or channel as a whole. `kind`: consent | objection | profiling | suppression |
     suppression_all | undeliverable. `status`: of consents as in `ConsentFacts`; else what was objected to or
     suppressed.
-    `event_id`: the event that it rests on.
+    `event_id`: the event that it rests on. `guardian`: a guardian's grant stands. `night`: it is about being
+    contacted at night and nothing else.
     """
 
     kind: str
@@ -51,6 +41,8 @@ class StateEntry:
     since: datetime | None
     expires_at: datetime | None
     event_id: str | None
+    guardian: bool = False
+    night: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +110,18 @@ def entries_of_act(snap: Snapshot, events: Sequence[ConsentEvent]) -> tuple[Stat
     places = {event.place[:5] for event in events}
     touched = {event.kind for event in events}
     found = entries(events[0].subject_ref, list(cells.values()), snap.now)
-    plain = CONSENT if touched <= _CONSENT_KINDS else events[0].kind
-    return tuple(each for each in found if each.kind == plain and _place(each) in places)
+    plain = CONSENT if touched <= CONSENT_KINDS | {NIGHT} else events[0].kind
+    return tuple(
+        each
+        for each in found
+        if each.kind == plain and each.night == (NIGHT in touched) and _place(each) in places
+    )
 
 
 def entries(subject_ref: str, cells: Sequence[Cell], now: datetime) -> list[StateEntry]:
     """Give an entry per place; consents are judged with everything that bears on them."""
     found = []
-    places = sorted({cell.place[:5] for cell in cells if cell.kind in _CONSENT_KINDS})
+    places = sorted({cell.place[:5] for cell in cells if cell.kind in CONSENT_KINDS})
     for purpose, controller, channel, topic, point_ref in places:
         question = Question(purpose, controller, channel, topic, point_ref or None, subject_ref)
         facts = resolve(cells, question, (), now)
@@ -141,10 +137,45 @@ def entries(subject_ref: str, cells: Sequence[Cell], now: datetime) -> list[Stat
                 facts.since,
                 facts.expires_at,
                 facts.event_ids[0] if facts.event_ids else None,
+                facts.guardian,
             )
         )
-    found += [_spoken(cell) for cell in cells if cell.kind not in _CONSENT_KINDS and cell.neg_status]
+    nightly = sorted((cell for cell in cells if cell.kind == NIGHT), key=lambda cell: cell.place)
+    found += [_nightly(subject_ref, cell, cells, now) for cell in nightly]
+    others = CONSENT_KINDS | {NIGHT}
+    found += [_spoken(cell) for cell in cells if cell.kind not in others and cell.neg_status]
     return found
+
+
+def _nightly(subject_ref: str, cell: Cell, cells: Sequence[Cell], now: datetime) -> StateEntry:
+    """What holds of the night at one place: its own yes or no, or the no to everything."""
+    purpose, controller, channel, topic, point_ref, _ = cell.place
+    question = Question(purpose, controller, channel, topic, point_ref or None, subject_ref)
+    facts = resolve(cells, question, (), now)
+    over = cell.pos_expires_at is not None and cell.pos_expires_at <= now
+    status, since, expires_at, event_id = cell.neg_status, cell.neg_at, None, cell.neg_event_id
+    if facts.night:
+        status, since, event_id = "granted", cell.pos_at, cell.pos_event_id
+        expires_at = cell.pos_expires_at
+    elif status is None and facts.status in ("withdrawn", "refused"):
+        status, since, event_id = facts.status, facts.since, facts.event_ids[0]
+    elif status is None:
+        proven = cell.pos_status == "granted"
+        status, since, event_id = ("expired" if proven and over else "none"), cell.pos_at, cell.pos_event_id
+        status = status if proven else "unproven"
+    return StateEntry(
+        CONSENT,
+        purpose or None,
+        controller or None,
+        channel or None,
+        topic or None,
+        point_ref or None,
+        status,
+        since,
+        expires_at,
+        event_id,
+        night=True,
+    )
 
 
 def _spoken(cell: Cell) -> StateEntry:
@@ -184,12 +215,12 @@ def _view(
         at,
         _of_kinds(found, {CONSENT}),
         _of_kinds(found, {OBJECTION, PROFILING}),
-        _of_kinds(found, set(KINDS[5:])),
+        _of_kinds(found, SUPPRESSION_KINDS),
         bars,
     )
 
 
-def _of_kinds(found: Iterable[StateEntry], kinds: set[str]) -> tuple[StateEntry, ...]:
+def _of_kinds(found: Iterable[StateEntry], kinds: Set[str]) -> tuple[StateEntry, ...]:
     return tuple(each for each in found if each.kind in kinds)
 
 

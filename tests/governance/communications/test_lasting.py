@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from governance.communications.facts import ANCHORS
 from governance.communications.lasting import lasts
 from governance.communications.model import ACTION
-from governance.communications.situations import Asked, Point, Situation
+from governance.communications.situations import Asked, Point, Situation, born
 from governance.consent.model import Cell, Question
 from governance.decisions.model import Verdict, decide
 from governance.policy.compiled import CompiledPolicy, compile_policy
@@ -96,7 +96,7 @@ def somebody(dice: random.Random) -> Situation:
         )  # fmt: skip
     points = (Point("pnt_1", "open"),) if dice.random() < 0.5 else ()
     month = f"{dice.randrange(2005, 2012)}-05" if dice.random() < 0.3 else None
-    return Situation("sub_1", "crm-1", person, month, points, cells)
+    return Situation("sub_1", "crm-1", {**person, "person.age": born(month)}, points, cells)
 
 
 def verdicts_at(situation: Situation, instant: datetime) -> list[Verdict]:
@@ -132,7 +132,7 @@ def test_a_consent_that_runs_out_leaves_the_end_of_a_refusal_open() -> None:
     withdrawn = Cell("marketing", "", "email", "", "", "consent", "withdrawn", 1, NOW, "evt_1")
     for running_out, lasting in ((None, True), (NOW + timedelta(days=3), False)):
         yes = Cell("marketing", "", "", "", "", "claim", pos_status="unproven", pos_expires_at=running_out)
-        situation = Situation("sub_1", "crm-1", person.person, None, (), (withdrawn, yes))
+        situation = Situation("sub_1", "crm-1", person.person, (), (withdrawn, yes))
         worlds = situation.worlds(ASKED, NOW)
         verdicts = verdicts_at(situation, NOW)
         assert not verdicts[0].allowed

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +26,7 @@ from tests.conftest import ACTOR, HandClock
 if TYPE_CHECKING:
     from tests.governance.communications.conftest import Crm
 
-COUNTRIES = ["US", "US", "DE", "CA", "FR", "IN", None]
+COUNTRIES = ["US", "US", "DE", "CA", "FR", "IN", "KR", None]
 STAGES = ["lead", "contact", "client", "active_service", "dormant", "churned"]
 EVENTS = [
     "purchase",
@@ -52,6 +52,9 @@ def populate(crm: "Crm", clock: HandClock, count: int, seed: int) -> list[str]:
             country=world.choice(COUNTRIES),
             stage=world.choice(STAGES),
             customer_type=world.choice(["consumer", "business", None]),
+            birth_date=world.choice(
+                [None, None, date(world.randrange(2005, 2016), world.randrange(1, 13), 9)]
+            ),
         )
         with crm.runtime.work("acme", ACTOR) as work:
             for event in world.sample(EVENTS, world.choice([0, 0, 1, 2])):
@@ -70,6 +73,8 @@ def populate(crm: "Crm", clock: HandClock, count: int, seed: int) -> list[str]:
                 topic=world.choice([None, None, "spring"]),
                 occurred_at=clock.now() - timedelta(days=world.randrange(500)),
                 expires_at=None if is_no else world.choice([None, clock.now() + timedelta(days=30)]),
+                guardian=world.choice([None, None, {"name": "Grace", "verified_by": "card"}]),
+                night=status != "requested" and world.random() < 0.2,
             )
         with crm.runtime.work("acme", ACTOR) as work:
             if world.random() < 0.1:
@@ -220,21 +225,24 @@ def test_the_database_reduces_ages_exactly_as_the_rules_do(now: datetime) -> Non
 
 def test_a_key_is_read_back_as_the_facts_it_was_made_of() -> None:
     now = datetime(2026, 11, 21, tzinfo=UTC)
-    thresholds = {"relationship.last_purchase_age": (Duration(6, "month"), Duration(24, "month"))}
+    thresholds = {
+        "relationship.last_purchase_age": (Duration(6, "month"), Duration(24, "month")),
+        "person.age": (Duration(13, "year"), Duration(16, "year")),
+    }
     used = [
         "person.restricted",
         "person.country",
         "relationship.last_purchase_age",
-        "person.minor",
+        "person.age",
         "message.class",
     ]
     key = narrowed(used, thresholds, now)
-    # restricted 1 + 2 * (age digit 1 + bits 0b01) + 2 * 5 * (not a minor 2)
+    # restricted 1 + 2 * (age digit 1 + bits 0b01) + 2 * 5 * (age digit 1 + bits 0b01)
     assert key.person((1 + 2 * 2 + 10 * 2, "DE")) == {
         "person.known": True,
         "person.restricted": True,
         "relationship.last_purchase_age": 1,
-        "person.minor": False,
+        "person.age": 1,
         "person.country": "DE",
     }
 

@@ -5,22 +5,17 @@ from typing import Any
 
 import pytest
 
-from governance.consent.model import (
+from governance.consent.kinds import (
     CLAIM,
     CONSENT,
-    NOTHING,
     OBJECTION,
     PROFILING,
     REQUEST,
     SUPPRESSION,
     SUPPRESSION_ALL,
     UNDELIVERABLE,
-    Cell,
-    ConsentFacts,
-    PointBar,
-    Question,
-    resolve,
 )
+from governance.consent.model import NOTHING, Cell, ConsentFacts, PointBar, Question, resolve
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 ASKED = Question("marketing", "", "email", None, "pnt_1", "sub_1")

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from governance.consent.model import CLAIM, CONSENT, OBJECTION, Cell
+from governance.consent.kinds import CLAIM, CONSENT, OBJECTION
+from governance.consent.model import Cell
 from governance.consent.projection import ConsentEvent, changed, fold, in_force, kind_of_grant
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -157,7 +157,7 @@ def test_a_receipt_has_the_mandatory_fields_of_the_record(runtime: Runtime) -> N
 
 
 def test_a_receipt_names_nobody(runtime: Runtime) -> None:
-    _, out = said(runtime, "granted", guardian={"name": "Grace"})
+    _, out = said(runtime, "granted", guardian={"name": "Grace", "verified_by": "card"})
     plain = json.dumps(opened(runtime, out.receipt))
     for secret in ("ada@", "crm-ada", "203.0.113", "Grace"):
         assert secret not in plain
