@@ -1,7 +1,7 @@
 """The composition root: settings become a runtime, and the runtime opens units of work."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -29,9 +29,25 @@ from governance.work import Snapshot, Work
 COMMAND_LINE = Actor("cli", "operator")
 
 
+class HaltedError(Exception):
+    """A job was told to stop between two batches: nothing is lost, another turn goes on with the rest."""
+
+
+def _never() -> bool:
+    return False
+
+
+def _anyone(_connection: Connection) -> None:
+    return None
+
+
 @dataclass(slots=True)
 class Runtime:
-    """What one process needs to serve: engines, keys, clock. Made by `assemble`."""
+    """What one process needs to serve: engines, keys, clock. Made by `assemble`.
+
+    A job gets one of its own: `halted` tells whether it is to stop, `fence` raises at the beginning of every
+    unit of work that it opens once its lease is lost, so that whoever overslept changes nothing any more.
+    """
 
     settings: Settings
     engine: Engine
@@ -39,6 +55,8 @@ class Runtime:
     decision_log: DecisionLog
     clock: Clock = system_clock
     ids: IdMaker = system_ids
+    halted: Callable[[], bool] = _never
+    fence: Callable[[Connection], None] = _anyone
     resources: dict[type, object] = field(default_factory=dict)
     _refs: dict[str, str] = field(default_factory=dict)
 
@@ -52,11 +70,19 @@ class Runtime:
         with self.engine.connect() as plain:
             writes = Writes()
             connection = plain.execution_options(governance_writes=writes)
-            with (
-                connection.begin(),
-                self._work(connection, writes, tenant_id, self._ref(connection, tenant_id), actor) as work,
-            ):
-                yield work
+            with connection.begin():
+                self.fence(connection)
+                ref = self._ref(connection, tenant_id)
+                with self._work(connection, writes, tenant_id, ref, actor) as work:
+                    yield work
+
+    def heed(self) -> None:
+        """Say that one batch is finished and the next not begun; raises HaltedError if the job is to stop.
+
+        For jobs with many batches, so that a stop waits for one of them and not for all.
+        """
+        if self.halted():
+            raise HaltedError
 
     @contextmanager
     def _work(

@@ -16,6 +16,7 @@ from governance.lifecycle import store as lifecycle
 from governance.outbox import store as outbox
 from governance.policy import store as policy
 from governance.purposes import store as purposes
+from governance.queue import store as queue
 from governance.subjects import store as subjects
 from governance.tenants import store as tenants
 
@@ -33,6 +34,7 @@ __all__ = [
     "policy",
     "preferences",
     "purposes",
+    "queue",
     "registers",
     "reviews",
     "screenings",

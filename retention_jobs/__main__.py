@@ -1,76 +1,131 @@
-"""`python -m retention_jobs [run NAME | list]`: the scheduler. The only file that knows APScheduler."""
+"""`python -m retention_jobs [run NAME | list]`: scheduler and workers in one process, or one of them."""
 
 import json
 import os
 import signal
 import sys
 import threading
-
-from apscheduler.schedulers.background import BackgroundScheduler
+from dataclasses import dataclass
 
 from governance.bootstrap import Runtime, assemble
+from governance.database import for_reading
 from governance.errors import GovernanceError
 from governance.settings import Settings
-from retention_jobs.schedule import JOBS, job
+from retention_jobs import listing
+from retention_jobs.schedule import JOBS, Job, job
+from retention_jobs.scheduler import Scheduler
+from retention_jobs.worker import Workers
+
+WORKERS = 4
+_USAGE = "say `jobs [--workers N] [--scheduler-only | --workers-only]`, `jobs list` or `jobs run NAME`"
+
+
+class UsageError(Exception):
+    """The words make no sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for on the command line."""
+
+    words: tuple[str, ...]
+    as_json: bool
+    workers: int
+    schedules: bool
 
 
 def main(arguments: list[str]) -> int:
     """Serve the timetable, run one job now, or list them; gives the exit code."""
-    as_json = "--json" in arguments
-    words = [word for word in arguments if word != "--json"]
-    if words == ["list"]:
-        rows = [{"name": one.name, "every_seconds": one.every_seconds, "means": one.means} for one in JOBS]
-        lines = [f"{one.name:<18} every {one.every_seconds:>4} s  {one.means}" for one in JOBS]
-        print(json.dumps({"jobs": rows}) if as_json else "\n".join(lines))
-        return 0
     try:
+        wish = _read(arguments)
         runtime = assemble(Settings.from_environ(os.environ))
+    except UsageError as problem:
+        print(f"governance: {problem}", file=sys.stderr)
+        return 2
     except GovernanceError as problem:
         print(f"governance: {problem.message}", file=sys.stderr)
         return 2
     try:
-        if len(words) == 2 and words[0] == "run":
-            return _run_one(runtime, words[1], as_json)
-        if words:
-            print("governance: say `jobs`, `jobs list` or `jobs run NAME`.", file=sys.stderr)
-            return 2
-        _serve(runtime)
+        if wish.words == ("list",):
+            _list(runtime, wish.as_json)
+        elif wish.words:
+            return _run_one(runtime, _known(wish.words[1]), wish.as_json)
+        else:
+            serve(runtime, workers=wish.workers, schedules=wish.schedules)
         return 0
     finally:
         runtime.close()
 
 
-def _run_one(runtime: Runtime, name: str, as_json: bool) -> int:
+def _read(arguments: list[str]) -> Wish:
+    words, as_json, workers, schedules = [], False, WORKERS, True
+    given = iter(arguments)
+    for word in given:
+        name, _, value = word.partition("=")
+        if word == "--json":
+            as_json = True
+        elif word == "--scheduler-only":
+            workers = 0
+        elif word == "--workers-only":
+            schedules = False
+        elif name == "--workers":
+            text = value or next(given, "")
+            if not text.isdecimal() or not 1 <= int(text) <= 16:
+                raise UsageError("--workers takes a number from 1 to 16.")
+            workers = int(text)
+        elif word.startswith("-"):
+            raise UsageError(f"there is no option {word}; {_USAGE}.")
+        else:
+            words.append(word)
+    if not workers and not schedules:
+        raise UsageError("--scheduler-only and --workers-only together leave nothing to do.")
+    if words and words != ["list"] and (len(words) != 2 or words[0] != "run"):
+        raise UsageError(f"{_USAGE}.")
+    if words[:1] == ["run"]:
+        _known(words[1])
+    return Wish(tuple(words), as_json, workers, schedules)
+
+
+def _known(name: str) -> Job:
     found = job(name)
     if found is None:
         known = ", ".join(one.name for one in JOBS)
-        print(f"governance: there is no job {name!r}; there are {known}.", file=sys.stderr)
+        raise UsageError(f"there is no job {name!r}; there are {known}.")
+    return found
+
+
+def _list(runtime: Runtime, as_json: bool) -> None:
+    with runtime.engine.connect() as plain, for_reading(plain).begin():
+        found = listing.rows(plain, JOBS, runtime.clock())
+    print(json.dumps({"jobs": found}) if as_json else "\n".join(listing.lines(found)))
+
+
+def _run_one(runtime: Runtime, one: Job, as_json: bool) -> int:
+    try:
+        count = Workers(runtime, JOBS, count=1).run_now(one)
+    except GovernanceError as problem:
+        print(f"governance: {problem.message}", file=sys.stderr)
         return 2
-    count = found.run(runtime)
-    print(json.dumps({"job": name, "done": count}) if as_json else f"{name}: {count} done.")
+    print(json.dumps({"job": one.name, "done": count}) if as_json else f"{one.name}: {count} done.")
     return 0
 
 
-def _serve(runtime: Runtime) -> None:
-    """Tick until told to stop. The triggers live in memory: the timetable is code, nothing is pickled."""
-    scheduler = BackgroundScheduler(timezone="UTC")
-    for one in JOBS:
-        scheduler.add_job(
-            one.run,
-            "interval",
-            args=[runtime],
-            seconds=one.every_seconds,
-            id=one.name,
-            coalesce=True,
-            max_instances=1,
-            misfire_grace_time=None,
-        )
+def serve(runtime: Runtime, *, workers: int, schedules: bool) -> None:
+    """Schedule and work until told to stop (SIGTERM, SIGINT); every run finishes the batch at hand."""
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    scheduler.start()
+    crew = Workers(runtime, JOBS, count=workers) if workers else None
+    scheduler = Scheduler(runtime, JOBS, offered=crew.wake if crew else lambda: None) if schedules else None
+    if crew:
+        crew.start()
+    if scheduler:
+        scheduler.start()
     stopped.wait()
-    scheduler.shutdown(wait=True)
+    if scheduler:
+        scheduler.stop()
+    if crew:
+        crew.stop()
 
 
 if __name__ == "__main__":

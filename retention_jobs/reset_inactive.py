@@ -25,6 +25,7 @@ def run(runtime: Runtime) -> int:
 def _settle(runtime: Runtime, tenant_id: str) -> int:
     moved, after = 0, ""
     while True:
+        runtime.heed()
         with runtime.snapshot(tenant_id, ACTOR) as snapshot:
             waiting = inactivity.reviews(snapshot, state=OPEN, after=after, limit=_BATCH)
         if not waiting:
@@ -39,6 +40,7 @@ def _settle(runtime: Runtime, tenant_id: str) -> int:
 def _warn(runtime: Runtime, tenant_id: str, model: str, lapse: Inactivity) -> None:
     after = ""
     while True:
+        runtime.heed()
         with runtime.snapshot(tenant_id, ACTOR) as snapshot:
             found = inactivity.candidates(snapshot, model, lapse, after=after, limit=_BATCH)
         if not found:

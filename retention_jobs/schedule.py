@@ -17,12 +17,19 @@ from retention_jobs import (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: its name, how often it is due (seconds), and what it does; `run` gives how much it did."""
+    """A job: its name, how often it is due (seconds), and what it does; `run` gives how much it did.
+
+    `run` is safe to repeat and to kill at any line, and calls `runtime.heed()` between its batches.
+    `at_once`: how many workers may do it at the same time. `each_slot`: a slot that was missed is made up for
+    by a run of its own; else one run stands for all that were missed.
+    """
 
     name: str
     every_seconds: int
     run: Callable[[Runtime], int]
     means: str
+    at_once: int = 1
+    each_slot: bool = False
 
 
 JOBS = (

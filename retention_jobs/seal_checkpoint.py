@@ -12,6 +12,7 @@ def run(runtime: Runtime) -> int:
     signer = runtime.vault.checkpoint_signer("governance")
     tenants = runtime.tenant_ids()
     for tenant_id in tenants:
+        runtime.heed()
         with runtime.work(tenant_id, ACTOR) as work:
             ledger.checkpoint(work, signer)
     return len(tenants)

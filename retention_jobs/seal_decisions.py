@@ -12,6 +12,7 @@ def run(runtime: Runtime) -> int:
     for tenant_id in runtime.tenant_ids():
         batch: str | None = ""
         while batch is not None:
+            runtime.heed()
             with runtime.work(tenant_id, ACTOR) as work:
                 batch = runtime.decision_log.seal_batch(work)
             sealed += batch is not None

@@ -11,7 +11,17 @@ from sqlalchemy.engine import Connection
 from governance.database import APPLICATION_ROLE, is_sqlite
 from governance.ledger.triggers import install_triggers
 
-OUTSIDE = frozenset({"alembic_version", "tenant", "policy_document", "component", "revoked_token"})
+OUTSIDE = frozenset(
+    {
+        "alembic_version",
+        "tenant",
+        "policy_document",
+        "component",
+        "revoked_token",
+        "queue_kind",
+        "queue_slot",
+    }
+)
 """Tables without rows about persons that are read before the tenant is known."""
 
 _ROLE = f"""

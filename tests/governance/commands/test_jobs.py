@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+import time
 from hashlib import sha256
 
 import pytest
 
 from governance.bootstrap import COMMAND_LINE
+from governance.database import for_reading
 from governance.imports import service as imports
+from retention_jobs import __main__ as retention_jobs
+from retention_jobs import listing
 from retention_jobs.schedule import JOBS
 from tests.governance.commands.conftest import CommandLine
 from tests.promises.servers import ROOT, environ_of
@@ -31,17 +35,59 @@ def jobs(cli: CommandLine, *words: str, code: int = 0) -> subprocess.CompletedPr
     return done
 
 
-def test_the_timetable_is_listed(cli: CommandLine) -> None:
+def test_the_timetable_is_served_until_sigterm_and_listed(cli: CommandLine) -> None:
     listed = json.loads(jobs(cli, "list", "--json").stdout)["jobs"]
     assert [one["name"] for one in listed] == [one.name for one in JOBS]
     assert all(one["every_seconds"] > 0 and one["means"] for one in listed)
+    assert all(one["last_finished_at"] is None and one["backlog"] == 0 for one in listed)
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "governance", "jobs", "--workers", "2"],
+        env=environ_of(cli.settings),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    runtime = cli.runtime()
+    try:
+        for _ in range(1200):
+            with runtime.engine.connect() as plain, for_reading(plain).begin():
+                found = listing.rows(plain, JOBS, runtime.clock())
+            if all(row["runs"] for row in found) or serving.poll() is not None:
+                break
+            time.sleep(0.05)
+    finally:
+        serving.terminate()
+        _, told = serving.communicate(timeout=60)
+        runtime.close()
+    assert serving.returncode == 0
+    assert "job-failed" not in told
+    assert [row["name"] for row in found if not row["runs"] or row["failures"]] == []
+    assert all(row["next_at"] is not None for row in found)
+    lines = jobs(cli, "list").stdout.splitlines()
+    assert len(lines) == len(JOBS) + 1
 
 
-@pytest.mark.parametrize("words", [("run", "bogus"), ("walk",)], ids=["job", "word"])
-def test_what_is_no_job_is_refused(cli: CommandLine, words: tuple[str, ...]) -> None:
-    refused = jobs(cli, *words, code=2)
-    assert refused.stdout == ""
-    assert refused.stderr.count("\n") == 1
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "bogus"),
+        ("walk",),
+        ("--workers", "0"),
+        ("--workers=many",),
+        ("--scheduler-only", "--workers-only"),
+        ("--bogus",),
+    ],
+    ids=" ".join,
+)
+def test_what_is_no_job_is_refused(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert retention_jobs.main(list(words)) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+
+
+def test_the_command_gives_way_to_the_real_process(cli: CommandLine) -> None:
+    assert jobs(cli, "walk", code=2).stderr.count("\n") == 1
 
 
 def test_an_uploaded_file_is_taken_in_by_the_job_once(cli: CommandLine) -> None:

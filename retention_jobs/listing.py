@@ -1,0 +1,80 @@
+"""How the jobs are getting on: the timetable beside what the queue knows."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from governance.clock import wire
+from governance.queue import service as queue
+from governance.queue.model import Standing
+from retention_jobs.schedule import Job
+
+Row = dict[str, str | int | float | None]
+
+
+def rows(connection: Connection, jobs: Sequence[Job], now: datetime) -> list[Row]:
+    """A row for each job; times as RFC 3339, `lag_seconds` 0 where nothing waits, None where it never ran."""
+    known = {each.kind: each for each in queue.standings(connection, now)}
+    return [_row(job, known.get(job.name)) for job in jobs]
+
+
+def _row(job: Job, standing: Standing | None) -> Row:
+    row: Row = {"name": job.name, "every_seconds": job.every_seconds, "means": job.means}
+    if standing is None:
+        unknown = (
+            "last_started_at",
+            "last_finished_at",
+            "last_done",
+            "last_problem",
+            "next_at",
+            "lag_seconds",
+        )
+        return (
+            row
+            | dict.fromkeys(unknown)
+            | dict.fromkeys(("backlog", "running"), 0)
+            | dict.fromkeys(COUNTERS, 0)
+        )
+    return row | {
+        "last_started_at": _at(standing.last_started_at),
+        "last_finished_at": _at(standing.last_finished_at),
+        "last_done": standing.last_done,
+        "last_problem": standing.last_problem,
+        "next_at": _at(standing.next_at),
+        "lag_seconds": round(standing.lag.total_seconds(), 3),
+        "backlog": standing.backlog,
+        "running": standing.running,
+        **{name: getattr(standing, name) for name in COUNTERS},
+    }
+
+
+COUNTERS = ("runs", "failures", "given_up", "missed", "overlapped")
+"""Counted since the installation began. `missed`: slots that no scheduler offered in time."""
+
+
+def lines(found: Sequence[Row]) -> list[str]:
+    """The rows as lines of a table for people."""
+    head = f"{'job':<22} {'every':>7} {'last run':<20} {'next':<20} {'lag':>7} {'backlog':>7} "
+    head += f"{'failed':>6} {'missed':>6}"
+    return [
+        head,
+        *(
+            f"{row['name']:<22} {row['every_seconds']:>5} s {_short(row['last_finished_at']):<20} "
+            f"{_short(row['next_at']):<20} {_seconds(row['lag_seconds']):>7} {row['backlog']:>7} "
+            f"{row['failures']:>6} {row['missed']:>6}"
+            for row in found
+        ),
+    ]
+
+
+def _at(instant: datetime | None) -> str | None:
+    return None if instant is None else wire(instant)
+
+
+def _short(written: str | int | float | None) -> str:
+    return "never" if written is None else f"{str(written)[:19]}Z"
+
+
+def _seconds(lag: str | int | float | None) -> str:
+    return "-" if lag is None else f"{float(lag):.0f} s"
