@@ -21,7 +21,7 @@ START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the promises: their campaigns last longest, and none shall be waited for alone at the end."""
+    """Begin with the promises: their campaigns last longest, none shall be waited for at the end."""
     items.sort(key=lambda item: "promises" not in item.path.parts)
 
 
