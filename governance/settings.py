@@ -33,6 +33,7 @@ class Settings:
     log_level: str = "info"
     metrics: bool = True
     webhook_allow: frozenset[str] = frozenset()
+    system_allow: frozenset[str] = frozenset()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -54,6 +55,12 @@ class Settings:
         webhook_allow = frozenset(environ.get("GOVERNANCE_WEBHOOK_ALLOW", "").replace(",", " ").split())
         if not all(_HOST_AND_PORT.fullmatch(each) for each in webhook_allow):
             complaints.append("GOVERNANCE_WEBHOOK_ALLOW must be a list of host:port, such as 127.0.0.1:9000")
+        system_allow = frozenset(environ.get("GOVERNANCE_SYSTEM_ALLOW", "").replace(",", " ").split())
+        if not all(_HOST_AND_PORT.fullmatch(each) or each.startswith("/") for each in system_allow):
+            complaints.append(
+                "GOVERNANCE_SYSTEM_ALLOW must be a list of host:port and of folders, such as "
+                "crm-db.example.org:5432 or /srv/crm"
+            )
 
         settings = cls(
             data_dir=data_dir,
@@ -76,6 +83,7 @@ class Settings:
             log_level=environ.get("GOVERNANCE_LOG_LEVEL", "info"),
             metrics=environ.get("GOVERNANCE_METRICS", "on") not in ("off", "0", "false"),
             webhook_allow=webhook_allow,
+            system_allow=system_allow,
         )
         for name, url in (("GOVERNANCE_PUBLIC_URL", public_url), ("GOVERNANCE_ISSUER", settings.issuer)):
             if not url.startswith(("http://", "https://")):

@@ -18,6 +18,7 @@ from governance.policy import store as policy
 from governance.purposes import store as purposes
 from governance.queue import store as queue
 from governance.subjects import store as subjects
+from governance.systems import store as systems
 from governance.tenants import store as tenants
 
 __all__ = [
@@ -39,5 +40,6 @@ __all__ = [
     "reviews",
     "screenings",
     "subjects",
+    "systems",
     "tenants",
 ]

@@ -1,0 +1,121 @@
+"""Connected systems: where else personal data lies. Secrets go in and never come out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import marshmallow as ma
+from flask import Response
+
+from api.configuration import etag, if_match
+from api.rooms import Room
+from api.runtime import reply, request_snapshot, request_work
+from api.shapes import Answer, Listing
+from governance.systems import registry
+from governance.systems import service as systems
+from governance.systems.model import Report, System
+
+room = Room("systems", description="Connected systems and how personal data is reached in them.")
+
+
+class SystemBody(ma.Schema):
+    """A system's record; the domain checks its members and names every one that cannot be used."""
+
+    class Meta:
+        """The domain refuses what it does not know."""
+
+        unknown = ma.INCLUDE
+
+
+class SystemReply(Answer):
+    """A system as registered. `secrets` names the members of the config that are sealed."""
+
+    id = ma.fields.String(required=True)
+    version = ma.fields.Integer(required=True)
+    kind = ma.fields.String(required=True)
+    config = ma.fields.Dict(required=True)
+    secrets = ma.fields.List(ma.fields.String(), required=True)
+    data_classes = ma.fields.List(ma.fields.String(), required=True)
+    depends_on = ma.fields.List(ma.fields.String(), required=True)
+
+
+class SystemsReply(Listing):
+    """The systems, and the kinds that can be registered."""
+
+    kinds = ma.fields.List(ma.fields.String(), required=True)
+
+
+class FindingReply(Answer):
+    """One line of a test report."""
+
+    level = ma.fields.String(required=True, validate=ma.validate.OneOf(("ok", "warning", "problem")))
+    at = ma.fields.String(required=True, metadata={"description": "A place in the config."})
+    sentence = ma.fields.String(required=True)
+
+
+class ReportReply(Answer):
+    """What trying a system showed."""
+
+    good = ma.fields.Boolean(required=True)
+    findings = ma.fields.List(ma.fields.Nested(FindingReply), required=True)
+
+
+@room.get("/v1/systems", scope="systems:read")
+@room.answers(200, SystemsReply)
+def list_systems() -> Response:
+    """List the connected systems, without their secrets."""
+    with request_snapshot() as snapshot:
+        items = [_system(each) for each in systems.every(snapshot)]
+    return reply({"items": items, "next": None, "kinds": list(registry.kinds())})
+
+
+@room.get("/v1/systems/<system_id>", scope="systems:read")
+@room.answers(200, SystemReply)
+def get_system(system_id: str) -> Response:
+    """Give a system, without its secrets."""
+    with request_snapshot() as snapshot:
+        found = systems.get(snapshot, system_id)
+    return reply(_system(found), headers=etag(found.version))
+
+
+@room.put("/v1/systems/<system_id>", scope="systems:write", configuration=True)
+@room.body(SystemBody)
+@room.also(201, SystemReply, description="Registered.")
+@room.answers(200, SystemReply)
+def put_system(body: Mapping[str, Any], system_id: str) -> Response:
+    """Register or replace a system. Secret members of `config` that are not sent stay as they are."""
+    with request_work() as work:
+        exists = systems.find(work, system_id) is not None
+        put = systems.put(work, system_id, body, if_match(exists=exists))
+    return reply(_system(put), 200 if exists else 201, etag(put.version))
+
+
+@room.post("/v1/systems/<system_id>/test", scope="systems:write", effect=False)
+@room.answers(200, ReportReply)
+def test_system(system_id: str) -> Response:
+    """Try the connection and the mapping. Nothing is changed, there or here."""
+    with request_snapshot() as snapshot:
+        connector, context = systems.connect(snapshot, system_id, "test", "")
+    return reply(_report(systems.probe(connector, context)))
+
+
+def _system(each: System) -> dict[str, object]:
+    return {
+        "id": each.system_id,
+        "version": each.version,
+        "kind": each.kind,
+        "country": each.country,
+        "processor": each.processor,
+        "config": dict(each.config),
+        "secrets": list(each.secrets),
+        "data_classes": list(each.data_classes),
+        "depends_on": list(each.depends_on),
+    }
+
+
+def _report(report: Report) -> dict[str, object]:
+    return {
+        "good": report.good,
+        "findings": [
+            {"level": each.level, "at": each.at, "sentence": each.sentence} for each in report.findings
+        ],
+    }

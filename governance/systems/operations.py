@@ -1,0 +1,253 @@
+"""Asking something of a system, once per operation id: the one door for erasure, rights and retention.
+
+`run` opens its own units of work and holds none open while the far side works. Killed at any line, the same
+call is made again under the same id: what was finished is answered from what was kept; what was not is done
+again by the connector, which finds the work done or does it.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from governance.errors import ConflictError, InvalidError, NotFoundError
+from governance.events import Actor, Fact
+from governance.systems import operation_store as store
+from governance.systems import service
+from governance.systems.connector import Connector, Context
+from governance.systems.documents import (
+    read_item,
+    read_outcome,
+    read_steps,
+    write_item,
+    write_outcome,
+    write_step,
+)
+from governance.systems.model import (
+    COLLECT,
+    CORRECT,
+    COUNT,
+    DONE,
+    ERASE,
+    FAILED,
+    RELEASE,
+    RESTRICT,
+    VERBS,
+    WAITING,
+    Change,
+    ErasurePlan,
+    Item,
+    Outcome,
+    StepOutcome,
+    SubjectKeys,
+    failed,
+)
+from governance.systems.operation_store import Record
+from governance.vault.model import EVIDENCE, Place
+from governance.vault.service import Vault
+from governance.work import Snapshot, Work
+
+STARTED = "started"
+_READS = (COLLECT, COUNT)
+
+
+class Opener(Protocol):
+    """What an operation needs of the runtime."""
+
+    def work(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Work]:
+        """Open a unit of work."""
+
+    def snapshot(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Snapshot]:
+        """Open a consistent view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is asked of a system. `operation_id` (1 to 200 characters) names it for ever.
+
+    `plan` belongs to erase, `changes` to correct.
+    """
+
+    operation_id: str
+    system_id: str
+    verb: str
+    keys: SubjectKeys
+    plan: ErasurePlan | None = None
+    changes: tuple[Change, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what no system can be asked."""
+        if self.verb not in VERBS:
+            raise InvalidError(f"A system can be asked to {', '.join(VERBS)}.")
+        if (self.verb == ERASE) != (self.plan is not None) or (self.verb == CORRECT) != bool(self.changes):
+            raise InvalidError("An erasure has a plan, a correction has changes, nothing else has either.")
+        if not 1 <= len(self.operation_id) <= 200:
+            raise InvalidError("An operation's id has 1 to 200 characters.")
+
+    def digest(self) -> str:
+        """What tells this question from another under the same id; of persons only the reference is in it."""
+        plan = None if self.plan is None else self.plan.document()
+        names = [each.name for each in self.changes]
+        asked = [self.system_id, self.verb, self.keys.subject_ref, plan, names]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def run(opener: Opener, actor: Actor, tenant_id: str, asked: Operation) -> Outcome:
+    """Ask a system, or follow up what it was asked under this id, or answer what it answered.
+
+    Never inside a transaction. Raises NotFoundError if there is no such system, ConflictError if the id was
+    used for another question. Whatever else goes wrong is an outcome that `failed`.
+    """
+    with opener.work(tenant_id, actor) as work, work.bookkeeping():
+        record = _begin(work, asked)
+        if record.status == DONE and asked.verb != COUNT:
+            kept = _kept(work, record)
+            if kept is not None:
+                return kept
+        connector, context = service.connect(
+            work, asked.system_id, asked.operation_id, asked.keys.subject_ref
+        )
+    context = replace(context, remember=_rememberer(opener, actor, tenant_id, asked.operation_id))
+    outcome = _ask(connector, context, asked, record)
+    with opener.work(tenant_id, actor) as work:
+        return _settle(work, asked.operation_id, outcome)
+
+
+def standing(snap: Snapshot, operation_id: str) -> Outcome | None:
+    """How an operation stands, without asking anybody; None if it never began."""
+    record = store.find(snap.connection, snap.tenant_id, operation_id)
+    if record is None:
+        return None
+    return _kept(snap, record) or Outcome(
+        WAITING,
+        "It was begun and has not ended yet.",
+        reference=record.reference,
+        check_after=record.check_after,
+    )
+
+
+def due(snap: Snapshot, limit: int = 100) -> list[str]:
+    """Ids of waiting operations that want to be followed up now."""
+    return store.due(snap.connection, snap.tenant_id, snap.now, limit)
+
+
+def finish(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
+    """End a waiting operation with what somebody or something reported; NotFoundError if there is none."""
+    return _settle(work, operation_id, outcome)
+
+
+def forget_items(work: Work, operation_id: str) -> None:
+    """Drop what an operation collected, once it was used."""
+    with work.bookkeeping():
+        store.change(work.connection, work.tenant_id, operation_id, work.now, {"items_sealed": None})
+
+
+def _begin(work: Work, asked: Operation) -> Record:
+    new = Record(
+        asked.operation_id, asked.system_id, asked.verb, asked.digest(), asked.keys.subject_ref,
+        STARTED, [], None, None, None, None, 0,
+    )  # fmt: skip
+    service.get(work, asked.system_id)
+    if not store.begin(work.connection, work.tenant_id, new, work.now):
+        found = store.find(work.connection, work.tenant_id, asked.operation_id, lock=True)
+        assert found is not None
+        if found.asked_sha256 != new.asked_sha256:
+            raise ConflictError("This operation's id was used for another question.", reason="id-reused")
+        new = found
+    values = {"attempts": new.attempts + 1}
+    store.change(work.connection, work.tenant_id, asked.operation_id, work.now, values)
+    return new
+
+
+def _ask(connector: Connector, context: Context, asked: Operation, record: Record) -> Outcome:
+    try:
+        if record.status == WAITING and record.reference is not None:
+            return connector.follow_up(context, asked.verb, record.reference)
+        if asked.verb == ERASE:
+            assert asked.plan is not None
+            return connector.erase(context, asked.keys, asked.plan)
+        if asked.verb == CORRECT:
+            return connector.correct(context, asked.keys, asked.changes)
+        if asked.verb in (RESTRICT, RELEASE):
+            return connector.restrict(context, asked.keys, asked.verb == RESTRICT)
+        return (connector.collect if asked.verb == COLLECT else connector.count)(context, asked.keys)
+    except Exception as error:  # a connector may be anybody's; what it says may name a person
+        kind = type(error).__name__
+        return failed(f"The connector of this system failed without saying why ({kind}).", transient=True)
+
+
+def _settle(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
+    """Keep an outcome, record what was done, make the task if there is one."""
+    record = store.find(work.connection, work.tenant_id, operation_id, lock=True)
+    if record is None:
+        raise NotFoundError("There is no such operation.")
+    if record.status == DONE and record.verb not in _READS:
+        return _kept(work, record) or outcome  # another process was faster
+    if not outcome.changed and record.remembered:
+        # The work was done by an attempt that died before it could say so: these are its counts.
+        outcome = replace(outcome, steps=read_steps(record.remembered))
+    values: dict[str, Any] = {
+        "status": outcome.status,
+        "outcome": write_outcome(outcome),
+        "reference": outcome.reference or record.reference,
+        "check_after": outcome.check_after,
+    }
+    if outcome.items and record.status == WAITING:
+        values["items_sealed"] = _sealed(work, record, outcome.items)
+    with work.bookkeeping():
+        store.change(work.connection, work.tenant_id, operation_id, work.now, values)
+    if record.verb not in _READS and (outcome.status, FAILED) != (FAILED, record.status):
+        work.record(
+            f"system.{_KINDS[outcome.status]}", subject_ref=record.subject_ref, facts=_facts(record, outcome)
+        )
+    return outcome
+
+
+_KINDS = {DONE: "answered", WAITING: "asked", FAILED: "failed"}
+
+
+def _facts(record: Record, outcome: Outcome) -> dict[str, Fact]:
+    return {
+        "operation": record.operation_id,
+        "system": record.system_id,
+        "verb": record.verb,
+        "rows": outcome.rows,
+        "outcomes": sorted({each.outcome for each in outcome.steps}),
+    }
+
+
+def _kept(snap: Snapshot, record: Record) -> Outcome | None:
+    """What was answered; None for what was collected and not kept, and for what has not ended."""
+    if record.outcome is None or record.status == STARTED:
+        return None
+    if record.verb == COLLECT and record.status == DONE:
+        if record.items_sealed is None:
+            return None
+        place = _place(record.operation_id)
+        plain = snap.resource(Vault).reveal(
+            snap.tenant_id, record.subject_ref, EVIDENCE, place, record.items_sealed
+        )
+        return read_outcome(record.outcome, [read_item(each) for each in json.loads(plain)])
+    kept = read_outcome(record.outcome)
+    return replace(kept, reference=record.reference, check_after=record.check_after)
+
+
+def _sealed(work: Work, record: Record, items: Sequence[Item]) -> bytes:
+    plain = json.dumps([write_item(each) for each in items]).encode()
+    place = _place(record.operation_id)
+    return work.resource(Vault).seal(work.tenant_id, record.subject_ref, EVIDENCE, place, plain)
+
+
+def _place(operation_id: str) -> Place:
+    return Place("system_operation", "items_sealed", operation_id)
+
+
+def _rememberer(opener: Opener, actor: Actor, tenant_id: str, operation_id: str) -> Any:
+    def remember(steps: Sequence[StepOutcome]) -> None:
+        with opener.work(tenant_id, actor) as work, work.bookkeeping():
+            values = {"remembered": [write_step(each) for each in steps]}
+            store.change(work.connection, work.tenant_id, operation_id, work.now, values)
+
+    return remember

@@ -1,0 +1,1 @@
+"""The connector for databases: any that SQLAlchemy reaches; tried on PostgreSQL and SQLite."""

@@ -1,0 +1,229 @@
+"""What becomes of each row: deleted, emptied, kept until a day, or left because it is other people's too.
+
+Pure, given the rows and what refers to them. A row is deleted only if every data class in it is to be
+deleted; otherwise the fields of each class go their own way. What hangs on a kept row and is of the same
+class is kept as long (the lines of an invoice). A row that must stay only because kept rows of the same
+person refer to it becomes an empty shell.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from governance.systems.connector import Problem
+from governance.systems.model import (
+    ANONYMISED,
+    DELETE,
+    ERASED,
+    KEEP_UNTIL,
+    KEPT_UNTIL,
+    NOT_FOUND,
+    NULL,
+    PSEUDONYMISE,
+    Disposition,
+    ErasurePlan,
+    StepOutcome,
+)
+from governance.systems.sql.mapping import TableMap
+from governance.systems.sql.matching import is_text
+from governance.systems.sql.rows import Row, RowKey, Rows
+
+LEFT = "left"
+"""A row that is other people's too: it stays as it is, the link to this person goes."""
+
+SHELL = Disposition(PSEUDONYMISE)
+_STAYS = (
+    "The row stays without anything that names the person: other data in it, or kept data that refers to it."
+)
+_SHARED = "The row is also about other people: it stays, the link to this person was removed."
+
+
+@dataclass(slots=True)
+class Fate:
+    """What becomes of one row. `classes` says it class by class; only what the plan speaks of."""
+
+    table: str
+    key: RowKey
+    row: Row
+    deleted: bool
+    left: bool = False
+    shell: bool = False
+    classes: dict[str, Disposition] = field(default_factory=dict)
+
+    def outcome_of(self, data_class: str) -> tuple[str, date | None, str]:
+        """Outcome, day and reason of one class in this row."""
+        wanted = self.classes[data_class]
+        if self.left:
+            return ANONYMISED, None, _SHARED
+        if wanted.kind == KEEP_UNTIL:
+            return KEPT_UNTIL, wanted.until, wanted.because
+        if self.deleted:
+            return ERASED, None, ""
+        return ANONYMISED, None, _STAYS if self.shell or wanted.kind == DELETE else ""
+
+
+Fates = Mapping[str, Mapping[RowKey, Fate]]
+
+
+def decide(
+    order: Sequence[str],
+    maps: Mapping[str, TableMap],
+    rows: Mapping[str, Rows],
+    plan: ErasurePlan,
+    today: date,
+) -> Fates:
+    """The fate of every row, before looking at what refers to what; `order`: parents first.
+
+    Problem if a date is missing.
+    """
+    fates: dict[str, dict[RowKey, Fate]] = {}
+    for name in order:
+        table = maps[name]
+        fates[name] = {}
+        for key, row in rows[name].found.items():
+            classes = _classes(table, row, plan, today)
+            if not classes:
+                continue
+            if table.keep is None:
+                _inherit(table, row, classes, fates)
+            left = key in rows[name].shared
+            every = len(classes) == len(table.classes)
+            whole = every and all(each.kind == DELETE for each in classes.values())
+            fates[name][key] = Fate(name, key, row, whole and not left, left, classes=classes)
+    return fates
+
+
+def _inherit(
+    table: TableMap, row: Row, classes: dict[str, Disposition], fates: Mapping[str, Mapping[RowKey, Fate]]
+) -> None:
+    """What belongs to kept rows of the same class is kept as long as the longest of them."""
+    for link in table.belongs_to:
+        for parent in fates.get(link.table, {}).values():
+            if parent.row[link.references or ""] != row[link.column or ""]:
+                continue
+            for data_class, theirs in parent.classes.items():
+                mine = classes.get(data_class)
+                if mine is None or theirs.until is None:
+                    continue
+                if mine.until is None or theirs.until > mine.until:
+                    classes[data_class] = theirs
+
+
+def make_shell(fate: Fate) -> None:
+    """Keep a row as an empty shell because kept rows refer to it."""
+    fate.deleted, fate.shell = False, True
+
+
+def _classes(table: TableMap, row: Row, plan: ErasurePlan, today: date) -> dict[str, Disposition]:
+    found: dict[str, Disposition] = {}
+    for data_class in table.classes:
+        wanted = plan.of(data_class)
+        if wanted is None:
+            continue
+        found[data_class] = _narrowed(table, row, wanted, today)
+    return found
+
+
+def _narrowed(table: TableMap, row: Row, wanted: Disposition, today: date) -> Disposition:
+    """The plan's disposition, held back by the table's own rule; the later of two days wins."""
+    until, because = wanted.until, wanted.because
+    if table.keep is not None:
+        ours = table.keep.until(_day(table, row))
+        if until is None or ours > until:
+            until, because = ours, table.keep.because
+    if until is not None and until > today:
+        return Disposition(KEEP_UNTIL, until, because)
+    if wanted.kind in (DELETE, KEEP_UNTIL):
+        return Disposition(table.disposition)
+    return wanted
+
+
+def _day(table: TableMap, row: Row) -> date:
+    assert table.keep is not None
+    value = row[table.keep.column]
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError:
+        raise Problem(
+            f"A row of table {table.name} has no date in {table.keep.column}, so nobody can say until when "
+            "it must be kept. Fill the date in, then repeat."
+        ) from None
+
+
+def new_values(
+    table: TableMap, fate: Fate, columns: Mapping[str, Any], pseudonym: str, unlisted: tuple[str, ...]
+) -> dict[str, Any]:
+    """What is written into a row that stays. `columns`: reflected columns; `unlisted`: unmapped texts."""
+    keys = {each.column for each in table.keys}
+    mapped = {each.column: each for each in table.fields}
+    own = fate.classes.get(table.data_class)
+    values: dict[str, Any] = {}
+    for name, each in mapped.items():
+        wanted = (
+            SHELL if fate.shell and each.data_class in fate.classes else fate.classes.get(each.data_class)
+        )
+        if wanted is None or wanted.kind == KEEP_UNTIL:
+            continue
+        blank = each.free_text or wanted.kind != PSEUDONYMISE
+        word = _word(table, name, each.attribute, pseudonym)
+        values[name] = _value(table, columns[name], blank, word, each.replace_with)
+    emptied = fate.shell or (own is not None and own.kind in (NULL, PSEUDONYMISE))
+    if emptied:
+        if unlisted:
+            raise Problem(
+                f"The column {unlisted[0]} of table {table.name} holds text that is neither mapped nor "
+                "listed under `ignore`; a row that stays might still name the person. Map it, or ignore it."
+            )
+        for name in keys - set(mapped):
+            values[name] = _value(table, columns[name], False, _word(table, name, None, pseudonym), None)
+    return values
+
+
+def _word(table: TableMap, column: str, attribute: str | None, pseudonym: str) -> str:
+    """The pseudonym as this column can hold it: where an address is checked for, an address of nobody."""
+    if attribute == "email" or any(each.matches == "email" for each in table.keys if each.column == column):
+        return f"{pseudonym}@erased.invalid"
+    return pseudonym
+
+
+def _value(table: TableMap, column: Any, blank: bool, pseudonym: str, replace_with: Any) -> Any:
+    """NULL, a pseudonym, or what the mapping puts in place; Problem if the column takes none of them."""
+    text = is_text(column)
+    if replace_with is not None:
+        return replace_with
+    if blank and column.nullable:
+        return None
+    if text:
+        length = getattr(column.type, "length", None)
+        return pseudonym if length is None else pseudonym[:length]
+    if column.nullable:
+        return None
+    raise Problem(
+        f"The column {column.name} of table {table.name} takes neither NULL nor text; say in the mapping "
+        "what to put there (`replace_with`)."
+    )
+
+
+def steps(fates: Fates, plan: ErasurePlan, classes: frozenset[str]) -> tuple[StepOutcome, ...]:
+    """The outcomes by data class; classes of the plan that are mapped here and have no row are not found."""
+    counted: dict[tuple[str, str, date | None, str], dict[str, int]] = {}
+    for name, of_table in fates.items():
+        for fate in of_table.values():
+            for data_class in fate.classes:
+                outcome, until, because = fate.outcome_of(data_class)
+                tables = counted.setdefault((data_class, outcome, until, because), {})
+                tables[name] = tables.get(name, 0) + 1
+    have = {each[0] for each in counted}
+    found = [
+        StepOutcome(data_class, outcome, tables, because, until)
+        for (data_class, outcome, until, because), tables in counted.items()
+    ]
+    found += [
+        StepOutcome(each, NOT_FOUND) for each in plan.dispositions if each in classes and each not in have
+    ]
+    return tuple(sorted(found, key=lambda each: (each.data_class, each.outcome, each.until or date.max)))
