@@ -14,7 +14,7 @@ from api.batch import MEDIA_TYPE
 from api.rooms import Room, json_body
 from api.runtime import Reply, act, reply, request_snapshot, streamed
 from api.shapes import Answer, Shape
-from governance.communications import screening_delta
+from governance.communications import screening_delta, win_back
 from governance.communications import screening_results as results
 from governance.communications import screening_service as screenings
 from governance.errors import InvalidError
@@ -137,6 +137,18 @@ def get_delta(query: Mapping[str, int], screening_id: str) -> Response:
         return _lines(screening_delta.delta(snapshot, screening_id, since=query["since"]))
 
     return streamed(lines, MEDIA_TYPE)
+
+
+@room.get("/v1/screenings/<screening_id>/win-back", scope="communications:read")
+@room.answers(200, {"type": "string"}, content_type=MEDIA_TYPE, description="One person a line.")
+@room.refuses(409)
+def get_win_back(screening_id: str) -> Response:
+    """Stream who was refused and may lawfully be won back now, each with the remedy that is open.
+
+    Nobody who withdrew, refused, objected, is suppressed, restricted, being erased or a child is among them,
+    and a message is named only if the gate permits it to that person at this moment.
+    """
+    return streamed(lambda snapshot: _lines(win_back.win_back(snapshot, screening_id)), MEDIA_TYPE)
 
 
 def _lines(documents: Iterator[dict[str, Any]]) -> Iterator[bytes]:

@@ -150,8 +150,8 @@ class Inquiry:
     Raises InvalidError for a message class that nobody has declared (any more).
     """
 
-    def __init__(self, snap: Snapshot, request: CheckRequest) -> None:
-        gate = open_gate(snap)
+    def __init__(self, snap: Snapshot, request: CheckRequest, gate: Gate | None = None) -> None:
+        gate = gate or open_gate(snap)
         self._snap, self._asked = snap, gate.asked(request)
         self.now: datetime = snap.now if request.time is None else max(snap.now, request.time)
         self.epoch: int = gate.ground.ledger_position

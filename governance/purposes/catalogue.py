@@ -53,6 +53,12 @@ def message_classes(policies_dir: Path | None) -> Mapping[str, MessageClass]:
     return found
 
 
+@cache
+def win_back(policies_dir: Path | None) -> Entries:
+    """What can undo a refusal, in the order in which it is tried; files are read once a process."""
+    return _entries("win-back", policies_dir)
+
+
 def _entries(name: str, policies_dir: Path | None) -> Entries:
     """The entries of one catalogue file; none if there is no such file. InvalidError names file and line."""
     for folder in (policies_dir, SHIPPED):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import rfc8785
 import sqlalchemy as sa
@@ -103,6 +104,11 @@ def every_capture_point(snap: Snapshot) -> list[CapturePoint]:
     """All capture points of the tenant, by id."""
     records = store.every(snap.connection, snap.tenant_id, store.capture_point)
     return [read_capture_point(each.id, each.version, each.body) for each in records]
+
+
+def win_back(policies_dir: Path | None = None) -> Mapping[str, Mapping[str, Any]]:
+    """What can undo a refusal, by id, in the order in which it is tried."""
+    return catalogue.win_back(policies_dir)
 
 
 def message_classes(policies_dir: Path | None = None) -> Mapping[str, MessageClass]:

@@ -1,5 +1,6 @@
 """Screenings over HTTP: overlap, win-back, files of ids, authorising in batches, what changed since."""
 
+import json
 from typing import Any
 
 from flask import Flask
@@ -76,3 +77,17 @@ def test_authorising_from_a_screening_refuses_what_it_cannot_use(caller: Caller,
     assert caller.post(path, {"screening": done["id"], "limit": 1001}).status_code == 422
     assert caller.post(path, {"screening": done["id"], "after": "forged"}).status_code == 422
     assert caller.post(path, {"screening": done["id"], "surprise": 1}).status_code == 422
+
+
+def test_the_win_back_list_is_streamed(caller: Caller, app: Flask) -> None:
+    lead(caller, "crm-1")
+    question = {**PROMOTION, "channel": "sms"}
+    asked = caller.post("/v1/screenings", {"question": question, "audience": {"all": True}})
+    done = finished(caller, app, asked.get_json()["id"])
+    assert done["denied"] == 1
+    told = caller.get(f"/v1/screenings/{done['id']}/win-back")
+    assert told.mimetype == "application/x-ndjson"
+    [line] = [json.loads(each) for each in told.get_data().splitlines()]
+    assert line["id"] == "crm-1"
+    assert line["remedies"][0]["message"]["channel"] == "email"
+    assert caller.get("/v1/screenings/scr_none/win-back").status_code == 404
