@@ -31,7 +31,7 @@ from governance.decisions.record import AskedFor, DecisionRecord, FactValues, Pe
 from governance.errors import GovernanceError, InvalidError
 from governance.policy.buckets import Bucketer, Vector
 from governance.purposes import service as purposes
-from governance.purposes.model import Purpose
+from governance.purposes.model import AS_THE_LAW, Purpose
 from governance.subjects import service as subjects
 from governance.subjects.model import CHANNEL_POINT_TYPE, SubjectReference, check_external_id, normalise
 from governance.vault.service import Vault
@@ -128,6 +128,7 @@ class Gate:
                 "purpose.state": state,
                 "purpose.allows_class": served is not None
                 and request.message_class in served.message_classes,
+                "purpose.permission": AS_THE_LAW if served is None else served.permission or AS_THE_LAW,
                 "tenant.country": self.ground.tenant_country,
                 "sender.country": request.sender_country,
             },

@@ -1,13 +1,18 @@
 """What became of a message, and what follows for the person: bounces, complaints, leaving, tracking."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from governance.communications import capping, facts, store, unsubscribe
 from governance.communications.messages import TRACKED, Message, MessageOutcome, OutcomeReport, OutcomeTaken
+from governance.communications.served import find_purpose
+from governance.communications.situations import Situation
 from governance.consent import service as consents
-from governance.consent.model import Question, resolve
+from governance.consent.model import ConsentFacts, Question, resolve
 from governance.consent.service import NewObjection, NewSuppression
 from governance.errors import NotFoundError
+from governance.policy import service as policies
+from governance.purposes.model import ACTIVE, AS_THE_LAW, OPT_IN, OPT_OUT
 from governance.subjects import service as subjects
 from governance.subjects.model import CHANNEL_POINT_TYPE
 from governance.work import Work
@@ -25,8 +30,8 @@ TRACKING_PURPOSE = "tracking"
 def take(work: Work, message: str, report: OutcomeReport) -> OutcomeTaken:
     """Record what became of a message, named by our reference or by the caller's `message_id`.
 
-    The same report again changes nothing. Opens and clicks are dropped (`kept` False) unless the person
-    granted consent for the purpose `tracking`. Raises NotFoundError if there is no such message.
+    The same report again changes nothing. Opens and clicks are dropped (`kept` False) unless they may be kept
+    for the purpose `tracking` (see `_may_track`). Raises NotFoundError if there is no such message.
     """
     found = store.find_by_ref(work.connection, work.tenant_id, message)
     found = found or store.find(work.connection, work.tenant_id, message)
@@ -46,7 +51,7 @@ def take(work: Work, message: str, report: OutcomeReport) -> OutcomeTaken:
             found,
             report.outcome,
             False,
-            "Not kept: the person has given no consent for the purpose tracking.",
+            "Not kept: the person has given no consent for the purpose tracking, or took it back.",
         )
     event = work.record(
         f"communications.{report.outcome}",
@@ -126,7 +131,12 @@ _CONSEQUENCES: dict[tuple[str, str | None], Callable[[Work, Message], str]] = {
 
 
 def _may_track(work: Work, message: Message) -> bool:
-    """Whether a granted consent for tracking covers this person on this channel and contact point."""
+    """Whether opens and clicks of a message may be kept of this person.
+
+    By a granted consent for tracking on this channel and contact point. If the controller's record of the
+    purpose `tracking` asks for less (`permission`), names the class of the message, and the active policy
+    declares an opt-out regime for the channel where the person lives, then also without one.
+    """
     situation = facts.find(
         work.connection,
         work.tenant_id,
@@ -137,15 +147,41 @@ def _may_track(work: Work, message: Message) -> bool:
     )
     if situation is None:
         return False
-    for point_ref in dict.fromkeys((message.point_ref, None)):
-        bars = situation.bars.get(point_ref, ()) if situation.bars and point_ref else ()
-        question = Question(
-            TRACKING_PURPOSE,
-            channel=message.channel,
-            point_ref=point_ref,
-            subject_ref=situation.subject_ref,
+    answers = [
+        _said_of_tracking(situation, message.channel, point_ref, work.now)
+        for point_ref in dict.fromkeys((message.point_ref, None))
+    ]
+    if any(answer.status == "granted" and answer.objection == "none" for answer in answers):
+        return True
+    asked = _asked_for_tracking(work, message, situation)
+    if asked == OPT_OUT:
+        return not any(
+            answer.status in ("withdrawn", "refused") or answer.objection != "none" or answer.suppressed_all
+            for answer in answers
         )
-        answer = resolve(situation.cells, question, bars, work.now)
-        if answer.status == "granted" and answer.objection == "none":
-            return True
-    return False
+    return asked == AS_THE_LAW
+
+
+def _said_of_tracking(
+    situation: Situation, channel: str, point_ref: str | None, now: datetime
+) -> ConsentFacts:
+    bars = situation.bars.get(point_ref, ()) if situation.bars and point_ref else ()
+    question = Question(
+        TRACKING_PURPOSE, channel=channel, point_ref=point_ref, subject_ref=situation.subject_ref
+    )
+    return resolve(situation.cells, question, bars, now)
+
+
+def _asked_for_tracking(work: Work, message: Message, situation: Situation) -> str:
+    """What must be said before a message is tracked: one of PERMISSIONS, a yes wherever there is doubt."""
+    served = find_purpose(work, TRACKING_PURPOSE)
+    if served is None or served.state != ACTIVE or message.message_class not in served.message_classes:
+        return OPT_IN
+    policy = policies.active(work.connection, work.tenant_id)
+    free = policy.opt_out_place(situation.person["person.country"], message.channel)
+    standing = any(situation.person[name] for name in _STORED_ONLY)
+    return served.permission or OPT_IN if free and not standing else OPT_IN
+
+
+_STORED_ONLY = ("person.restricted", "person.erasure_pending", "person.erased")
+"""Whose data are only stored: nothing is added to them without a yes."""

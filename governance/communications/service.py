@@ -44,8 +44,8 @@ def authorise(
     """Decide about a message at its hand-over and, if it is permitted, enter it into the history.
 
     A repeat of a `message_id` decides anew and enters nothing twice. A denial is a returned value with an
-    event of its own. Raises ConflictError `message-id-reused` if the id was given to another person or
-    purpose.
+    event of its own. Raises ConflictError `message-id-reused` if the id was given to another person,
+    purpose, channel or topic: what a message was sent for is what leaving by it ends.
     """
     question = send.question
     person = subjects.resolve(work, question.subject)
@@ -56,7 +56,8 @@ def authorise(
     known = store.find(work.connection, work.tenant_id, send.message_id)
     if known is not None:
         same_person = person is not None and known.subject_ref in subjects.group(work, person.subject_ref)
-        if not same_person or (known.purpose, known.channel) != (question.purpose, question.channel):
+        sent_for = (known.purpose, known.channel, known.topic)
+        if not same_person or sent_for != (question.purpose, question.channel, question.topic):
             raise ConflictError(
                 "This message_id was used for another message; give each message its own.",
                 reason="message-id-reused",
@@ -157,7 +158,6 @@ _RENEWED = (
     "point_ref",
     "message_class",
     "commercial",
-    "topic",
     "decision_id",
     "status",
     "hand_over_by",

@@ -11,7 +11,7 @@ from typing import Any
 
 from governance.communications.local_time import NOWHERE, Whereabouts, local_facts, whereabouts
 from governance.consent.kinds import NIGHT
-from governance.consent.model import NOTHING, Cell, ConsentFacts, PointBar, Question, resolve
+from governance.consent.model import ALL, NOTHING, Cell, ConsentFacts, PointBar, Question, resolve
 
 Bars = Mapping[str, Sequence[PointBar]]
 """Contact point reference → the unreleased suppressions of its value."""
@@ -128,6 +128,8 @@ class Situation:
             "contact_point.subscriber": None if point is None else point.subscriber,
             **consent_facts(consent, asked),
         }
+        if asked.consent.topic:
+            facts.update(self._apart(asked, ref, now))
         facts["consent.refused_age"] = self.refused_at()
         if self.calls is not None:
             for name, window in CALL_WINDOWS.items():
@@ -137,6 +139,17 @@ class Situation:
         place = whereabouts(facts, facts.pop(TIME_ZONE, None))
         facts.update(local_facts(place, now))
         return World(ref, facts, consent, place)
+
+    def _apart(self, asked: Asked, point_ref: str | None, now: datetime) -> dict[str, Any]:
+        """What was said about the whole purpose and about the topic, each without regard to the other.
+
+        An objection to the purpose or to marketing counts as a withdrawal of the purpose.
+        """
+        whole = self.consent(replace(asked, consent=replace(asked.consent, topic=ALL)), point_ref, now)
+        said_of_it = tuple(cell for cell in self.cells if cell.topic == asked.consent.topic)
+        topic = replace(self, cells=said_of_it).consent(asked, point_ref, now)
+        objected = whole.objection in ("marketing", "purpose")
+        return {"consent.parent": "withdrawn" if objected else whole.status, "consent.topic": topic.status}
 
     def refused_at(self) -> datetime | None:
         """When the person last refused what is asked about: on this channel or on all, on any contact point.

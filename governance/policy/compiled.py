@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -49,6 +49,7 @@ class CompiledPolicy:
     ranks: Mapping[str, int]
     entities: Mapping[tuple[str, str], Mapping[str, Scalar]]
     aliases: tuple[Alias, ...] = ()
+    opt_outs: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def program(self, action: str) -> ActionProgram:
         """Give the compiled rules of an action; one that no gate owns falls to the access packs."""
@@ -93,6 +94,10 @@ class CompiledPolicy:
             return False
         countries, inverse = self.coverage[channel]
         return (country in countries) != inverse
+
+    def opt_out_place(self, country: str | None, channel: str) -> bool:
+        """Say whether a pack declares for a country that what is not refused is allowed on a channel."""
+        return country in self.opt_outs.get(channel, frozenset())
 
     def code_of(self, rule: CheckedRule, action: str, vector: Vector) -> str:
         """Give the reason code of a matching forbid: the more exact one if the rule has one for the facts."""
@@ -148,6 +153,7 @@ def compile_policy(checked: CheckedPolicies) -> CompiledPolicy:
             {(one.type, one.id): one.properties for pack in checked.packs for one in pack.entities}
         ),
         aliases=checked.aliases,
+        opt_outs=MappingProxyType(_opt_outs(checked, facts)),
     )
 
 
@@ -157,18 +163,34 @@ def _coverage(checked: CheckedPolicies, facts: Mapping[str, Fact]) -> dict[str, 
     for channel in facts["message.channel"].values if "message.channel" in facts else ():
         packs = [pack for pack in checked.packs if channel in pack.covers]
         tests = [_place_test(pack, facts) for pack in packs]
-        countries = {
-            country
-            for pack in packs
-            for leaf in leaves(pack.applies)
-            if leaf.fact == "person.country"
-            for country in (leaf.value if isinstance(leaf.value, frozenset) else {leaf.value})
-        }
+        countries = {country for pack in packs for country in _named_countries(pack)}
         # ZZ stands for every country that no pack names.
         inverse = any(test("ZZ") for test in tests)
-        answers = frozenset(str(one) for one in countries if any(test(str(one)) for test in tests) != inverse)
+        answers = frozenset(one for one in countries if any(test(one) for test in tests) != inverse)
         found[channel] = (answers, inverse)
     return found
+
+
+def _opt_outs(checked: CheckedPolicies, facts: Mapping[str, Fact]) -> dict[str, frozenset[str]]:
+    """Compute per channel the countries for which a pack declares `basis: opt_out`."""
+    found: dict[str, frozenset[str]] = {}
+    for pack in checked.packs:
+        channels = [basis.channel for basis in pack.basis if basis.basis == "opt_out"]
+        if channels:
+            test = _place_test(pack, facts)
+            places = frozenset(country for country in _named_countries(pack) if test(country))
+            found |= {channel: found.get(channel, frozenset()) | places for channel in channels}
+    return found
+
+
+def _named_countries(pack: CheckedPack) -> set[str]:
+    """Give the countries of persons that `applies` of a pack names."""
+    return {
+        str(country)
+        for leaf in leaves(pack.applies)
+        if leaf.fact == "person.country"
+        for country in (leaf.value if isinstance(leaf.value, frozenset) else {leaf.value})
+    }
 
 
 def _place_test(pack: CheckedPack, facts: Mapping[str, Fact]) -> Callable[[str], bool]:

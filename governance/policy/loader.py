@@ -30,8 +30,8 @@ from governance.policy.vocabulary import read_declarations, read_sources, read_v
 
 FACTS = "facts.yaml"
 SOURCES = "sources.yaml"
-# Data of other rooms that lies in the same directory; rules do not read it.
-_ELSEWHERE = ("catalogue",)
+# What lies in the same directory and is no candidate: data of other rooms, packs that a tenant may choose.
+_ELSEWHERE = ("catalogue", "vendor")
 _KINDS = ("pack", "matrix", "model", "aliases")
 
 

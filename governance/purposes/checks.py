@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from governance.errors import InvalidError
-from governance.purposes.model import ACTIVE, INACTIVE, Body, Vocabulary, may_name
+from governance.purposes.model import ACTIVE, INACTIVE, PERMISSIONS, Body, Vocabulary, may_name
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _STAGE = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -24,6 +24,8 @@ def check_purpose(purpose_id: str, body: Body, words: Vocabulary) -> None:
     complaints.codes("data_classes", body, words.data_classes)
     if body.get("state") not in (None, ACTIVE, INACTIVE):
         complaints.add("state", "Use active or inactive.")
+    if body.get("permission") not in (None, *PERMISSIONS):
+        complaints.add("permission", f"Use one of {', '.join(PERMISSIONS)}.")
     complaints.settle("This purpose cannot be kept as it is")
 
 
@@ -151,6 +153,7 @@ _PURPOSE_CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "human_review": _flag,
     "retention": _text,
     "compatible_with": _code_list,
+    "permission": _code,
     "state": _code,
 }
 PURPOSE_MEMBERS = tuple(_PURPOSE_CHECKS)

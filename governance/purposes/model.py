@@ -12,6 +12,13 @@ from typing import Any
 ACTIVE = "active"
 INACTIVE = "inactive"
 
+OPT_IN, OPT_OUT, AS_THE_LAW = "opt_in", "opt_out", "law"
+PERMISSIONS = (OPT_IN, OPT_OUT, AS_THE_LAW)
+"""What a purpose asks of the person by itself: a yes, no no, or nothing beyond what the law demands."""
+
+SPECIAL_CATEGORIES = "special_categories"
+"""The class of data that Art. 9 GDPR is about."""
+
 Body = Mapping[str, Any]
 """A record as it was sent: JSON whose members are those of PURPOSE_MEMBERS or CAPTURE_POINT_MEMBERS."""
 
@@ -53,6 +60,17 @@ class Purpose:
     state: str
     version: int
     body: Body
+
+    @property
+    def permission(self) -> str | None:
+        """What the controller asks for beyond the law, one of PERMISSIONS; None if nothing is said."""
+        said: str | None = self.body.get("permission")
+        return said
+
+    @property
+    def special_categories(self) -> bool:
+        """Whether the record names special categories of data (GDPR Art. 9)."""
+        return bool(self.body.get("special_categories")) or SPECIAL_CATEGORIES in self.data_classes
 
     def basis_for(self, *, country: str | None, stage: str | None) -> str:
         """The lawful basis for a person: that of the stage, else of the country, else the default."""

@@ -27,7 +27,7 @@ class Oracle:
             for path in sorted(directory.rglob("*.yaml")):
                 if (
                     path.name.endswith(".cases.yaml")
-                    or "catalogue" in path.parts
+                    or not {"catalogue", "vendor"}.isdisjoint(path.parts)
                     or path.name == "sources.yaml"
                 ):
                     continue
