@@ -22,9 +22,15 @@ COUNTRIES = [
     *("DE", "FR", "NO", "US", "CA", "GB", "MX", "IN", "ES", "IT", "AT", "NL"),
     *("PL", "AU", "NZ", "JP", "KR", "SG", "BR", "ZA"),
 ]
+# Places of which nothing is known but from which age somebody consents alone.
+COUNTRIES = COUNTRIES * 2 + [
+    *("BE", "BG", "CN", "CY", "CZ", "DK", "EE", "FI", "GR", "HR", "HU"),
+    *("IE", "IS", "LI", "LT", "LU", "LV", "MT", "PT", "RO", "SE", "SI", "SK"),
+]
 AGES = [relativedelta(months=n) for n in (1, 6, 24, 36)] + [
     relativedelta(days=n) for n in (1, 29, 30, 35, 200)
 ]
+AGES += [relativedelta(years=n) for n in (13, 16)]
 DAYS = [
     *("2026-02-28", "2024-02-29", "2026-03-31", "2026-04-30"),
     *("2025-04-10", "2025-04-11", "2026-05-31", "2026-06-01"),
@@ -96,7 +102,7 @@ def random_value(chance: random.Random, name: str, policy: CompiledPolicy, now: 
         return chance.choice(
             [
                 *("US-CA", "US-NY", "US-TX", "US-FL", "US-OK", "US-WA", "US-AL", "US-CT", "US-KY"),
-                *("US-LA", "US-MD", "US-MA", "US-MI", "US-MN", "US-MS", "US-NV", "US-NM"),
+                *("US-LA", "US-MD", "US-MA", "US-MI", "US-MN", "US-MS", "US-NV", "US-NM", "CA-QC"),
             ]
         )
     return chance.choice(fact.values) if fact.values else chance.choice(TEXTS)
