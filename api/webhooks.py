@@ -21,10 +21,10 @@ from api.runtime import (
 )
 from api.shapes import Answer, Listing, Page, Shape, Text
 from governance.clock import wire
+from governance.egress.addresses import LONGEST_URL
+from governance.egress.client import Egress
 from governance.idempotency.model import Outcome
 from governance.outbox import service as outbox
-from governance.outbox.addresses import LONGEST_URL
-from governance.outbox.egress import Egress
 from governance.outbox.model import (
     ACTIVE,
     DELIVERY_STATES,

@@ -1,8 +1,8 @@
 """Sends what happened to the systems that want to hear of it."""
 
 from governance.bootstrap import Runtime
+from governance.egress.client import Egress
 from governance.outbox import delivery
-from governance.outbox.egress import Egress
 
 
 def run(runtime: Runtime) -> int:

@@ -14,14 +14,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from governance.clock import Clock
+from governance.egress import signatures
+from governance.egress.addresses import Target, read_target
+from governance.egress.client import Egress
+from governance.egress.model import Attempt
 from governance.errors import InvalidError
 from governance.events import Actor, Fact
 from governance.ids import random_bytes
 from governance.ledger import service as ledger
 from governance.ledger.model import Entry
-from governance.outbox import leases, service, signatures, store
-from governance.outbox.addresses import Target, read_target
-from governance.outbox.egress import Egress
+from governance.outbox import leases, service, store
 from governance.outbox.leases import Lease
 from governance.outbox.model import (
     ACTIVE,
@@ -30,7 +32,6 @@ from governance.outbox.model import (
     MEDIA_TYPE,
     PENDING,
     UNDELIVERED,
-    Attempt,
     Delivery,
     next_try,
     pause,

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from governance.clock import wire
+from governance.egress.model import Attempt
 from governance.errors import InvalidError
 from governance.ledger.model import Entry
 
@@ -27,7 +27,6 @@ UNDELIVERED = "webhook.undelivered"
 """Recorded when an event was given up. Never pushed: pushing alarms about pushing would feed itself."""
 
 GIVE_UP_AFTER = timedelta(hours=72)
-LONGEST_PAUSE = timedelta(hours=24)
 LONGEST_OVERLAP = timedelta(days=7)
 MOST_TYPES = 50
 
@@ -37,7 +36,6 @@ _LONGEST_DELAY = 12 * 3600.0
 _LONGEST_BREAK = 300.0
 _WEBHOOK_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _TYPE = re.compile(r"governance(\.[a-z][a-z0-9]*([_-][a-z0-9]+)*)*", re.ASCII)
-_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,40 +79,6 @@ class Delivery:
     next_at: datetime | None
     problem: str | None
     lag: timedelta | None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """How one POST went: the receiver's status, or why there was none. `retry_after` is what it asked for."""
-
-    at: datetime
-    status: int | None = None
-    problem: str | None = None
-    retry_after: datetime | None = None
-
-    @property
-    def delivered(self) -> bool:
-        """Whether the receiver acknowledged (2xx)."""
-        return self.status is not None and 200 <= self.status < 300
-
-    @property
-    def gone(self) -> bool:
-        """Whether the receiver wants no more events, ever (410)."""
-        return self.status == 410
-
-    @property
-    def overloaded(self) -> bool:
-        """Whether the receiver asked to be left alone for a while."""
-        return self.status in (429, 503) and self.retry_after is not None
-
-    @property
-    def code(self) -> str | None:
-        """A short name for what went wrong; None if nothing did."""
-        if self.delivered:
-            return None
-        if self.status is None:
-            return self.problem or "unreachable"
-        return "redirect" if 300 <= self.status < 400 else f"http-{self.status}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,22 +166,6 @@ def next_try(first_tried_at: datetime, attempts: int, attempt: Attempt, share: f
     if attempt.retry_after is not None:
         due = max(due, attempt.retry_after)
     return due if due < first_tried_at + GIVE_UP_AFTER else None
-
-
-def read_retry_after(header: str | None, now: datetime) -> datetime | None:
-    """Read `Retry-After` (seconds or an HTTP date) as an instant, a day away at the most; else None."""
-    if header is None:
-        return None
-    text = header.strip()
-    if _SECONDS.fullmatch(text):
-        return now + min(timedelta(seconds=int(text)), LONGEST_PAUSE)
-    try:
-        asked = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    # An HTTP date is in GMT, also where its writer left the zone out.
-    asked = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked.astimezone(UTC)
-    return min(asked, now + LONGEST_PAUSE) if asked > now else None
 
 
 def _spread(seconds: float, share: float) -> timedelta:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from governance.egress import signatures
+from governance.egress.addresses import Target, read_target
+from governance.egress.client import Egress, RefusedError
 from governance.errors import InvalidError, NotFoundError
 from governance.ids import random_bytes
 from governance.ledger import service as ledger
 from governance.ledger.model import Entry
-from governance.outbox import leases, signatures, store
-from governance.outbox.addresses import Target, read_target
-from governance.outbox.egress import Egress, RefusedError
+from governance.outbox import leases, store
 from governance.outbox.model import (
     ACTIVE,
     DELIVERY_STATES,

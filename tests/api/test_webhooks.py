@@ -11,9 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from governance.bootstrap import Runtime
+from governance.egress.client import Egress
+from governance.egress.signatures import verify
 from governance.outbox import delivery
-from governance.outbox.egress import Egress
-from governance.outbox.signatures import verify
 from governance.settings import Settings
 from tests.api.conftest import Caller, new_component
 from tests.conftest import HandClock

@@ -17,11 +17,11 @@ import pytest
 
 from api import create_app
 from governance.bootstrap import Runtime, assemble
+from governance.egress.addresses import read_target
+from governance.egress.client import Egress, Limits
+from governance.egress.signatures import verify
 from governance.outbox import delivery, service, store
-from governance.outbox.addresses import read_target
-from governance.outbox.egress import Egress, Limits
 from governance.outbox.leases import webhook_cursor
-from governance.outbox.signatures import verify
 from governance.settings import Settings
 from tests.api.conftest import Caller, new_component
 from tests.conftest import ACTOR, HandClock

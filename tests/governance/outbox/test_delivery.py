@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from governance.bootstrap import Runtime
+from governance.egress.addresses import read_target
+from governance.egress.client import Egress, Limits
+from governance.egress.signatures import verify
 from governance.ledger import service as ledger
 from governance.outbox import delivery, leases, service
-from governance.outbox.addresses import read_target
-from governance.outbox.egress import Egress, Limits
 from governance.outbox.model import ACTIVE, DISABLED, Delivery, Summary
-from governance.outbox.signatures import verify
 from governance.settings import Settings
 from tests.conftest import ACTOR, HandClock
 from tests.governance.outbox.receiver import Receiver, Request, serving

@@ -9,19 +9,18 @@ import jsonschema
 import pytest
 
 from governance.clock import wire
+from governance.egress.model import Attempt, read_retry_after
 from governance.errors import InvalidError
 from governance.events import Event
 from governance.ledger.model import Entry, build_leaf
 from governance.outbox.model import (
     GIVE_UP_AFTER,
-    Attempt,
     Webhook,
     check_types,
     check_webhook_id,
     cloud_event,
     delay,
     next_try,
-    read_retry_after,
 )
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)

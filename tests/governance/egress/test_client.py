@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from governance.egress.addresses import Target, is_public, read_target
+from governance.egress.client import Egress, Limits, RefusedError, system_dial
 from governance.errors import InvalidError
-from governance.outbox.addresses import Target, is_public, read_target
-from governance.outbox.egress import Egress, Limits, RefusedError, system_dial
 from tests.governance.outbox.receiver import Receiver, serving
 
 

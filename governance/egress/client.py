@@ -21,8 +21,8 @@ import httpcore2
 import httpx2
 
 from governance.clock import Clock, system_clock
-from governance.outbox.addresses import Target, is_loopback, is_public
-from governance.outbox.model import Attempt, read_retry_after
+from governance.egress.addresses import Target, is_link_local, is_loopback, is_public
+from governance.egress.model import Answer, Attempt, read_retry_after
 
 Resolve = Callable[[str, int, float], Sequence[str]]
 """(name, port, seconds) -> its addresses; OSError if it has none or the time is over."""
@@ -87,6 +87,8 @@ class Egress:
     def addresses(self, target: Target) -> Sequence[str]:
         """The addresses of a target, all of them checked; RefusedError, or OSError if it has none."""
         fit = _fit_for_trusted if target.trusted else is_public
+        if target.inside:
+            fit = _fit_for_inside
         found = self.resolve(target.host, target.port, self.limits.seconds)
         if not all(fit(each) for each in found):
             raise RefusedError
@@ -98,7 +100,7 @@ class Egress:
 
 
 class Client:
-    """POSTs to one target over one kept connection. Use as a context manager, in one thread."""
+    """Sends to one target over one kept connection. Use as a context manager, in one thread."""
 
     def __init__(self, egress: Egress, target: Target) -> None:
         self._egress = egress
@@ -120,31 +122,45 @@ class Client:
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> Attempt:
         """Send one request and say how it went; never raises for what the other side does."""
+        return self._send("POST", body, headers, _read_some).attempt
+
+    def ask(self, method: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send one request and give what it brought; an answer that does not end in time is a problem."""
+        return self._send(method, body, headers, _read_all)
+
+    def _send(self, method: str, body: bytes, headers: Mapping[str, str], read: "Read") -> Answer:
         clock, limits = self._egress.clock, self._egress.limits
         if len(body) > limits.bytes:
-            return Attempt(clock(), problem="too-large")
+            return Answer(Attempt(clock(), problem="too-large"))
         self._network.begin(limits.seconds)
         try:
             with self._client.stream(
-                "POST",
+                method,
                 self._target.url,
                 content=body,
                 headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers},
                 timeout=limits.seconds,
             ) as answer:
-                status, asked = answer.status_code, answer.headers.get("retry-after")
+                status, got = answer.status_code, {k.lower(): v for k, v in answer.headers.items()}
                 acknowledged = clock()
-                _read_some(answer, limits.bytes)
+                came = read(answer, limits.bytes)
         except RefusedError:
-            return Attempt(clock(), problem="address-refused")
+            return Answer(Attempt(clock(), problem="address-refused"))
         except (httpx2.TimeoutException, httpcore2.TimeoutException, TimeoutError):
-            return Attempt(clock(), problem="timeout")
+            return Answer(Attempt(clock(), problem="timeout"))
         except ssl.SSLError:
-            return Attempt(clock(), problem="tls")
+            return Answer(Attempt(clock(), problem="tls"))
         except (httpx2.HTTPError, httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as problem:
             tls = isinstance(problem.__context__, ssl.SSLError)
-            return Attempt(clock(), problem="tls" if tls else "unreachable")
-        return Attempt(acknowledged, status, retry_after=read_retry_after(asked, acknowledged))
+            return Answer(Attempt(clock(), problem="tls" if tls else "unreachable"))
+        if came is None:
+            return Answer(Attempt(clock(), problem="answer-too-large"))
+        asked = read_retry_after(got.get("retry-after"), acknowledged)
+        return Answer(Attempt(acknowledged, status, retry_after=asked), came, got)
+
+
+Read = Callable[[httpx2.Response, int], bytes | None]
+"""Reads an answer's body, so many bytes at most; None if there is more."""
 
 
 def _fit_for_trusted(address: str) -> bool:
@@ -152,19 +168,31 @@ def _fit_for_trusted(address: str) -> bool:
     return is_loopback(address) or is_public(address)
 
 
-def _read_some(answer: httpx2.Response, most: int) -> None:
+def _fit_for_inside(address: str) -> bool:
+    """What the operator named as a system may lie inside, but not where clouds tell a machine its secrets."""
+    return not is_link_local(address)
+
+
+def _read_some(answer: httpx2.Response, most: int) -> bytes | None:
     """Read the answer's body so that the connection can be kept; drop the connection if it will not end.
 
     The status is already here: what goes wrong in a body changes nothing.
     """
-    try:
-        count = 0
-        for chunk in answer.iter_raw():
-            count += len(chunk)
-            if count > most:
-                return
-    except (httpx2.HTTPError, httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError):
-        return
+    with contextlib.suppress(
+        httpx2.HTTPError, httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError
+    ):
+        _read_all(answer, most)
+    return b""
+
+
+def _read_all(answer: httpx2.Response, most: int) -> bytes | None:
+    """Read the whole body; None as soon as it is longer than `most`."""
+    came = bytearray()
+    for chunk in answer.iter_raw():
+        came += chunk
+        if len(came) > most:
+            return None
+    return bytes(came)
 
 
 @cache

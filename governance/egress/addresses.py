@@ -81,13 +81,17 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URL that has the form of a webhook's. `trusted`: the operator named this host and port."""
+    """A URL that has the form of a webhook's. `trusted`: the operator named this host and port.
+
+    `inside`: named as a system's, it may lie anywhere in the operator's network.
+    """
 
     url: str
     scheme: str
     host: str
     port: int
     trusted: bool
+    inside: bool = False
 
 
 def read_target(url: str, allowed: Collection[str] = ()) -> Target:
@@ -132,6 +136,18 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def is_link_local(address: str) -> bool:
+    """Whether an address is that of a link only, where clouds keep their metadata services; True for none."""
+    try:
+        read = ipaddress.ip_address(address)
+    except ValueError:
+        return True
+    if isinstance(read, ipaddress.IPv6Address) and read.ipv4_mapped is not None:
+        read = read.ipv4_mapped
+    known = {ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("168.63.129.16")}
+    return read.is_link_local or read.is_unspecified or read.is_multicast or read in known
 
 
 def _check_host(host: str) -> None:

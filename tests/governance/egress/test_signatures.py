@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from governance.outbox import signatures
-from governance.outbox.signatures import BadSignatureError, read_secret, sign, verify, write_secret
+from governance.egress import signatures
+from governance.egress.signatures import BadSignatureError, read_secret, sign, verify, write_secret
 
 VECTORS = json.loads((Path(__file__).parents[2] / "fixtures/standard-webhooks/vectors.json").read_text())
 [VECTOR] = VECTORS["sign"]
