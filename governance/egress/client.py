@@ -23,6 +23,7 @@ import httpx2
 from governance.clock import Clock, system_clock
 from governance.egress.addresses import Target, is_link_local, is_loopback, is_public
 from governance.egress.model import Answer, Attempt, read_retry_after
+from governance.egress.transport import Transport
 
 Resolve = Callable[[str, int, float], Sequence[str]]
 """(name, port, seconds) -> its addresses; OSError if it has none or the time is over."""
@@ -107,7 +108,9 @@ class Client:
         self._target = target
         self._network = _PinnedNetwork(egress, target)
         self._client = httpx2.Client(
-            transport=_Transport(self._network, egress.verify), trust_env=False, follow_redirects=False
+            transport=Transport(self._network, egress.verify or _usual_trust()),
+            trust_env=False,
+            follow_redirects=False,
         )
 
     def __enter__(self) -> "Client":
@@ -281,53 +284,3 @@ class _TimedStream(httpcore2.NetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """Say what is known of the connection."""
         return self._stream.get_extra_info(info)
-
-
-class _Stream(httpx2.SyncByteStream):
-    """The body of an answer as it comes in."""
-
-    def __init__(self, chunks: Any) -> None:
-        self._chunks = chunks
-
-    def __iter__(self) -> Any:
-        """Give what comes in."""
-        return iter(self._chunks)
-
-    def close(self) -> None:
-        """Let the connection go."""
-        self._chunks.close()
-
-
-class _Transport(httpx2.BaseTransport):
-    """HTTP/1.1 over the pinned network."""
-
-    def __init__(self, network: _PinnedNetwork, verify: ssl.SSLContext | None) -> None:
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=verify or _usual_trust(),
-            max_connections=1,
-            network_backend=network,
-        )
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request on the one connection."""
-        answer = self._pool.handle_request(
-            httpcore2.Request(
-                method=request.method,
-                url=httpcore2.URL(
-                    scheme=request.url.raw_scheme,
-                    host=request.url.raw_host,
-                    port=request.url.port,
-                    target=request.url.raw_path,
-                ),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-        )
-        return httpx2.Response(
-            answer.status, headers=answer.headers, stream=_Stream(answer.stream), extensions=answer.extensions
-        )
-
-    def close(self) -> None:
-        """Hang up."""
-        self._pool.close()
