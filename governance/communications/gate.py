@@ -14,6 +14,7 @@ from typing import Any
 from governance.clock import wire
 from governance.communications import capping, eligibility, facts, lasting
 from governance.communications.caps import Cap
+from governance.communications.dealings import with_dealings
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.numbers import with_numbers
 from governance.communications.served import find_purpose
@@ -140,6 +141,7 @@ class Gate:
             ),
             point_type=CHANNEL_POINT_TYPE[request.channel],
             signing_up=request.message_class == "consent_request",
+            product_family=request.product_family,
         )
 
     def ready(self, request: CheckRequest) -> Ready:
@@ -259,7 +261,7 @@ class Gate:
         if external_id is not None:
             known = self.people.get((asked.consent.purpose, asked.consent.channel, external_id))
             if known is not None:
-                return with_numbers(self.snap, known, asked)
+                return self._completed(known, asked)
             named["external_id"] = check_external_id(external_id)
         elif isinstance(subject, SubjectReference):
             person = subjects.resolve(self.snap, subject)
@@ -274,7 +276,11 @@ class Gate:
             channel=asked.consent.channel,
             **named,
         )
-        return found if found is None else with_numbers(self.snap, found, asked)
+        return found if found is None else self._completed(found, asked)
+
+    def _completed(self, found: Situation, asked: Asked) -> Situation:
+        """The same person with what counts only for some questions."""
+        return with_dealings(self.snap, with_numbers(self.snap, found, asked), asked)
 
     def _named(self, request: CheckRequest, situation: Situation) -> tuple[Point | None, bool]:
         """The contact point that the caller named, and whether it is not this person's."""

@@ -35,6 +35,9 @@ UNCHANGING = frozenset(
         "contact_point.country",
         "contact_point.subscriber",
         "place.covered",
+        "relationship.soft_opt_in",
+        "relationship.soft_opt_in_negotiation",
+        "relationship.charity_support",
         # As long as nothing of the person's runs out, see below.
         "consent.status",
         "consent.guardian",

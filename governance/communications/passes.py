@@ -1,4 +1,4 @@
-"""The four passes of a stream: their columns, their choice of people, and how they are read.
+"""The five passes of a stream: their columns, their choice of people, and how they are read.
 
 All are ordered by person in the database's own order and choose the same people, so that what is said of a
 person is met exactly when the person is. Most people are met in the first pass only, so nothing is joined to
@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.communications import facts
+from governance.communications import dealings, facts
 from governance.communications.facts import Raw, Reading
 from governance.communications.narrowing import age_bits
 from governance.communications.situations import Bars
@@ -63,7 +63,7 @@ class Side:
 
 
 class Passes:
-    """The queries over people, contact points, cells and suppressions, in this order.
+    """The queries over people, contact points, cells, suppressions and dealings, in this order.
 
     `key` are the columns of a person's own facts.
     """
@@ -73,13 +73,15 @@ class Passes:
         key: Sequence[sa.ColumnElement[Any]],
         consent_ages: Iterable[object],
         refused_ages: Iterable[object],
+        sale_ages: Iterable[object],
         now: datetime,
     ) -> None:
-        yes, no = (
+        yes, no, sold = (
             [cutoff(each, now) for each in ages if isinstance(each, Duration)]
-            for ages in (consent_ages, refused_ages)
+            for ages in (consent_ages, refused_ages, sale_ages)
         )
         self._queries = (_people(key), _points(), _cells(_packed(yes, no, now)), _bars())
+        self._bits = age_bits(dealings.latest(), sold)
 
     def of(self, relationship: Sequence[str], country: Sequence[str]) -> Sequence[sa.Select[Any]]:
         """The passes over everyone of these stages and countries (empty: all)."""
@@ -88,12 +90,17 @@ class Passes:
             where.append(subject.c.stage_relationship.in_(relationship))
         if country:
             where.append(subject.c.country.in_(country))
-        return [query.where(*where) for query in self._queries]
+        return [query.where(*where) for query in (*self._queries, dealings.offered(self._bits))]
 
     def of_refs(self) -> Sequence[sa.Select[Any]]:
         """The passes over the people named by the parameter `people`."""
-        named = subject.c.subject_ref.in_(sa.bindparam("people", expanding=True))
-        return [query.where(named) for query in self._queries]
+        people: sa.BindParameter[Any] = sa.bindparam("people", expanding=True)
+        named = [query.where(subject.c.subject_ref.in_(people)) for query in self._queries]
+        return [*named, dealings.offered(self._bits, of=people)]
+
+    def any_dealings(self, connection: Connection, values: Mapping[str, Any]) -> bool:
+        """Whether anybody has a dealing that may count for the question."""
+        return connection.execute(dealings.any_offered(), values).first() is not None
 
     def any_bars(self, connection: Connection, values: Mapping[str, Any]) -> bool:
         """Whether any suppression of a contact point may speak about the question; most tenants have none."""

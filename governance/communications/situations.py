@@ -44,17 +44,31 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Dealing:
+    """A sale, negotiation or support in which a way to refuse was offered (`dealings.SALE`, …).
+
+    `point_ref`: the contact point that was given in it; None if none is known. `at`: when it last happened.
+    """
+
+    kind: int
+    point_ref: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A question made ready: `facts` are those that are the same for everybody.
 
     `signing_up`: the message asks to confirm a sign-up, so a sign-up that waits is what its status is, even
-    where an earlier withdrawal still stands against everything else.
+    where an earlier withdrawal still stands against everything else. `product_family`: what the message is
+    about.
     """
 
     facts: Mapping[str, Any]
     consent: Question
     point_type: str
     signing_up: bool = False
+    product_family: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,8 @@ class Situation:
 
     `calls`: when calls to the person were authorised, within the longest window;
     None where the question is not about a call. `registers`: whether the person is listed in a do-not-call
-    register and when that was checked; None where no number is to be reached.
+    register and when that was checked; None where no number is to be reached. `dealings`: those that count
+    for the question; None where they were not looked up.
     """
 
     subject_ref: str
@@ -84,6 +99,7 @@ class Situation:
     bars: Bars | None = None
     calls: tuple[datetime, ...] | None = None
     registers: tuple[bool | None, datetime | None] | None = None
+    dealings: tuple[Dealing, ...] | None = None
 
     @property
     def stage(self) -> str | None:
@@ -136,6 +152,8 @@ class Situation:
                 facts[name] = sum(now - window < call <= now for call in self.calls)
         if self.registers is not None:
             facts[LISTED], facts[CHECKED_AGE] = self.registers
+        if self.dealings is not None:
+            facts.update(dealing_facts([each for each in self.dealings if each.point_ref == ref]))
         place = whereabouts(facts, facts.pop(TIME_ZONE, None))
         facts.update(local_facts(place, now))
         return World(ref, facts, consent, place)
@@ -200,6 +218,20 @@ def consent_facts(consent: ConsentFacts, asked: Asked | None = None) -> dict[str
         "suppression.marketing": consent.suppressed_marketing,
         "suppression.all": consent.suppressed_all,
         "suppression.undeliverable": consent.undeliverable,
+    }
+
+
+SOFT_OPT_IN_AGE = "relationship.soft_opt_in_age"
+
+
+def dealing_facts(dealings: Sequence[Dealing]) -> dict[str, Any]:
+    """The facts that follow from the dealings over one contact point."""
+    sales, negotiations, supports = ([each.at for each in dealings if each.kind == kind] for kind in range(3))
+    return {
+        "relationship.soft_opt_in": bool(sales),
+        SOFT_OPT_IN_AGE: max(sales, default=None),
+        "relationship.soft_opt_in_negotiation": bool(negotiations),
+        "relationship.charity_support": bool(supports),
     }
 
 

@@ -1,7 +1,8 @@
 """The gate's facts as a stream: one pass over an audience, each distinct situation reckoned once.
 
-Four ordered passes over the same tables and conditions as the query for one person (`facts.joined`): people,
-contact points, cells of consent state, suppressions. They are laid side by side person by person.
+Five ordered passes over the same tables and conditions as the queries for one person (`facts.joined`,
+`dealings.offered`): people, contact points, cells of consent state, suppressions, dealings. They are laid
+side by side person by person.
 People whose rows agree in everything that a rule or the consent rules can tell apart (`signatures`) have the
 same answer; the first of them goes through the same `Situation` as a check.
 """
@@ -16,14 +17,14 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.communications import facts
+from governance.communications import dealings, facts
 from governance.communications.facts import Raw, Reading
 from governance.communications.local_time import CLOCK, WEEKDAY
 from governance.communications.model import ACTION
 from governance.communications.narrowing import Key, narrowed
 from governance.communications.passes import POINT_NAMES, Passes, Side
 from governance.communications.signatures import alone, together
-from governance.communications.situations import CALL_WINDOWS, Asked, Situation
+from governance.communications.situations import CALL_WINDOWS, SOFT_OPT_IN_AGE, Asked, Situation
 from governance.policy.buckets import Bucketer, Vector
 from governance.policy.compiled import CompiledPolicy
 
@@ -32,7 +33,7 @@ Found = tuple[str, Sequence[tuple[str | None, Answer]]]
 """subject_ref, and for every contact point that counts (None: channel level) its answer."""
 
 COVERED = "place.covered"
-_REDUCED = ("consent.age", "consent.refused_age", *CALL_WINDOWS, CLOCK, WEEKDAY)
+_REDUCED = ("consent.age", "consent.refused_age", SOFT_OPT_IN_AGE, *CALL_WINDOWS, CLOCK, WEEKDAY)
 """Facts that a world holds as they are; all others a rule compares by size are reduced by the database."""
 _CHUNK = 500
 _NO_POINT = (None,) * len(POINT_NAMES)
@@ -96,8 +97,10 @@ class _Stream(Generic[Answer]):
             calls=asked.facts["message.channel"] == "voice",
             numbers=asked.point_type == "phone",
         )
-        yes, no = (thresholds.get(name, ()) for name in ("consent.age", "consent.refused_age"))
-        self.passes = Passes(self.key.columns, yes, no, now)
+        yes, no, sold = (
+            thresholds.get(name, ()) for name in ("consent.age", "consent.refused_age", SOFT_OPT_IN_AGE)
+        )
+        self.passes = Passes(self.key.columns, yes, no, sold, now)
         self.reading = Reading.of(connection)
         self.reduced = [name for name in _REDUCED if name in self.bucketer.names]
         self.values: Mapping[str, Any] = {
@@ -105,6 +108,7 @@ class _Stream(Generic[Answer]):
             "type": asked.point_type,
             "purpose": asked.consent.purpose,
             "channel": asked.consent.channel,
+            **dealings.values(asked),
         }
         # A person with one contact point is one row: reference, the person's key, the contact point, of which
         # the reference comes last. Who has none has a row that says None of it.
@@ -132,35 +136,38 @@ class _Stream(Generic[Answer]):
             bars: Iterator[Raw] = iter(())
             if self.passes.any_bars(self.connection, self.values):
                 bars = self.passes.rows(self.connection, queries[3], values, stack)
-            sides = Side(points), Side(cells), Side(bars)
+            dealt: Iterator[Raw] = iter(())
+            if dealings.counts(self.asked) and self.passes.any_dealings(self.connection, self.values):
+                dealt = self.passes.rows(self.connection, queries[4], values, stack)
+            sides = Side(points), Side(cells), Side(bars), Side(dealt)
             yield from self._answered(people, *sides)
             # Whoever is left over was passed by in another order: somebody's no might have been missed.
             if any(side.ref is not None for side in sides):
                 raise ValueError("consent state and people came in different orders; see the collation")
 
     def _answered(
-        self, people: Iterator[Raw], reached: Side, said: Side, barred: Side
+        self, people: Iterator[Raw], reached: Side, said: Side, barred: Side, dealt: Side
     ) -> Iterator[Found[Answer]]:
         plain: dict[Raw, Answer] = {}
         known = plain.get
         for row in people:
             ref = row[0]
             points = reached.take(ref) if reached.ref == ref else ()
-            if said.ref == ref or barred.ref == ref or len(points) > 1:
+            if said.ref == ref or barred.ref == ref or dealt.ref == ref or len(points) > 1:
                 rows = [(*row, *point[1:]) for point in points] or [(*row, *_NO_POINT)]
                 rows.sort(key=self.by_point)
-                yield ref, self._mixed(rows, said.take(ref), barred.take(ref))
+                yield ref, self._mixed(rows, said.take(ref), barred.take(ref), dealt.take(ref))
                 continue
             # Of whom nothing is said: the person's key and that of the contact point are all there is.
             key = (*row[1:], *points[0][1:-1]) if points else row[1:]
             answer = known(key)
             if answer is None:
                 whole = (*row, *(points[0][1:] if points else _NO_POINT))
-                answer = plain[key] = self._reckoned((whole,), (), ())[0][1]
+                answer = plain[key] = self._reckoned((whole,), (), (), ())[0][1]
             yield ref, ((points[0][-1] if points else None, answer),)
 
     def _mixed(
-        self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw]
+        self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw], dealt: Sequence[Raw]
     ) -> Sequence[tuple[str | None, Answer]]:
         """The answers of somebody with several contact points, or of whom consent state says something."""
         at = self.ref_at
@@ -168,18 +175,21 @@ class _Stream(Generic[Answer]):
             signature = alone(rows[0], cells[0], at)
         else:
             signature = together(rows, cells, bars, at)
+        if dealt:
+            places = {row[at]: place for place, row in enumerate(rows)}
+            signature = signature, dealings.signature(dealt, places)
         found = self.remembered.get(signature)
         if found is None:
             if len(self.remembered) >= _MEMORY:
                 self.remembered.clear()
-            found = self.remembered[signature] = self._reckoned(rows, cells, bars)
+            found = self.remembered[signature] = self._reckoned(rows, cells, bars, dealt)
         if len(found) == 1:
             place, answer = found[0]
             return ((None if place is None else rows[place][at], answer),)
         return [(None if place is None else rows[place][at], answer) for place, answer in found]
 
     def _reckoned(
-        self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw]
+        self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw], dealt: Sequence[Raw]
     ) -> Sequence[tuple[int | None, Answer]]:
         """The answers of a person as a check reckons them, with the place of each contact point's row."""
         first = rows[0]
@@ -194,6 +204,7 @@ class _Stream(Generic[Answer]):
             points=self.reading.points(rows, self.point_at),
             cells=tuple(self.passes.cell(self.reading, raw) for raw in cells),
             bars=self.passes.bars(self.reading, bars),
+            dealings=dealings.read(self.reading, dealt) if dealings.counts(self.asked) else None,
         )
         places = {row[self.ref_at]: place for place, row in enumerate(rows)}
         return [

@@ -25,6 +25,8 @@ class Effect:
 EVENT_EFFECTS: Mapping[str, Effect] = {
     "purchase": Effect(anchor="last_purchase_at"),
     "inquiry": Effect(anchor="last_inquiry_at"),
+    "negotiation": Effect(anchor="last_contact_at"),
+    "charity_support": Effect(anchor="last_contact_at"),
     "meaningful_contact": Effect(anchor="last_contact_at"),
     "contract_signed": Effect(track="contract_state", opens=True),
     "contract_ended": Effect(track="contract_state", anchor="contract_ended_at"),

@@ -97,6 +97,14 @@ relationship_event = sa.Table(
     sa.Column("point_ref", sa.Text),
     sa.Column("opt_out_offered", sa.Boolean),
     sa.Column("event_id", sa.Text, nullable=False),
+    # Few events are offers to refuse; screenings look for them among all.
+    sa.Index(
+        "relationship_event_offer",
+        "tenant_id",
+        "subject_ref",
+        sqlite_where=sa.text("opt_out_offered = 1"),
+        postgresql_where=sa.text("opt_out_offered"),
+    ),
     sqlite_with_rowid=False,
 )
 

@@ -15,7 +15,7 @@ from governance.policy.cases import run_cases
 from governance.policy.compiled import compile_policy
 from governance.policy.loader import load
 from governance.policy.logic import leaves
-from governance.policy.model import CheckedPack, CheckedPolicies, Effect, FactType, Layer
+from governance.policy.model import CheckedPack, CheckedPolicies, CheckedRule, Effect, FactType, Layer
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SEND = "communication.send"
@@ -173,6 +173,37 @@ def test_every_rule_gives_a_sentence_a_clause_and_says_how_well_it_was_checked()
                 assert rule.remedy.endswith("."), rule.id
             if rule.verified and pack.layer is not Layer.BASE:
                 assert all(SHIPPED.sources[source].solid for source in rule.source), rule.id
+
+
+SOFT = {
+    "relationship.soft_opt_in": True,
+    "relationship.soft_opt_in_age": NOW.replace(month=10),
+    "relationship.soft_opt_in_negotiation": True,
+    "relationship.charity_support": True,
+}
+LENIENT = [
+    (pack, rule)
+    for pack in SHIPPED.packs
+    for rule in pack.rules
+    if rule.unless is not None and not SOFT.keys().isdisjoint(leaf.fact for leaf in leaves(rule.unless))
+]
+
+
+@pytest.mark.parametrize(("pack", "rule"), LENIENT, ids=lambda one: getattr(one, "id", None))
+def test_whoever_is_written_to_on_a_soft_opt_in_is_offered_a_way_to_leave_every_time(
+    pack: CheckedPack, rule: CheckedRule
+) -> None:
+    policy = compile_policy(SHIPPED)
+    allowed = 0
+    for country, channel in product(countries_of(pack), pack.covers):
+        facts = {**NO_RECORD, **SOFT, "message.channel": channel, "person.country": country}
+        facts |= {"register.listed": False, "message.call_mode": "live", "local.clock": (11 * 60,)}
+        facts |= {"local.weekday": ("wed",), "local.public_holiday": False, "local.holiday_eve": False}
+        verdict = decide(policy, SEND, policy.bucketed(SEND, facts, NOW))
+        if verdict.allowed:
+            allowed += 1
+            assert "include-unsubscribe" in verdict.obligations, (rule.id, country, channel)
+    assert allowed, rule.id
 
 
 def test_one_whole_case_expects_four_forbids() -> None:

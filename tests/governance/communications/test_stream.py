@@ -26,7 +26,7 @@ from tests.conftest import ACTOR, HandClock
 if TYPE_CHECKING:
     from tests.governance.communications.conftest import Crm
 
-COUNTRIES = ["US", "US", "DE", "CA", "FR", "IN", "KR", None]
+COUNTRIES = ["US", "DE", "CA", "FR", "IN", "KR", "GB", None]
 STAGES = ["lead", "contact", "client", "active_service", "dormant", "churned"]
 EVENTS = [
     "purchase",
@@ -35,6 +35,8 @@ EVENTS = [
     "contract_ended",
     "subscription_started",
     "subscription_ended",
+    "negotiation",
+    "charity_support",
 ]
 
 
@@ -59,7 +61,15 @@ def populate(crm: "Crm", clock: HandClock, count: int, seed: int) -> list[str]:
         with crm.runtime.work("acme", ACTOR) as work:
             for event in world.sample(EVENTS, world.choice([0, 0, 1, 2])):
                 then = clock.now() - timedelta(days=world.randrange(900), seconds=world.randrange(86400))
-                subjects.record_event(work, ref, event=event, occurred_at=then)
+                subjects.record_event(
+                    work,
+                    ref,
+                    event=event,
+                    occurred_at=then,
+                    product_family=world.choice([None, "shoes", "shoes", "wine"]),
+                    point_ref=world.choice([None, *crm_points(work, ref)]),
+                    opt_out_offered=world.choice([None, True, True, False]),
+                )
         for _ in range(world.choice([0, 0, 1, 2])):
             status = world.choice(["granted", "granted", "withdrawn", "refused", "requested"])
             is_no = status in ("withdrawn", "refused")
@@ -151,6 +161,8 @@ def test_the_stream_gives_everybody_the_answer_of_the_single_check(crm: "Crm", c
         {"message_class": "transactional", "purpose": "contract"},
         {"message_class": "consent_request"},
         {"channel": "sms"},
+        {"product_family": "shoes"},
+        {"product_family": "hats"},
     ):
         found = streamed(crm, **more)
         assert found == checked(crm, ids, clock, **more), more
