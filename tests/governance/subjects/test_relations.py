@@ -24,6 +24,8 @@ def test_nothing_happened_is_a_blank_standing() -> None:
     [
         ("purchase", {"last_purchase_at": DAY}),
         ("inquiry", {"last_inquiry_at": DAY}),
+        ("negotiation", {"last_contact_at": DAY}),
+        ("charity_support", {"last_contact_at": DAY}),
         ("meaningful_contact", {"last_contact_at": DAY}),
         ("contract_signed", {"contract_state": "in_force"}),
         ("contract_ended", {"contract_state": "ended", "contract_ended_at": DAY}),
@@ -44,7 +46,7 @@ def test_each_kind_of_event_sets_its_columns_and_no_other(event: str, columns: d
 
 
 def test_every_kind_of_event_is_covered_above() -> None:
-    assert len(EVENT_EFFECTS) == 15
+    assert len(EVENT_EFFECTS) == 17
 
 
 def test_the_order_of_telling_does_not_matter() -> None:
