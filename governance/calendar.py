@@ -4,7 +4,8 @@ Zones come from the IANA database (package `tzdata`, file `zone.tab`), public ho
 `holidays`. What is not known is never guessed: several zones or regions are then given as candidates.
 """
 
-from collections.abc import Mapping
+from calendar import monthrange
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from importlib import resources
@@ -158,3 +159,25 @@ def is_public_holiday(country: str, region: str | None, day: date) -> bool | Non
     """Whether a day is a public holiday there; None if the country's holidays are not known."""
     known = public_holidays(country, region, day.year)
     return None if known is None else day in known
+
+
+def end_of_year(day: date, month: int = 12, last: int = 31) -> date:
+    """The last day of the year that a day lies in; `month` and `last` are the end of a financial year.
+
+    29 February stands for the end of February in every year.
+    """
+    for year in (day.year, day.year + 1):
+        end = date(year, month, min(last, monthrange(year, month)[1]))
+        if end >= day:
+            return end
+    raise AssertionError("a year ends within a year")
+
+
+def local_day(moment: datetime, zones: Iterable[str], *, first: bool = False) -> date:
+    """The day of an instant in the latest of several zones, with `first` in the earliest; in UTC for none.
+
+    Periods are counted in days of the place. Where the place has several zones, the later day begins a period
+    and the earlier one is today, so that nothing ends a day too soon.
+    """
+    days = [moment.astimezone(zone_info(zone)).date() for zone in zones] or [moment.astimezone(UTC).date()]
+    return min(days) if first else max(days)

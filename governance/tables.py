@@ -17,6 +17,7 @@ from governance.outbox import store as outbox
 from governance.policy import store as policy
 from governance.purposes import store as purposes
 from governance.queue import store as queue
+from governance.retention import store as retention
 from governance.subjects import store as subjects
 from governance.systems import store as systems
 from governance.tenants import store as tenants
@@ -37,6 +38,7 @@ __all__ = [
     "purposes",
     "queue",
     "registers",
+    "retention",
     "reviews",
     "screenings",
     "subjects",

@@ -7,9 +7,10 @@ import click
 from governance.bootstrap import COMMAND_LINE
 from governance.commands.console import json_option, opened, say, settings, tenant_option
 from governance.policy import service
-from governance.policy.cases import run_cases
+from governance.policy.cases import CaseResult, run_cases
 from governance.policy.complaints import PolicyError
 from governance.policy.loader import check_documents
+from governance.policy.schedule_cases import ScheduleCaseResult, run_schedule_cases
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -29,7 +30,9 @@ def test(folder: Path | None, as_json: bool) -> None:
     except PolicyError as refused:
         say(as_json, {"ok": False, "problems": [str(one) for one in refused.problems]}, refused.message)
         raise SystemExit(1) from None
-    results = run_cases(checked)
+    retention = checked.retention
+    results: list[CaseResult | ScheduleCaseResult] = list(run_cases(checked))
+    results += run_schedule_cases(retention.schedules, retention.cases)
     failed = [result for result in results if not result.passed]
     for result in failed:
         click.echo(f"{result.pack}: {result.name}: {result.explanation}", err=True)

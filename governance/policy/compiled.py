@@ -29,6 +29,7 @@ from governance.policy.model import (
     Vocabulary,
 )
 from governance.policy.program import ActionProgram, make_program, run_text
+from governance.policy.schedules import NO_SCHEDULES, Schedules
 from governance.policy.sentences import rule_sentence
 
 ANY_ACTION = "*"
@@ -50,6 +51,7 @@ class CompiledPolicy:
     entities: Mapping[tuple[str, str], Mapping[str, Scalar]]
     aliases: tuple[Alias, ...] = ()
     opt_outs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    retention: Schedules = NO_SCHEDULES
 
     def program(self, action: str) -> ActionProgram:
         """Give the compiled rules of an action; one that no gate owns falls to the access packs."""
@@ -154,6 +156,7 @@ def compile_policy(checked: CheckedPolicies) -> CompiledPolicy:
         ),
         aliases=checked.aliases,
         opt_outs=MappingProxyType(_opt_outs(checked, facts)),
+        retention=checked.retention,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 _FORM = re.compile(r"^([1-9][0-9]{0,4}) (hour|day|week|month|year)s?$")
 _LONGEST_DAYS = 200 * 366
@@ -77,6 +77,16 @@ def minus(moment: datetime, duration: Duration) -> datetime:
         return utc - duration.fixed
     year, month = divmod(utc.year * 12 + utc.month - 1 - duration.months, 12)
     return utc.replace(year=year, month=month + 1, day=min(utc.day, monthrange(year, month + 1)[1]))
+
+
+def plus_days(day: date, duration: Duration) -> date:
+    """Give the day on which a period ends that began with the end of `day`; like `plus`, in whole days."""
+    return plus(datetime.combine(day, time.min, UTC), duration).date()
+
+
+def minus_days(day: date, duration: Duration) -> date:
+    """Give the day `duration` before `day`, by the same calendar rule."""
+    return minus(datetime.combine(day, time.min, UTC), duration).date()
 
 
 @dataclass(frozen=True, slots=True)

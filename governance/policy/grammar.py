@@ -57,6 +57,11 @@ class Grammar:
     groups: Mapping[str, frozenset[str]]
     desk: Complaints
 
+    @staticmethod
+    def is_place(code: str) -> bool:
+        """Say whether a text is a code of a country (ISO 3166-1) or of a region (ISO 3166-2)."""
+        return code in _countries() or code in _regions()
+
     def condition(self, node: Node, what: str, depth: int = 1) -> Condition | None:
         """Read a condition; None after a complaint."""
         if depth > _DEEPEST:

@@ -23,6 +23,7 @@ from governance.policy.model import (
     StageModel,
     Vocabulary,
 )
+from governance.policy.schedule_files import is_schedule, read_schedules
 from governance.policy.scrutiny import scrutinise
 from governance.policy.stages import StageReader
 from governance.policy.transitions import check_aliases, facts_of_model, opened, read_aliases
@@ -32,7 +33,7 @@ FACTS = "facts.yaml"
 SOURCES = "sources.yaml"
 # What lies in the same directory and is no candidate: data of other rooms, packs that a tenant may choose.
 _ELSEWHERE = ("catalogue", "vendor")
-_KINDS = ("pack", "matrix", "model", "aliases")
+_KINDS = ("pack", "matrix", "model", "aliases", "schedule")
 
 
 def load(*directories: Path) -> CheckedPolicies:
@@ -77,7 +78,7 @@ def _superseded(path: str, tree: Node, added: Mapping[str, Node]) -> bool:
         return True
     room = path.split("/", 1)[0]
     changed = {other.split("/", 1)[0] for other in added if not other.endswith(".cases.yaml")}
-    return name == f"cases {WHOLE}" and room in changed
+    return name in (f"cases {WHOLE}", f"schedule cases {WHOLE}") and room in changed
 
 
 def load_documents(text: bytes) -> CheckedPolicies:
@@ -91,7 +92,9 @@ def _named(path: str, tree: Node) -> str | None:
         return None
     for kind in _KINDS:
         if kind in tree.value and isinstance(tree.value[kind].value, str):
-            return f"{'cases' if path.endswith('.cases.yaml') else kind} {tree.value[kind].value}"
+            # A schedule and a pack may share a name; a pack, a model and a matrix may not.
+            of = "schedule " if kind == "schedule" else ""
+            return f"{of}{'cases' if path.endswith('.cases.yaml') else kind} {tree.value[kind].value}"
     return None
 
 
@@ -120,7 +123,7 @@ def check_documents(
     Raises PolicyError with a line for every complaint.
     """
     found = _foundation(trees)
-    rule_files = [path for path in sorted(trees) if path not in (FACTS, SOURCES)]
+    rule_files = [path for path in sorted(trees) if path not in (FACTS, SOURCES) and not is_schedule(path)]
     for path in rule_files:
         if not path.endswith(".cases.yaml") and not _is_aliases(trees[path]):
             _read_rules(path, trees[path], found, scrutinised)
@@ -129,6 +132,10 @@ def check_documents(
             _read_cases(path, trees[path], found)
         elif _is_aliases(trees[path]):
             _read_aliases(path, trees[path], found)
+    retention, problems = read_schedules(
+        trees, found.vocabulary, found.sources, scrutinised=scrutinised, proven=proven
+    )
+    found.problems += problems
     if proven:
         _without_cases(found)
     checked = CheckedPolicies(
@@ -140,6 +147,7 @@ def check_documents(
         cases=tuple(found.cases),
         declared=found.declared,
         aliases=tuple(found.aliases),
+        retention=retention,
         canonical=canonical(trees),
     )
     if not found.problems and not scrutinised and proven:

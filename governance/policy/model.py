@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from governance.policy.durations import Duration
+from governance.policy.schedules import NO_SCHEDULES, Schedules
 
 Scalar: TypeAlias = str | int | bool
 
@@ -226,9 +227,8 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Inactivity:
-    """Who is moved without asking: whoever did nothing meaningful for `after`, was told of it `warning`
-    before, and was kept by nobody for `grace` after that. `rule` is the permit that it makes.
-    """
+    """Who is moved without asking: who did nothing for `after`, told of it `warning` before, kept by nobody
+    for `grace` after that. `rule` is the permit that it makes."""
 
     rule: str
     origin: str
@@ -301,7 +301,6 @@ class Problem:
     sentence: str
 
     def __str__(self) -> str:
-        """Render as `file:line: sentence`."""
         return f"{self.file}:{self.line}: {self.sentence}"
 
 
@@ -317,4 +316,5 @@ class CheckedPolicies:
     cases: tuple[Case, ...]
     declared: Mapping[str, Fact]
     aliases: tuple[Alias, ...] = ()
+    retention: Schedules = NO_SCHEDULES
     canonical: bytes = field(repr=False, default=b"")

@@ -11,7 +11,7 @@ from governance.policy.model import ACTIONS, Fact, FactType, Source, Vocabulary
 
 _FACT_NAME = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$")
 _SUPPLIERS = ("request", "record", "policy")
-_GATES = frozenset(ACTIONS.values())
+_GATES = frozenset({*ACTIONS.values(), "retention"})
 _FACT_MEMBERS = ("values", "gate", "supplied_by", "may_be_absent", "open", "means", "says")
 _LEVELS = ("primary", "official", "secondary", "general")
 

@@ -32,7 +32,7 @@ from governance.subjects.model import (
 from governance.subjects.points import ensure_point, set_point_state, set_point_verified
 from governance.subjects.puts import put
 from governance.subjects.sealing import reveal_point
-from governance.subjects.standing import set_restriction, set_stage, stages
+from governance.subjects.standing import set_held, set_restriction, set_stage, stages
 
 __all__ = [
     "ABSENT",
@@ -61,6 +61,7 @@ __all__ = [
     "resolve_existing",
     "reveal_point",
     "reveal_reference",
+    "set_held",
     "set_point_state",
     "set_point_verified",
     "set_restriction",

@@ -52,3 +52,14 @@ def set_restriction(work: Work, subject_ref: str, restricted: bool, *, because: 
     kind = "subject.restricted" if restricted else "subject.restriction_lifted"
     work.record(kind, subject_ref=subject_ref, sealed=sealed, event_id=event_id)
     return lock(work, subject_ref)
+
+
+def set_held(work: Work, subject_ref: str, held: bool) -> Subject:
+    """Mark a person as under a legal hold, or take the mark away; again changes nothing.
+
+    For the room that knows the holds, which records the event. A hold stops deletion and permits nothing.
+    """
+    person = lock(work, subject_ref)
+    if person.held != held:
+        store.update(work.connection, work.tenant_id, subject_ref, {"held": held, "updated_at": work.now})
+    return lock(work, subject_ref)

@@ -165,6 +165,6 @@ def test_the_oracle_reads_every_shipped_pack() -> None:
     shipped = {
         path.rsplit("/", 1)[-1].removesuffix(".yaml")
         for path in read_documents(POLICIES)
-        if ".cases." not in path
+        if ".cases." not in path and not path.startswith("retention/")
     }
     assert names == {name for name in shipped if name not in ("facts", "sources", "aliases")}
