@@ -24,7 +24,7 @@ def _row(job: Job, standing: Standing | None) -> Row:
     if standing is None:
         unknown = (
             "last_started_at",
-            "last_finished_at",
+            "last_ended_at",
             "last_done",
             "last_problem",
             "next_at",
@@ -38,7 +38,7 @@ def _row(job: Job, standing: Standing | None) -> Row:
         )
     return row | {
         "last_started_at": _at(standing.last_started_at),
-        "last_finished_at": _at(standing.last_finished_at),
+        "last_ended_at": _at(standing.last_ended_at),
         "last_done": standing.last_done,
         "last_problem": standing.last_problem,
         "next_at": _at(standing.next_at),
@@ -60,7 +60,7 @@ def lines(found: Sequence[Row]) -> list[str]:
     return [
         head,
         *(
-            f"{row['name']:<22} {row['every_seconds']:>5} s {_short(row['last_finished_at']):<20} "
+            f"{row['name']:<22} {row['every_seconds']:>5} s {_short(row['last_ended_at']):<20} "
             f"{_short(row['next_at']):<20} {_seconds(row['lag_seconds']):>7} {row['backlog']:>7} "
             f"{row['failures']:>6} {row['missed']:>6}"
             for row in found

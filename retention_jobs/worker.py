@@ -1,7 +1,8 @@
 """Does what is due: claims slots, runs jobs, gives signs of life, finishes under the fence.
 
 One thread looks for work and hands it to others, one keeps their leases alive. A run whose lease was lost can
-open no further unit of work; what it did before is committed, and jobs are safe to repeat.
+open no further unit of work; what it did before is committed, and jobs are safe to repeat. A job whose effect
+no repeat can recognise completes its claim (`work.resource(Claim)`) in the transaction of that effect.
 """
 
 import threading
@@ -156,6 +157,7 @@ class Workers:
             halted=lambda: self._stopping.is_set() or turn.lost.is_set(),
             fence=turn.fence,
         )
+        own.resources[Claim] = claim
         with self._lock:
             self._turns.add(turn)
         began, done, kept = time.monotonic(), 0, True

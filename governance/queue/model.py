@@ -67,7 +67,7 @@ class Standing:
     every_seconds: int | None
     next_at: datetime | None
     last_started_at: datetime | None
-    last_finished_at: datetime | None
+    last_ended_at: datetime | None
     last_done: int | None
     last_problem: str | None
     runs: int

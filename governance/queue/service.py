@@ -6,7 +6,9 @@ and its completion can be one commit. A True that becomes False is a lease that 
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.clock import wire
@@ -16,7 +18,8 @@ from governance.queue.model import LEASE, Claim, Miss, Offered, Standing, slot_a
 CATCH_UP = 500
 """So many slots are queued at most by one offer, if each of them counts."""
 
-KEEP_DONE = timedelta(days=1)
+KEEP_DULL = timedelta(hours=1)
+KEEP_DONE = timedelta(days=7)
 KEEP_FAILED = timedelta(days=30)
 
 
@@ -102,11 +105,12 @@ def holds(connection: Connection, claim: Claim) -> bool:
 
 
 def complete(connection: Connection, claim: Claim, *, now: datetime, done: int = 0) -> bool:
-    """Finish the slot, having done so many things; False, nothing written, if the claim is no longer ours."""
-    if not store.finish(connection, claim, now, done):
-        return False
-    store.note_end(connection, claim, now, done=done, problem=None, given_up=False)
-    return True
+    """Finish the slot, having done so many things; False, nothing written, if the claim is no longer ours.
+
+    In the transaction of an effect it makes the effect happen once and no more, whoever is killed or paused
+    wherever. Safe to repeat.
+    """
+    return store.finish(connection, claim, now, done) or store.is_finished(connection, claim)
 
 
 def fail(
@@ -116,56 +120,61 @@ def fail(
 
     `problem` is the kind of error, never its message.
     """
-    if next_at is None:
-        kept = store.give_up(connection, claim, now, problem)
-    else:
-        kept = store.put_back(connection, claim, next_at, problem=problem, attempts=claim.attempt)
-    if kept:
-        store.note_end(connection, claim, now, done=None, problem=problem, given_up=next_at is None)
-    return kept
+    return store.fail(connection, claim, now, next_at, problem)
 
 
 def release(connection: Connection, claim: Claim, *, now: datetime) -> bool:
     """Give the slot back unfinished, for anyone to go on with at once. False if it is not ours."""
-    return store.put_back(connection, claim, now, problem=None, attempts=claim.attempt - 1)
+    return store.release(connection, claim, now)
 
 
 def running(connection: Connection, now: datetime) -> dict[str, int]:
     """How many slots of each kind are under a lease; kinds without any are left out."""
-    return {row.kind: row.running for row in store.unfinished(connection, now) if row.running}
+    return store.running(connection, now)
 
 
 def standings(connection: Connection, now: datetime) -> list[Standing]:
     """How every kind of work is getting on, by name."""
     open_slots = {row.kind: row for row in store.unfinished(connection, now)}
-    found = []
-    for row in store.kinds(connection):
-        slots = open_slots.get(row.kind)
-        next_at = None
-        if row.latest is not None and row.every_seconds:
-            next_at = row.latest + timedelta(seconds=row.every_seconds)
-        since = [at for at in (slots.oldest if slots else None, next_at) if at is not None]
-        found.append(
-            Standing(
-                kind=row.kind,
-                every_seconds=row.every_seconds,
-                next_at=next_at,
-                last_started_at=row.last_started_at,
-                last_finished_at=row.last_finished_at,
-                last_done=row.last_done,
-                last_problem=row.last_problem,
-                runs=row.runs,
-                failures=row.failures,
-                given_up=row.given_up,
-                missed=row.missed,
-                overlapped=row.overlapped,
-                backlog=slots.due if slots else 0,
-                running=slots.running if slots else 0,
-                running_since=slots.since if slots else None,
-                lag=max([timedelta(0), *(now - at for at in since)]),
-            )
-        )
-    return found
+    totals = {row.kind: row for row in store.totals(connection)}
+    return [
+        _standing(connection, row, open_slots.get(row.kind), totals.get(row.kind), now)
+        for row in store.kinds(connection)
+    ]
+
+
+def _standing(
+    connection: Connection,
+    kind: sa.Row[Any],
+    slots: sa.Row[Any] | None,
+    totals: sa.Row[Any] | None,
+    now: datetime,
+) -> Standing:
+    next_at = None
+    if kind.latest is not None and kind.every_seconds:
+        next_at = kind.latest + timedelta(seconds=kind.every_seconds)
+    last = None
+    if totals is not None and totals.ended is not None:
+        last = store.ended(connection, kind.kind, totals.ended)
+    waits = [at for at in (slots.oldest if slots else None, next_at) if at is not None]
+    return Standing(
+        kind=kind.kind,
+        every_seconds=kind.every_seconds,
+        next_at=next_at,
+        last_started_at=last.started_at if last else None,
+        last_ended_at=last.ended_at if last else None,
+        last_done=last.done if last else None,
+        last_problem=last.problem if last else None,
+        runs=kind.runs + (totals.runs if totals else 0),
+        failures=kind.failures + (totals.failures if totals else 0),
+        given_up=kind.given_up + (totals.given_up if totals else 0),
+        missed=kind.missed,
+        overlapped=kind.overlapped,
+        backlog=slots.due if slots else 0,
+        running=slots.running if slots else 0,
+        running_since=slots.since if slots else None,
+        lag=max([timedelta(0), *(now - at for at in waits)]),
+    )
 
 
 def missed(connection: Connection, since: datetime, *, limit: int = 200) -> list[Miss]:
@@ -181,4 +190,4 @@ def missed(connection: Connection, since: datetime, *, limit: int = 200) -> list
 
 def sweep(connection: Connection, now: datetime) -> int:
     """Forget slots that were finished long ago; how many. What was done is not offered again by that."""
-    return store.prune(connection, done=now - KEEP_DONE, failed=now - KEEP_FAILED)
+    return store.prune(connection, dull=now - KEEP_DULL, done=now - KEEP_DONE, failed=now - KEEP_FAILED)

@@ -24,12 +24,14 @@ queue_slot = sa.Table(
     sa.Column("fence", sa.BigInteger, nullable=False),
     sa.Column("until", Instant),
     sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("started_at", Instant),
-    sa.Column("finished_at", Instant),
+    sa.Column("ended_at", Instant),
     sa.Column("done", sa.BigInteger),
     sa.Column("problem", sa.Text),
     sa.Index("queue_slot_due", "state", "next_at"),
-    sa.Index("queue_slot_finished", "state", "finished_at"),
+    sa.Index("queue_slot_leased", "state", "until"),
+    sa.Index("queue_slot_ended", "kind", "ended_at"),
 )
 
 queue_kind = sa.Table(
@@ -43,13 +45,16 @@ queue_kind = sa.Table(
     sa.Column("runs", sa.BigInteger, nullable=False),
     sa.Column("failures", sa.BigInteger, nullable=False),
     sa.Column("given_up", sa.BigInteger, nullable=False),
-    sa.Column("last_started_at", Instant),
-    sa.Column("last_finished_at", Instant),
-    sa.Column("last_done", sa.BigInteger),
-    sa.Column("last_problem", sa.Text),
 )
 """What is known of a kind of work. `latest`: the newest slot that was offered; never goes back, so that a
-scheduler that was asleep cannot offer again what is done and forgotten."""
+scheduler that was asleep cannot offer again what is done and forgotten. `runs`, `failures` and `given_up` are
+those of forgotten slots only: a row that every ending wrote to would let all wait for one that is paused."""
+
+_COUNTED = (
+    sa.func.count().filter(queue_slot.c.state == DONE).label("runs"),
+    sa.func.sum(queue_slot.c.failures).label("failures"),
+    sa.func.count().filter(queue_slot.c.state == FAILED).label("given_up"),
+)
 
 _ZEROES = dict.fromkeys(("missed", "overlapped", "runs", "failures", "given_up"), 0)
 
@@ -105,6 +110,7 @@ def add_slots(
             "next_at": due_at,
             "fence": 0,
             "attempts": 0,
+            "failures": 0,
         }
         for slot, due_at in slots
     ]
@@ -162,7 +168,6 @@ def take(
             until=until,
             attempts=queue_slot.c.attempts + 1,
             started_at=now,
-            problem=None,
         )
     )
     return Claim(
@@ -187,56 +192,48 @@ def holds(connection: Connection, claim: Claim) -> bool:
 
 def finish(connection: Connection, claim: Claim, now: datetime, done: int) -> bool:
     """Write that the slot is done; False, nothing written, if the claim is no longer ours."""
-    return _change(
-        connection, claim, {"state": DONE, "finished_at": now, "done": done, "owner": None, "until": None}
-    )
-
-
-def put_back(
-    connection: Connection, claim: Claim, next_at: datetime, *, problem: str | None, attempts: int
-) -> bool:
-    """Give the slot back, to be claimed from `next_at` on; False if the claim is no longer ours."""
-    free = {"owner": None, "until": None, "next_at": next_at, "problem": problem, "attempts": attempts}
-    return _change(connection, claim, free)
-
-
-def give_up(connection: Connection, claim: Claim, now: datetime, problem: str) -> bool:
-    """Write that the slot is given up; False if the claim is no longer ours."""
-    end = {"state": FAILED, "finished_at": now, "problem": problem, "owner": None, "until": None}
+    end = {"state": DONE, "ended_at": now, "done": done, "problem": None, "owner": None, "until": None}
     return _change(connection, claim, end)
 
 
-def note_end(
-    connection: Connection,
-    claim: Claim,
-    now: datetime,
-    *,
-    done: int | None,
-    problem: str | None,
-    given_up: bool,
-) -> None:
-    """Keep how the last attempt at this kind of work ended, and count it."""
-    begun = sa.select(queue_slot.c.started_at).where(
-        queue_slot.c.kind == claim.kind, queue_slot.c.slot == claim.slot
-    )
-    connection.execute(
-        sa.update(queue_kind)
-        .where(queue_kind.c.kind == claim.kind)
-        .values(
-            last_started_at=begun.scalar_subquery(),
-            last_finished_at=now,
-            last_done=done,
-            last_problem=problem,
-            runs=queue_kind.c.runs + int(problem is None),
-            failures=queue_kind.c.failures + int(problem is not None),
-            given_up=queue_kind.c.given_up + int(given_up),
-        )
-    )
+def release(connection: Connection, claim: Claim, now: datetime) -> bool:
+    """Give the slot back as if it had not been claimed; False if the claim is no longer ours."""
+    free = {"owner": None, "until": None, "next_at": now, "attempts": claim.attempt - 1}
+    return _change(connection, claim, free)
+
+
+def fail(connection: Connection, claim: Claim, now: datetime, next_at: datetime | None, problem: str) -> bool:
+    """Write that an attempt failed: to come again at `next_at`, or given up (None). False if not ours."""
+    values: dict[str, object] = {"owner": None, "until": None, "ended_at": now, "problem": problem}
+    values["failures"] = queue_slot.c.failures + 1
+    values |= {"state": FAILED} if next_at is None else {"next_at": next_at}
+    return _change(connection, claim, values)
 
 
 def kinds(connection: Connection) -> Sequence[sa.Row[Any]]:
     """All kinds of work, by name."""
     return connection.execute(sa.select(queue_kind).order_by(queue_kind.c.kind)).all()
+
+
+def running(connection: Connection, now: datetime) -> dict[str, int]:
+    """How many slots of each kind are under a lease. Looks at those only, however long the backlog is."""
+    rows = connection.execute(
+        sa.select(queue_slot.c.kind, sa.func.count().label("leases"))
+        .where(queue_slot.c.state == WAITING, queue_slot.c.until > now)
+        .group_by(queue_slot.c.kind)
+    )
+    return {row.kind: row.leases for row in rows}
+
+
+def is_finished(connection: Connection, claim: Claim) -> bool:
+    """Whether the slot was finished under this very claim."""
+    query = sa.select(queue_slot.c.fence).where(
+        queue_slot.c.kind == claim.kind,
+        queue_slot.c.slot == claim.slot,
+        queue_slot.c.fence == claim.fence,
+        queue_slot.c.state == DONE,
+    )
+    return connection.execute(query).first() is not None
 
 
 def unfinished(connection: Connection, now: datetime) -> Sequence[sa.Row[Any]]:
@@ -268,12 +265,51 @@ def misses(connection: Connection, since: datetime, limit: int) -> Sequence[sa.R
     ).all()
 
 
-def prune(connection: Connection, *, done: datetime, failed: datetime) -> int:
-    """Forget slots that were finished before these instants; how many."""
+def totals(connection: Connection) -> Sequence[sa.Row[Any]]:
+    """Of each kind with slots: `runs`, `failures`, `given_up`, and when the last attempt ended (`ended`)."""
+    return connection.execute(
+        sa.select(
+            queue_slot.c.kind,
+            *_COUNTED,
+            sa.type_coerce(sa.func.max(queue_slot.c.ended_at), Instant).label("ended"),
+        ).group_by(queue_slot.c.kind)
+    ).all()
+
+
+def ended(connection: Connection, kind: str, at: datetime) -> sa.Row[Any]:
+    """A slot of this kind whose last attempt ended at this very instant."""
+    query = sa.select(queue_slot).where(queue_slot.c.kind == kind, queue_slot.c.ended_at == at)
+    return connection.execute(query.order_by(queue_slot.c.slot.desc()).limit(1)).one()
+
+
+def prune(connection: Connection, *, dull: datetime, done: datetime, failed: datetime) -> int:
+    """Forget slots that ended before these instants, and keep their counts; how many.
+
+    `dull` is for slots of a timetable in which nothing was to be done.
+    """
+    timed = sa.select(queue_kind.c.kind).where(queue_kind.c.every_seconds.is_not(None))
     old = sa.or_(
-        sa.and_(queue_slot.c.state == DONE, queue_slot.c.finished_at < done),
-        sa.and_(queue_slot.c.state == FAILED, queue_slot.c.finished_at < failed),
+        sa.and_(queue_slot.c.state == DONE, queue_slot.c.ended_at < done),
+        sa.and_(queue_slot.c.state == FAILED, queue_slot.c.ended_at < failed),
+        sa.and_(
+            queue_slot.c.state == DONE,
+            queue_slot.c.ended_at < dull,
+            queue_slot.c.done == 0,
+            queue_slot.c.stands_for == 1,
+            queue_slot.c.failures == 0,
+            queue_slot.c.kind.in_(timed),
+        ),
     )
+    for row in connection.execute(
+        sa.select(queue_slot.c.kind, *_COUNTED).where(old).group_by(queue_slot.c.kind)
+    ).all():
+        connection.execute(
+            sa.update(queue_kind)
+            .where(queue_kind.c.kind == row.kind)
+            .values(
+                {name: queue_kind.c[name] + row._mapping[name] for name in ("runs", "failures", "given_up")}
+            )
+        )
     return connection.execute(sa.delete(queue_slot).where(old)).rowcount
 
 

@@ -39,7 +39,7 @@ def test_the_timetable_is_served_until_sigterm_and_listed(cli: CommandLine) -> N
     listed = json.loads(jobs(cli, "list", "--json").stdout)["jobs"]
     assert [one["name"] for one in listed] == [one.name for one in JOBS]
     assert all(one["every_seconds"] > 0 and one["means"] for one in listed)
-    assert all(one["last_finished_at"] is None and one["backlog"] == 0 for one in listed)
+    assert all(one["last_ended_at"] is None and one["backlog"] == 0 for one in listed)
     serving = subprocess.Popen(
         [sys.executable, "-m", "governance", "jobs", "--workers", "2"],
         env=environ_of(cli.settings),

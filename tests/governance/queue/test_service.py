@@ -54,11 +54,11 @@ def test_a_slot_that_is_done_and_forgotten_is_not_offered_again(
 ) -> None:
     offer(any_runtime)
     complete(any_runtime, claim(any_runtime))
-    clock.forward(timedelta(days=2))
+    clock.forward(queue.KEEP_DULL * 2)
     offer(any_runtime)
     with transaction(any_runtime) as connection:
         assert queue.sweep(connection, clock()) == 1
-    clock.at = START  # a scheduler that was asleep for two days wakes up in the middle of its offer
+    clock.at = START  # a scheduler that was asleep for so long wakes up in the middle of its offer
     assert offer(any_runtime) == Offered()
     assert claim(any_runtime) is None
 
@@ -131,7 +131,8 @@ def test_whoever_overslept_its_lease_can_finish_nothing(any_runtime: Runtime, cl
             assert refused(connection) is False
     assert standing(any_runtime).runs == 0
     assert complete(any_runtime, heir, 7)
-    assert not complete(any_runtime, heir)
+    assert complete(any_runtime, heir, 9)  # a repeat of one's own is fine and changes nothing
+    assert not complete(any_runtime, zombie)
     assert (standing(any_runtime).runs, standing(any_runtime).last_done) == (1, 7)
 
 
@@ -221,3 +222,23 @@ def test_two_claims_at_once_get_two_slots(postgres_runtime: Runtime, clock: Hand
         assert claim(postgres_runtime, "wrk_3") is None
         with transaction(postgres_runtime) as other:
             assert queue.renew(other, first, clock(), LEASE)
+
+
+def test_what_is_forgotten_still_counts(any_runtime: Runtime, clock: HandClock) -> None:
+    for done in (0, 3):
+        offer(any_runtime)
+        complete(any_runtime, claim(any_runtime), done)
+        clock.forward(MINUTE)
+    with transaction(any_runtime) as connection:
+        queue.put(connection, "step", "ers_1", clock())
+    complete(any_runtime, claim(any_runtime, kind="step"))
+    clock.forward(queue.KEEP_DULL * 2)
+    with transaction(any_runtime) as connection:
+        assert queue.sweep(connection, clock()) == 1  # the one of the timetable that did nothing
+        assert not queue.put(connection, "step", "ers_1", clock())
+    clock.forward(queue.KEEP_DONE)
+    with transaction(any_runtime) as connection:
+        assert queue.sweep(connection, clock()) == 2
+        found = {one.kind: one for one in queue.standings(connection, clock())}
+    assert {kind: one.runs for kind, one in found.items()} == {"sweep": 2, "step": 1}
+    assert found["sweep"].last_ended_at is None

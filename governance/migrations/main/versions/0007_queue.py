@@ -25,10 +25,6 @@ def upgrade() -> None:
     sa.Column('runs', sa.BigInteger(), nullable=False),
     sa.Column('failures', sa.BigInteger(), nullable=False),
     sa.Column('given_up', sa.BigInteger(), nullable=False),
-    sa.Column('last_started_at', Instant(), nullable=True),
-    sa.Column('last_finished_at', Instant(), nullable=True),
-    sa.Column('last_done', sa.BigInteger(), nullable=True),
-    sa.Column('last_problem', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('kind')
     )
     op.create_table('queue_slot',
@@ -42,19 +38,22 @@ def upgrade() -> None:
     sa.Column('fence', sa.BigInteger(), nullable=False),
     sa.Column('until', Instant(), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('failures', sa.Integer(), nullable=False),
     sa.Column('started_at', Instant(), nullable=True),
-    sa.Column('finished_at', Instant(), nullable=True),
+    sa.Column('ended_at', Instant(), nullable=True),
     sa.Column('done', sa.BigInteger(), nullable=True),
     sa.Column('problem', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('kind', 'slot')
     )
     op.create_index('queue_slot_due', 'queue_slot', ['state', 'next_at'], unique=False)
-    op.create_index('queue_slot_finished', 'queue_slot', ['state', 'finished_at'], unique=False)
+    op.create_index('queue_slot_leased', 'queue_slot', ['state', 'until'], unique=False)
+    op.create_index('queue_slot_ended', 'queue_slot', ['kind', 'ended_at'], unique=False)
 
 
 def downgrade() -> None:
     """Go back."""
-    op.drop_index('queue_slot_finished', table_name='queue_slot')
+    op.drop_index('queue_slot_ended', table_name='queue_slot')
+    op.drop_index('queue_slot_leased', table_name='queue_slot')
     op.drop_index('queue_slot_due', table_name='queue_slot')
     op.drop_table('queue_slot')
     op.drop_table('queue_kind')
