@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from governance.commands import sample
-from governance.commands.console import console
+from governance.commands.console import console, json_option, say
 from governance.commands.demo_service import Service, serving
 
 MAPPING = Path(__file__).parent / "demo.mapping.yaml"
@@ -30,24 +30,37 @@ PROMOTION = {
 @click.option("--subjects", default=500, show_default=True, type=click.IntRange(1, 10_000_000))
 @click.option("--seed", default=7, show_default=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output.")
-def demo_data(subjects: int, seed: int, output: Path | None) -> None:
-    """Make a sample CRM export: invented people, the same for the same seed."""
-    if output is None:
+@json_option
+def demo_data(subjects: int, seed: int, output: Path | None, as_json: bool) -> None:
+    """Make a sample CRM export: invented people, the same for the same seed.
+
+    With `--json` the people are printed as one document; with `--output` too, the file is CSV and the
+    document names it.
+    """
+    made: dict[str, Any] = {"subjects": subjects, "seed": seed}
+    if output is not None:
+        with output.open("w", encoding="utf-8", newline="") as target:
+            sample.write(target, subjects, seed)
+    if as_json:
+        named = {"rows": list(sample.rows(subjects, seed))} if output is None else {"output": str(output)}
+        say(as_json, made | named, "")
+    elif output is None:
         sample.write(sys.stdout, subjects, seed)
-        return
-    with output.open("w", encoding="utf-8", newline="") as target:
-        sample.write(target, subjects, seed)
 
 
 @click.command()
 @click.option("--subjects", default=500, show_default=True, type=click.IntRange(50, 100_000))
 @click.option("--seed", default=7, show_default=True)
-def demo(subjects: int, seed: int) -> None:
+@json_option
+def demo(subjects: int, seed: int, as_json: bool) -> None:
     """Show the main job on a made-up CRM: import, screen, send, withdraw, move, prove."""
+    out = Console(quiet=True) if as_json else console()
     with tempfile.TemporaryDirectory(prefix="governance-demo-") as name:
         folder = Path(name)
         with serving(folder / "data") as service:
-            _Demo(service, console(), folder).run(subjects, seed)
+            told = _Demo(service, out, folder).run(subjects, seed)
+    if as_json:
+        say(as_json, told, "")
 
 
 class _Demo:
@@ -59,8 +72,10 @@ class _Demo:
         self.folder = folder
         self.step = 0
         self.addresses: dict[str, str] = {}
+        self.told: dict[str, Any] = {"messages": [], "checks": [], "moves": []}
 
-    def run(self, subjects: int, seed: int) -> None:
+    def run(self, subjects: int, seed: int) -> dict[str, Any]:
+        """Go through all steps; gives what each came to, for `--json`."""
         self._import(subjects, seed)
         groups = self._screen()
         self._send(groups)
@@ -68,6 +83,7 @@ class _Demo:
         self._move(groups)
         self._prove()
         self.out.print("\nDone: everything above was answered by a real server over HTTP, and can be proven.")
+        return self.told
 
     def _say(self, title: str, sentence: str) -> None:
         self.step += 1
@@ -88,7 +104,7 @@ class _Demo:
         self.addresses = {row["Lead Id"]: row["E-mail"] for row in sample.rows(subjects, seed)}
         started = self.service.upload("/v1/imports", {"file": file, "mapping": MAPPING})
         done = self.service.until(f"/v1/imports/{started['id']}")
-        counts = done["counts"]
+        counts = self.told["import"] = done["counts"]
         self.out.print(
             f"{counts['rows']} rows read: {counts['created']} people created, {counts['updated']} updated, "
             f"{counts['failed']} rows refused."
@@ -101,6 +117,7 @@ class _Demo:
         )
         started = self.service.post("/v1/screenings", {"question": PROMOTION, "audience": {"all": True}})
         done = self.service.until(f"/v1/screenings/{started['id']}")
+        self.told["screening"] = {name: done[name] for name in ("total", "allowed", "waterfall")}
         table = Table("", "people", "left", box=None if not self.out.is_terminal else Table().box)
         left = done["total"]
         table.add_row("everyone", "", str(left))
@@ -136,6 +153,7 @@ class _Demo:
             {"subject": {"id": person}, "message_id": message, "campaign": "spring", **properties},
             also=(403,),
         )
+        self.told["messages"].append(self._answer(person, answer["decision"]))
         if answer["status_code"] == 403:
             self._print_refusal(person, answer["decision"])
             return
@@ -146,6 +164,14 @@ class _Demo:
         self.out.print(f"     duties: {duties or 'none'}")
         for name, value in answer.get("headers", {}).items():
             self.out.print(f"     {name}: {value}")
+
+    def _answer(self, person: str, decision: Mapping[str, Any]) -> dict[str, Any]:
+        """What `--json` tells of a decision."""
+        reasons = [
+            {name: reason[name] for name in ("code", "rule", "cites", "remedy")}
+            for reason in decision["context"]["reasons"]
+        ]
+        return {"person": person, "decision": decision["decision"], "reasons": reasons}
 
     def _print_refusal(self, person: str, decision: Mapping[str, Any]) -> None:
         self.out.print(f"NO   {person}")
@@ -165,6 +191,7 @@ class _Demo:
                 "resource": {"type": "data_subject", "id": person},
             },
         )
+        self.told["checks"].append(self._answer(person, answer))
         return answer
 
     def _withdraw(self, groups: Mapping[str, list[str]]) -> None:
@@ -218,6 +245,14 @@ class _Demo:
                 "because": "referred",
             },
         )
+        self.told["moves"].append(
+            {
+                "person": leads[0],
+                "from": moved["from"],
+                "to": moved["to"],
+                "consequences": moved["consequences"],
+            }
+        )
         self.out.print(f"YES  {leads[0]}: {moved['from']} -> {moved['to']}")
         for name, values in moved["consequences"].items():
             if values:
@@ -227,6 +262,7 @@ class _Demo:
             {"model": "relationship", "subject": {"id": leads[1]}, "to": "active_service"},
             also=(403,),
         )
+        self.told["moves"].append(self._answer(leads[1], refused["decision"]))
         self._print_refusal(leads[1], refused["decision"])
 
     def _stage(self, person: str) -> str | None:
@@ -246,6 +282,7 @@ class _Demo:
             text=True,
             check=False,
         )
+        self.told["audit"] = {"verified": verified.returncode == 0, "said": verified.stdout.strip()}
         self.out.print((verified.stdout + verified.stderr).strip())
         if verified.returncode != 0:
             raise click.ClickException("The export does not verify.")

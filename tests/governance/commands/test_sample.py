@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -27,6 +28,15 @@ def test_the_same_seed_makes_the_same_people() -> None:
 def test_a_file_holds_what_standard_output_would(tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     assert made("--subjects", "50", "--output", str(file)) == ""
+    assert file.read_text() == made("--subjects", "50")
+
+
+def test_a_program_gets_the_same_people_as_one_document(tmp_path: Path) -> None:
+    told = json.loads(made("--subjects", "50", "--json"))
+    assert (told["subjects"], told["seed"]) == (50, 7)
+    assert told["rows"] == list(csv.DictReader(io.StringIO(made("--subjects", "50"))))
+    file = tmp_path / "people.csv"
+    assert json.loads(made("--subjects", "50", "--json", "--output", str(file)))["output"] == str(file)
     assert file.read_text() == made("--subjects", "50")
 
 
