@@ -1,23 +1,22 @@
 """Screenings: one question about many people, in one consistent view."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import marshmallow as ma
 from flask import Response, request
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest
 
-from api import background, batch, strict_json, uploads
+from api import background, batch, spreadsheets, strict_json, uploads
 from api.batch import MEDIA_TYPE
 from api.rooms import Room, json_body
 from api.runtime import Reply, act, reply, request_snapshot, streamed
 from api.shapes import Answer, Shape
+from governance.communications import screening_audience as audiences
 from governance.communications import screening_delta, win_back
 from governance.communications import screening_results as results
 from governance.communications import screening_service as screenings
-from governance.errors import InvalidError
+from governance.communications.id_files import IdFile, read_id_file
 from governance.work import Snapshot, Work
 
 room = Room("screenings", description="One question about many people.")
@@ -34,6 +33,14 @@ class ScreeningBody(Shape):
     )
 
 
+class QueuedReply(Answer):
+    """What was queued; of a list also how many ids, duplicates and rejected lines it had."""
+
+    id = ma.fields.String(required=True)
+    status = ma.fields.String(required=True)
+    audience = ma.fields.Dict(required=True)
+
+
 class ScreeningReply(Answer):
     """How far a screening is, and how it came out."""
 
@@ -43,6 +50,16 @@ class ScreeningReply(Answer):
     )
     waterfall = ma.fields.List(ma.fields.Dict())
     reasons = ma.fields.List(ma.fields.Dict())
+    alone = ma.fields.List(
+        ma.fields.Dict(),
+        allow_none=True,
+        metadata={"description": "How many people nothing else stands in the way of, by reason."},
+    )
+    overlap = ma.fields.List(
+        ma.fields.Dict(),
+        allow_none=True,
+        metadata={"description": "How many people have exactly this combination of reasons, most first."},
+    )
 
 
 class ResultsQuery(ma.Schema):
@@ -54,6 +71,11 @@ class ResultsQuery(ma.Schema):
         unknown = ma.RAISE
 
     decision = ma.fields.String(validate=ma.validate.OneOf(["allow", "deny"]))
+    format = ma.fields.String(
+        load_default="ndjson",
+        validate=ma.validate.OneOf(["ndjson", "csv"]),
+        metadata={"description": "csv: for a spreadsheet, with formulas made harmless."},
+    )
 
 
 class DeltaQuery(ma.Schema):
@@ -72,7 +94,11 @@ _FILE = {
     "required": ["question", "file"],
     "properties": {
         "question": {"type": "string", "description": "The question as JSON."},
-        "file": {"type": "string", "format": "binary", "description": "Ids: CSV (first column) or NDJSON."},
+        "file": {
+            "type": "string",
+            "format": "binary",
+            "description": "Ids: CSV (the column `id`, else the first) or NDJSON.",
+        },
     },
 }
 
@@ -87,19 +113,35 @@ _FILE = {
         },
     }
 )
-@room.answers(202, ScreeningReply)
+@room.answers(202, QueuedReply)
 def create() -> Response:
-    """Queue a question about everyone, those that a filter names, or a list of ids."""
-    body, raw = _uploaded() if request.mimetype == "multipart/form-data" else (_loaded(), None)
+    """Queue a question about everyone, those that a filter names, or a list of ids.
+
+    Of an uploaded file, lines that hold no id never stop the others: they are counted here and listed by
+    `GET /v1/screenings/{id}/rejected`; ids that come again are counted as duplicates.
+    """
+    if request.mimetype == "multipart/form-data":
+        question, audience, raw = _uploaded()
+    else:
+        batch.accept_batch()
+        body = ScreeningBody().load(json_body(request))
+        question, audience, raw = body["question"], body["audience"], None
 
     def effect(work: Work) -> Reply:
-        made = screenings.create(work, body["question"], body["audience"])
-        document = {"id": made.screening_id, "status": made.status}
+        made = screenings.create(work, question, audience)
+        document = {"id": made.screening_id, "status": made.status, "audience": dict(made.audience)}
         return Reply(202, document, kept=document)
 
     answer = act(effect, body=raw)
     background.kick()
     return answer
+
+
+@room.get("/v1/screenings/<screening_id>/rejected", scope="communications:read")
+@room.answers(200, {"type": "string"}, content_type=MEDIA_TYPE, description="One line of the file a line.")
+def get_rejected(screening_id: str) -> Response:
+    """Stream the lines of the uploaded file that hold no id, and why; what stood there is not repeated."""
+    return streamed(lambda snapshot: _lines(audiences.rejected(snapshot, screening_id)), MEDIA_TYPE)
 
 
 @room.get("/v1/screenings/<screening_id>", scope="communications:read")
@@ -116,10 +158,18 @@ def look(screening_id: str) -> Response:
 @room.refuses(409)
 def get_results(query: Mapping[str, str], screening_id: str) -> Response:
     """Stream each person's answer."""
-    wanted = query.get("decision")
-    return streamed(
-        lambda snapshot: _lines(results.results(snapshot, screening_id, decision=wanted)), MEDIA_TYPE
-    )
+
+    def found(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+        return results.results(snapshot, screening_id, decision=query.get("decision"))
+
+    if query["format"] == "csv":
+        return streamed(lambda snapshot: _table(found(snapshot)), spreadsheets.MEDIA_TYPE)
+    return streamed(lambda snapshot: _lines(found(snapshot)), MEDIA_TYPE)
+
+
+def _table(found: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    flat = ({**each, "contact_points": [point["ref"] for point in each["contact_points"]]} for each in found)
+    return spreadsheets.table(("id", "decision", "codes", "contact_points"), flat)
 
 
 @room.get("/v1/screenings/<screening_id>/delta", scope="communications:read")
@@ -155,45 +205,11 @@ def _lines(documents: Iterator[dict[str, Any]]) -> Iterator[bytes]:
     return (strict_json.write(each) + b"\n" for each in documents)
 
 
-def _loaded() -> Mapping[str, Any]:
-    batch.accept_batch()
-    loaded: Mapping[str, Any] = ScreeningBody().load(json_body(request))
-    return loaded
-
-
-def _uploaded() -> tuple[Mapping[str, Any], bytes]:
+def _uploaded() -> tuple[Mapping[str, Any], IdFile, bytes]:
     uploads.accept_upload()
     _, question = uploads.part("question")
-    _, content = uploads.part("file")
-    body = {"question": strict_json.read(question), "audience": {"ids": list(_ids(content))}}
-    loaded: Mapping[str, Any] = ScreeningBody().load(body)
-    return loaded, question + b"\x00" + content
-
-
-def _ids(content: bytes) -> Iterator[str]:
-    """Read ids from CSV (the first column, a heading `id` passed over) or NDJSON (texts or objects)."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadRequest("The file of ids is not UTF-8.") from None
-    if text.lstrip()[:1] in ("{", '"'):
-        yield from (_id_of(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
-        return
-    try:
-        rows = [row[0].strip() for row in csv.reader(io.StringIO(text)) if row and row[0].strip()]
-    except csv.Error:
-        raise BadRequest("The file of ids is no CSV.") from None
-    yield from rows[1:] if rows and rows[0].lower() in ("id", "external_id") else rows
-
-
-def _id_of(number: int, line: str) -> str:
-    try:
-        value = strict_json.read(line.encode())
-    except HTTPException:
-        value = None
-    found = value.get("id") if isinstance(value, dict) else value
-    if not isinstance(found, str):
-        raise InvalidError(
-            f"Line {number} of the file of ids holds no id.", fields={"file": [f"line {number}"]}
-        )
-    return found
+    name, content = uploads.part("file")
+    asked = strict_json.read(question)
+    if not isinstance(asked, dict):
+        raise BadRequest("The part 'question' is no JSON object.")
+    return asked, read_id_file(content, name=name), question + b"\x00" + content

@@ -283,7 +283,7 @@ def _situation(reading: Reading, rows: Sequence[Raw]) -> Situation:
 def calls_since(since: datetime, until: datetime) -> sa.ScalarSelect[int]:
     """How many calls to the person of the row (those it was merged from too) were authorised after `since`.
 
-    Calls that were cancelled or denied when asked again do not count. Parameter: tenant.
+    Calls that were cancelled do not count. Parameter: tenant.
     """
     counted = sa.select(sa.func.count()).select_from(message).where(_calls_to(subject.c.subject_ref))
     counted = counted.where(

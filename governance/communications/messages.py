@@ -29,6 +29,11 @@ TRACKED = frozenset({"opened", "clicked"})
 BOUNCES = ("hard", "soft")
 AUTHORISED = "authorised"
 DENIED = "denied"
+CANCELLED = "cancelled"
+"""The outcome of a message that was never handed over: it gives its slots back."""
+
+NOT_HANDED_OVER = frozenset({AUTHORISED, DENIED, CANCELLED})
+"""States of a message of which nobody has told that it went out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ class SendRequest:
 class Message:
     """An authorised message.
 
-    `status` is `authorised`, `denied` (when it was asked again) or the last outcome.
+    `status` is `authorised` or the last outcome (`denied` only in rows of older versions). A repeat that was
+    refused changes nothing here, see `RefusedRepeat`: the message may have been handed over the first time.
     """
 
     message_id: str
@@ -115,6 +121,20 @@ class MessageOutcome:
     def document(self) -> dict[str, Any]:
         """The outcome as the history shows it."""
         return {"outcome": self.outcome, "bounce": self.bounce, "occurred_at": wire(self.occurred_at)}
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRepeat:
+    """Somebody asked again about a message that had been authorised, and was refused."""
+
+    message_ref: str
+    decision_id: str
+    refused_at: datetime
+    event_id: str
+
+    def document(self) -> dict[str, Any]:
+        """The refusal as the history shows it."""
+        return {"decision_id": self.decision_id, "refused_at": wire(self.refused_at)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from governance.communications import capping, facts, store, unsubscribe
-from governance.communications.messages import TRACKED, Message, MessageOutcome, OutcomeReport, OutcomeTaken
+from governance.communications.messages import (
+    CANCELLED,
+    TRACKED,
+    Message,
+    MessageOutcome,
+    OutcomeReport,
+    OutcomeTaken,
+)
 from governance.communications.served import find_purpose
 from governance.communications.situations import Situation
 from governance.consent import service as consents
@@ -16,9 +23,6 @@ from governance.purposes.model import ACTIVE, AS_THE_LAW, OPT_IN, OPT_OUT
 from governance.subjects import service as subjects
 from governance.subjects.model import CHANNEL_POINT_TYPE
 from governance.work import Work
-
-CANCELLED = "cancelled"
-"""The outcome of a message that was never handed over: it gives its slots back."""
 
 MEANINGFUL = ("clicked", "replied")
 """Outcomes that are an act of the person; a click only where it may be kept at all."""

@@ -25,13 +25,15 @@ UNKNOWN_SUBJECT = "unknown-subject"
 class Audience:
     """Whom a screening asks about: everyone, those that a filter names, or a list of external ids.
 
-    `kind` is `all`, `filter` or `ids`. An empty `relationship` or `country` filters nothing out.
+    `kind` is `all`, `filter` or `ids`. An empty `relationship` or `country` filters nothing out. `duplicates`
+    counts ids that were there already.
     """
 
     kind: str
     relationship: tuple[str, ...] = ()
     country: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    duplicates: int = 0
 
     def document(self) -> dict[str, Any]:
         """What is stored and signed; ids stand in chunks of their own, here is only their number."""
@@ -61,22 +63,42 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How a screening came out. `waterfall` and `reasons` are (code, people); allowed + denied = total."""
+    """How a screening came out. `waterfall` and `reasons` are (code, people); allowed + denied = total.
+
+    `overlap` has each combination of reasons that somebody was denied for, with how many people have exactly
+    that one; most people first. None for screenings of before it was counted.
+    """
 
     total: int = 0
     allowed: int = 0
     denied: int = 0
     waterfall: tuple[tuple[str, int], ...] = ()
     reasons: tuple[tuple[str, int], ...] = ()
+    overlap: tuple[tuple[tuple[str, ...], int], ...] | None = None
 
-    def document(self) -> dict[str, Any]:
-        """The counts as they are answered and signed."""
+    def claims(self) -> dict[str, Any]:
+        """The counts as they are signed; the overlap follows from the results, whose root is signed too."""
         return {
             "total": self.total,
             "allowed": self.allowed,
             "denied": self.denied,
             "waterfall": [{"code": code, "count": count} for code, count in self.waterfall],
             "reasons": [{"code": code, "count": count} for code, count in self.reasons],
+        }
+
+    def document(self) -> dict[str, Any]:
+        """The counts as they are answered.
+
+        `alone` says of each reason how many people nothing else stands in the way of, `overlap` how many have
+        exactly the named combination.
+        """
+        if self.overlap is None:
+            return {**self.claims(), "alone": None, "overlap": None}
+        alone = {codes[0]: count for codes, count in self.overlap if len(codes) == 1}
+        return {
+            **self.claims(),
+            "alone": [{"code": code, "count": alone.get(code, 0)} for code, _ in self.reasons],
+            "overlap": [{"codes": list(codes), "count": count} for codes, count in self.overlap],
         }
 
 
@@ -147,7 +169,8 @@ def read_audience(body: Mapping[str, Any]) -> Audience:
     if kind == "all" and value is True:
         return Audience("all")
     if kind == "ids" and isinstance(value, list | tuple):
-        return Audience("ids", ids=_ids(value))
+        ids = _ids(value)
+        return Audience("ids", ids=ids, duplicates=len(value) - len(ids))
     if kind == "filter" and isinstance(value, Mapping):
         return _filter(value)
     raise InvalidError(
@@ -222,6 +245,7 @@ def count(outcomes: Iterable[Outcome], people: Mapping[int, int], order: Sequenc
     allowed = denied = 0
     waterfall: dict[str, int] = {}
     reasons: dict[str, int] = {}
+    overlap: dict[tuple[str, ...], int] = {}
     for outcome in outcomes:
         number = people.get(outcome.number, 0)
         if outcome.allowed:
@@ -230,6 +254,7 @@ def count(outcomes: Iterable[Outcome], people: Mapping[int, int], order: Sequenc
         denied += number
         if number and outcome.first is not None:
             waterfall[outcome.first] = waterfall.get(outcome.first, 0) + number
+            overlap[outcome.codes] = overlap.get(outcome.codes, 0) + number
             for code in outcome.codes:
                 reasons[code] = reasons.get(code, 0) + number
     place = {code: index for index, code in enumerate(order)}
@@ -237,4 +262,5 @@ def count(outcomes: Iterable[Outcome], people: Mapping[int, int], order: Sequenc
     def ordered(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
         return tuple(sorted(counts.items(), key=lambda item: (place.get(item[0], len(place)), item[0])))
 
-    return Counts(allowed + denied, allowed, denied, ordered(waterfall), ordered(reasons))
+    together = sorted(overlap.items(), key=lambda item: (-item[1], item[0]))
+    return Counts(allowed + denied, allowed, denied, ordered(waterfall), ordered(reasons), tuple(together))

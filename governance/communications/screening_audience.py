@@ -5,18 +5,62 @@ led to nobody may have become somebody's: the run asks about whoever is meant by
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from governance.communications import screening_store as store
-from governance.communications.screening import CHUNK_PEOPLE, Screening
+from governance.communications.id_files import FAULTS, SENTENCES, IdFile
+from governance.communications.screening import CHUNK_PEOPLE, MAX_IDS, Audience, Screening
 from governance.communications.stream import EVERYONE, Selection
-from governance.errors import InvalidError
+from governance.errors import InvalidError, NotFoundError
 from governance.subjects.model import check_external_id
 from governance.subjects.store import subject
 from governance.work import Snapshot, Work
 
+Member = TypeVar("Member")
 _LOOKUP = 500
+_SHOWN = 20
+"""So many lines of a file without any id are named in its refusal."""
+
+
+def read_file(file: IdFile) -> Audience:
+    """The audience that a file names; InvalidError, with its first lines, if it holds no id at all."""
+    if not file.ids:
+        lines = [f"Line {number}: {SENTENCES[fault]}" for number, fault in file.rejected[:_SHOWN]]
+        raise InvalidError("The file holds no id.", fields={"file": lines or ["The file is empty."]})
+    if len(file.ids) > MAX_IDS:
+        raise InvalidError("The file holds too many ids.", fields={"file": [f"Send up to {MAX_IDS} a file."]})
+    return Audience("ids", ids=file.ids, duplicates=file.duplicates)
+
+
+def stored(whom: Audience, file: IdFile | None) -> dict[str, Any]:
+    """The audience as it is kept and shown: of a list also what was not an id of its own."""
+    if whom.kind != "ids":
+        return whom.document()
+    counted = {"duplicates": whom.duplicates, "rejected": 0 if file is None else len(file.rejected)}
+    return {**whom.document(), **counted}
+
+
+def keep_rejected(work: Work, screening_id: str, rejected: Sequence[tuple[int, str]]) -> None:
+    """Keep which lines of a file hold no id, and what is wrong with each."""
+    for number, part in enumerate(_parts(rejected, CHUNK_PEOPLE)):
+        lines = [line for line, _ in part]
+        faults = [FAULTS.index(fault) for _, fault in part]
+        store.add_rejected(work.connection, work.tenant_id, screening_id, number, lines, faults)
+
+
+def rejected(snap: Snapshot, screening_id: str) -> Iterator[dict[str, Any]]:
+    """The lines of an uploaded file that hold no id: `{"line", "fault", "because"}`, in order.
+
+    Raises NotFoundError before the first is asked for.
+    """
+    if store.find(snap.connection, snap.tenant_id, screening_id, snap.now) is None:
+        raise NotFoundError("There is no screening with this id.")
+    return (
+        {"line": line, "fault": FAULTS[fault], "because": SENTENCES[FAULTS[fault]]}
+        for line, fault in store.rejected_lines(snap.connection, snap.tenant_id, screening_id)
+    )
 
 
 def check_ids(ids: Sequence[str]) -> None:
@@ -101,6 +145,6 @@ def _listed(snap: Snapshot, screening_id: str, *, known: bool) -> list[str]:
     return [member for part in parts for member in part]
 
 
-def _parts(members: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def _parts(members: Sequence[Member], size: int) -> Iterator[Sequence[Member]]:
     for start in range(0, len(members), size):
         yield members[start : start + size]

@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from governance.communications import screening_answers as answers
 from governance.communications import store
 from governance.communications.gate import Gate
-from governance.communications.messages import AUTHORISED, DENIED, Authorisation, SendRequest
-from governance.communications.outcomes import CANCELLED
+from governance.communications.messages import NOT_HANDED_OVER, Authorisation, SendRequest
 from governance.communications.screening import Screening
 from governance.communications.screening_questions import read_question
 from governance.communications.service import authorise
@@ -26,7 +25,6 @@ from governance.work import Snapshot, Work
 MOST_RECIPIENTS = 1000
 HANDED_OVER = "already-handed-over"
 _LOOKUP = 500
-_NOT_SENT = (AUTHORISED, DENIED, CANCELLED)
 
 Place = tuple[int, int]
 """Number of a chunk and a place in it: how far a caller has come."""
@@ -72,7 +70,7 @@ def send(
     Raises ConflictError `already-handed-over` if an outcome of that message was reported: it was sent.
     """
     known = store.find_of_group(work.connection, work.tenant_id, done.screening_id, recipient.subject_ref)
-    if known is not None and known.status not in _NOT_SENT:
+    if known is not None and known.status not in NOT_HANDED_OVER:
         raise ConflictError(
             "The message of this screening to this person was handed over before.",
             reason=HANDED_OVER,

@@ -17,6 +17,7 @@ from governance.communications import screening_audience as audiences
 from governance.communications import screening_leases as leases
 from governance.communications import screening_store as store
 from governance.communications.gate import open_gate
+from governance.communications.id_files import IdFile
 from governance.communications.screening import Screening, question_digest, read_audience
 from governance.communications.screening_questions import read_question, stored_question
 from governance.communications.screening_run import Answered, answer_everyone
@@ -52,21 +53,22 @@ class Opener(Protocol):
         """The ids of all tenants."""
 
 
-def create(work: Work, question: Mapping[str, Any], audience: Mapping[str, Any]) -> Screening:
+def create(work: Work, question: Mapping[str, Any], audience: Mapping[str, Any] | IdFile) -> Screening:
     """Queue a screening of `question` (a check's properties with `action`) over `audience` (see `Audience`).
 
-    Ids are looked up here: people are kept by reference, the ids of nobody as they are. Raises InvalidError
-    that names the fields.
+    Ids are looked up here: people are kept by reference, the ids of nobody as they are. Of a file the lines
+    that hold no id are kept by their numbers (`rejected`). Raises InvalidError that names the fields.
     """
     asked = read_question(question)
     open_gate(work).asked(asked)
-    whom = read_audience(audience)
+    file = audience if isinstance(audience, IdFile) else None
+    whom = audiences.read_file(file) if file else read_audience(audience)  # type: ignore[arg-type]
     audiences.check_ids(whom.ids)
     document = stored_question(asked)
     new = Screening(
         screening_id=work.new_id("scr"),
         question=document,
-        audience=whom.document(),
+        audience=audiences.stored(whom, file),
         question_digest=question_digest(document, whom),
         status="queued",
         created_at=work.now,
@@ -78,11 +80,14 @@ def create(work: Work, question: Mapping[str, Any], audience: Mapping[str, Any])
             "question": new.question_digest,
             "audience": whom.kind,
             "ids": len(whom.ids),
+            "rejected": 0 if file is None else len(file.rejected),
         },
     )
     store.add(work.connection, work.tenant_id, new, event.id)
     if whom.kind == "ids":
         audiences.keep_ids(work, new.screening_id, whom.ids)
+    if file is not None:
+        audiences.keep_rejected(work, new.screening_id, file.rejected)
     return new
 
 
@@ -206,7 +211,7 @@ def _completed(
         "policy": answered.policy,
         "epoch": answered.epoch,
         "evaluated_at": wire(answered.evaluated_at),
-        **answered.counts.document(),
+        **answered.counts.claims(),
         "results_root": root,
     }
     return replace(

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.communications.screening import Counts, Screening
-from governance.communications.screening_chunks import pack_refs, unpack_refs
-from governance.communications.screening_tables import audience, here, lease, screening
+from governance.communications.screening_chunks import pack_numbers, pack_refs, unpack_numbers, unpack_refs
+from governance.communications.screening_tables import audience, here, lease, rejected, screening
 
 
 def add(connection: Connection, tenant_id: str, new: Screening, event_id: str) -> None:
@@ -68,6 +68,31 @@ def members(connection: Connection, tenant_id: str, screening_id: str, *, known:
         yield unpack_refs(row.members)
 
 
+def add_rejected(
+    connection: Connection,
+    tenant_id: str,
+    screening_id: str,
+    number: int,
+    lines: Sequence[int],
+    faults: Sequence[int],
+) -> None:
+    """Keep a part of the lines of a file that hold no id, with the number of what is wrong with each."""
+    row = {"tenant_id": tenant_id, "screening_id": screening_id, "number": number}
+    packed = {"lines": pack_numbers(lines), "faults": pack_numbers(faults)}
+    connection.execute(sa.insert(rejected).values(**row, **packed))
+
+
+def rejected_lines(connection: Connection, tenant_id: str, screening_id: str) -> Iterator[tuple[int, int]]:
+    """The lines of a file that hold no id, in order, each with the number of what is wrong."""
+    rows = connection.execute(
+        sa.select(rejected.c.lines, rejected.c.faults)
+        .where(here(rejected, tenant_id, screening_id))
+        .order_by(rejected.c.number)
+    ).all()
+    for row in rows:
+        yield from zip(unpack_numbers(row.lines), unpack_numbers(row.faults), strict=True)
+
+
 def find(connection: Connection, tenant_id: str, screening_id: str, now: datetime) -> Screening | None:
     """The screening of this id; one that somebody holds a live lease on is `running`."""
     row = connection.execute(
@@ -104,6 +129,7 @@ def _screening(row: Any, now: datetime) -> Screening:
             row.denied,
             tuple((code, people) for code, people in row.waterfall),
             tuple((code, people) for code, people in row.reasons),
+            None if row.overlap is None else tuple((tuple(codes), people) for codes, people in row.overlap),
         ),
         results_root=row.results_root,
         receipt=row.receipt,
@@ -143,6 +169,9 @@ def finish(connection: Connection, tenant_id: str, done: Screening) -> None:
             denied=done.counts.denied,
             waterfall=[list(each) for each in done.counts.waterfall],
             reasons=[list(each) for each in done.counts.reasons],
+            overlap=None
+            if done.counts.overlap is None
+            else [[list(codes), people] for codes, people in done.counts.overlap],
             results_root=done.results_root,
             receipt=done.receipt,
             failure=done.failure,

@@ -26,6 +26,7 @@ screening = sa.Table(
     sa.Column("denied", sa.BigInteger, nullable=False),
     sa.Column("waterfall", Json, nullable=False),
     sa.Column("reasons", Json, nullable=False),
+    sa.Column("overlap", Json),
     sa.Column("results_root", sa.Text),
     sa.Column("receipt", sa.Text),
     sa.Column("failure", sa.Text),
@@ -54,6 +55,17 @@ audience = sa.Table(
     sa.Column("known", sa.Boolean, nullable=False),
     sa.Column("members", sa.LargeBinary, nullable=False),
 )
+
+rejected = sa.Table(
+    "screening_rejected",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("screening_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("lines", sa.LargeBinary, nullable=False),
+    sa.Column("faults", sa.LargeBinary, nullable=False),
+)
+"""Lines of an uploaded file that hold no id: their numbers and what is wrong, never what stood there."""
 
 outcome = sa.Table(
     "screening_outcome",

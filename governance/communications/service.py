@@ -7,10 +7,11 @@ from governance.communications import capping, outcomes, store, unsubscribe
 from governance.communications.gate import Gate, check, open_gate
 from governance.communications.messages import (
     AUTHORISED,
-    DENIED,
     HAND_OVER,
+    NOT_HANDED_OVER,
     Authorisation,
     Message,
+    RefusedRepeat,
     SendRequest,
 )
 from governance.communications.model import CheckRequest, read_check
@@ -98,14 +99,13 @@ def authorise_many(
 def _denied(
     work: Work, record: DecisionRecord, question: CheckRequest, known: Message | None, digest: str
 ) -> Authorisation:
+    facts = _facts(record, question, digest) | {"codes": list(record.codes)}
     if known is not None:
-        changed = {"status": DENIED, "decision_id": record.id}
-        store.update(work.connection, work.tenant_id, known.message_id, changed)
-    work.record(
-        "communications.denied",
-        subject_ref=record.subject_ref,
-        facts=_facts(record, question, digest) | {"codes": list(record.codes)},
-    )
+        facts |= {"message": known.message_ref, "repeat": True}
+    event = work.record("communications.denied", subject_ref=record.subject_ref, facts=facts)
+    if known is not None:
+        refused = RefusedRepeat(known.message_ref, record.id, work.now, event.id)
+        store.add_refusal(work.connection, work.tenant_id, refused)
     return Authorisation(record)
 
 
@@ -147,6 +147,8 @@ def _authorised(
         store.add(work.connection, work.tenant_id, message)
     else:
         values = {name: getattr(message, name) for name in _RENEWED}
+        if known.status not in NOT_HANDED_OVER:
+            del values["status"]  # what became of it is known already
         store.update(work.connection, work.tenant_id, message.message_id, values)
     due = commercial and question.channel == "email"
     headers = unsubscribe.headers(work, message_ref) if due else {}
@@ -184,8 +186,16 @@ def history(
         snap.connection, snap.tenant_id, subjects.group(snap, subject_ref), after=after, limit=limit + 1
     )
     shown = found[:limit]
-    by_message: dict[str, list[dict[str, Any]]] = {}
-    for each in store.outcomes(snap.connection, snap.tenant_id, [message.message_ref for message in shown]):
-        by_message.setdefault(each.message_ref, []).append(each.document())
-    items = [message.document() | {"outcomes": by_message.get(message.message_ref, [])} for message in shown]
+    refs = [message.message_ref for message in shown]
+    outcomes_of: dict[str, list[dict[str, Any]]] = {ref: [] for ref in refs}
+    refusals_of: dict[str, list[dict[str, Any]]] = {ref: [] for ref in refs}
+    for outcome_ in store.outcomes(snap.connection, snap.tenant_id, refs):
+        outcomes_of[outcome_.message_ref].append(outcome_.document())
+    for refusal in store.refusals(snap.connection, snap.tenant_id, refs):
+        refusals_of[refusal.message_ref].append(refusal.document())
+    items = [
+        message.document()
+        | {"outcomes": outcomes_of[message.message_ref], "refused_repeats": refusals_of[message.message_ref]}
+        for message in shown
+    ]
     return items, (shown[-1].message_ref if len(found) > limit else None)

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.communications.messages import Message, MessageOutcome
+from governance.communications.messages import Message, MessageOutcome, RefusedRepeat
 from governance.database import Instant, metadata
 from governance.subjects.store import subject
 
@@ -50,7 +50,20 @@ message_outcome = sa.Table(
     sqlite_with_rowid=False,
 )
 
+message_refusal = sa.Table(
+    "message_refusal",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("message_ref", sa.Text, primary_key=True),
+    sa.Column("decision_id", sa.Text, primary_key=True),
+    sa.Column("refused_at", Instant, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Repeats of a message that were refused; its own row stays, for it may have been handed over before."""
+
 _MESSAGE = [message.c[name] for name in Message.__slots__]
+_REFUSAL = [message_refusal.c[name] for name in RefusedRepeat.__slots__]
 _OUTCOME = [message_outcome.c[name] for name in MessageOutcome.__slots__]
 # Built once: every authorisation runs them.
 _OF_TENANT = sa.select(*_MESSAGE).where(message.c.tenant_id == sa.bindparam("tenant"))
@@ -132,6 +145,22 @@ def outcomes(connection: Connection, tenant_id: str, message_refs: Sequence[str]
         .order_by(message_outcome.c.outcome_id)
     )
     return [MessageOutcome(*row) for row in connection.execute(query)]
+
+
+def add_refusal(connection: Connection, tenant_id: str, new: RefusedRepeat) -> None:
+    """Insert a repeat that was refused."""
+    values = {name: getattr(new, name) for name in RefusedRepeat.__slots__}
+    connection.execute(sa.insert(message_refusal), {"tenant_id": tenant_id, **values})
+
+
+def refusals(connection: Connection, tenant_id: str, message_refs: Sequence[str]) -> list[RefusedRepeat]:
+    """The repeats of these messages that were refused, oldest first."""
+    query = (
+        sa.select(*_REFUSAL)
+        .where(message_refusal.c.tenant_id == tenant_id, message_refusal.c.message_ref.in_(message_refs))
+        .order_by(message_refusal.c.decision_id)
+    )
+    return [RefusedRepeat(*row) for row in connection.execute(query)]
 
 
 def _one(connection: Connection, query: sa.Select[Any], tenant_id: str, which: str) -> Message | None:

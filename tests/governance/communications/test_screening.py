@@ -42,7 +42,7 @@ def test_codes_stand_in_the_published_order_and_unknown_ones_last() -> None:
     ("body", "read"),
     [
         ({"all": True}, Audience("all")),
-        ({"ids": ["b", "a", "b"]}, Audience("ids", ids=("b", "a"))),
+        ({"ids": ["b", "a", "b"]}, Audience("ids", ids=("b", "a"), duplicates=1)),
         (
             {"filter": {"relationship": ["client", "lead", "lead"], "country": ["DE"]}},
             Audience("filter", ("client", "lead"), ("DE",)),

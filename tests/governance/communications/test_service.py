@@ -62,7 +62,25 @@ def test_a_repeat_decides_anew_and_counts_once(crm: "Crm") -> None:
     refused = crm.authorise("m-1", "crm-1")
     assert not refused.allowed
     assert refused.record.codes == ("consent-withdrawn",)
-    assert [each["status"] for each in history(crm, ref)] == ["denied"]
+    # The first answer stands, the message may have gone out then; the refusal stands beside it.
+    [kept] = history(crm, ref)
+    assert (kept["status"], kept["decision_id"]) == ("authorised", again.record.id)
+    assert [each["decision_id"] for each in kept["refused_repeats"]] == [refused.record.id]
+
+
+def test_a_repeat_leaves_what_became_of_the_message(crm: "Crm") -> None:
+    ref = crm.person("crm-1", "a@example.org")
+    first = crm.authorise("m-1", "crm-1")
+    assert first.message is not None
+    with crm.runtime.work("acme", ACTOR) as work:
+        communications.outcome(work, "m-1", OutcomeReport("delivered"))
+    assert crm.authorise("m-1", "crm-1").allowed
+    crm.said(ref, "withdrawn")
+    assert not crm.authorise("m-1", "crm-1").allowed
+    [kept] = history(crm, ref)
+    assert kept["status"] == "delivered"
+    assert [each["outcome"] for each in kept["outcomes"]] == ["delivered"]
+    assert len(kept["refused_repeats"]) == 1
 
 
 def test_a_message_id_belongs_to_one_person_and_purpose(crm: "Crm") -> None:
