@@ -11,6 +11,7 @@ from governance.communications.messages import Message
 from governance.consent import service as consents
 from governance.consent.model import Question, resolve
 from governance.settings import Settings
+from governance.subjects import service as subjects
 from governance.subjects.model import CHANNEL_POINT_TYPE
 from governance.work import Snapshot, Work
 
@@ -55,6 +56,7 @@ def unsubscribe(work: Work, token: str) -> Unsubscription:
     Raises NotFoundError for a token that was not made here.
     """
     message = _message(work, token)
+    subjects.lock(work, message.subject_ref)  # impatient presses come at the same moment: one has the effect
     if not _has_left(work, message):
         withdraw(work, message)
         store.update(work.connection, work.tenant_id, message.message_id, {"status": "unsubscribed"})

@@ -51,7 +51,7 @@ def confirm(work: Work, token: str, *, evidence: Mapping[str, object] | None = N
 
     `evidence` of the click (ip, user_agent, url) is sealed. Confirming twice changes nothing. Raises
     NotFoundError for an unknown token, ExpiredError after its term, ConflictError `withdrawn-since` if the
-    person has said no since, or `erased`.
+    person has said no since (before the first confirmation or after it), or `erased`.
     """
     waiting, requested = _find(work, token)
     person = subjects.lock(work, waiting.subject_ref)
@@ -94,21 +94,21 @@ def confirm(work: Work, token: str, *, evidence: Mapping[str, object] | None = N
 def _find(snap: Snapshot, token: str) -> tuple[Waiting, list[ConsentEvent]]:
     waiting = notice_store.find_waiting(snap.connection, snap.tenant_id, _sha256(token))
     if waiting is None:
-        raise NotFoundError("This confirmation link is not known.")
+        raise NotFoundError("This link is not known.")
     act = store.events_of_act(snap.connection, snap.tenant_id, waiting.consent_id)
     events = [
         event for event in act if event.subject_ref == waiting.subject_ref and event.status == "requested"
     ]
     if not events:
-        raise NotFoundError("This confirmation link is not known.")
-    if waiting.used_at is None:
-        if waiting.expires_at <= snap.now:
-            raise ExpiredError("This confirmation link has run out; sign up again to get a new one.")
-        cells = store.cells_of(snap.connection, snap.tenant_id, waiting.subject_ref).values()
-        if any(_outdates(cell, event) for cell in cells for event in events):
-            raise ConflictError(
-                "The person has said no since; only a new sign-up can be confirmed.", reason="withdrawn-since"
-            )
+        raise NotFoundError("This link is not known.")
+    if waiting.used_at is None and waiting.expires_at <= snap.now:
+        raise ExpiredError("This confirmation link has run out; sign up again to get a new one.")
+    cells = store.cells_of(snap.connection, snap.tenant_id, waiting.subject_ref).values()
+    if any(_outdates(cell, event) for cell in cells for event in events):
+        # Of a link that was used before, too: it gives nothing back, and must not say that it did.
+        raise ConflictError(
+            "The person has said no since; only a new sign-up can be confirmed.", reason="withdrawn-since"
+        )
     return waiting, events
 
 

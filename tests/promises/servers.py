@@ -31,6 +31,7 @@ def environ_of(settings: Settings) -> dict[str, str]:
         "GOVERNANCE_ROOT_KEY_FILE": str(settings.root_key_file),
         "GOVERNANCE_PUBLIC_URL": settings.public_url,
         "GOVERNANCE_MAX_BATCH_BYTES": str(settings.max_batch_bytes),
+        "GOVERNANCE_WEBHOOK_ALLOW": ",".join(sorted(settings.webhook_allow)),
         "PYTHONPATH": str(ROOT),
     }
 

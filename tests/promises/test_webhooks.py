@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from api import create_app
 from governance.bootstrap import Runtime, assemble
 from governance.egress.addresses import read_target
 from governance.egress.client import Egress, Limits
@@ -23,7 +22,6 @@ from governance.egress.signatures import verify
 from governance.outbox import delivery, service, store
 from governance.outbox.leases import webhook_cursor
 from governance.settings import Settings
-from tests.api.conftest import Caller, new_component
 from tests.conftest import ACTOR, HandClock
 from tests.governance.outbox.receiver import HANG_UP, Answer, Receiver, Request, serving
 from tests.promises.servers import environ_of
@@ -223,12 +221,11 @@ def _run_and_kill(
         return answer
 
     receiver.plan = plan
-    environ = environ_of(settings) | {"GOVERNANCE_WEBHOOK_ALLOW": ",".join(settings.webhook_allow)}
     with log.open("ab") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "retention_jobs", "run", "deliver-webhooks"],
             cwd=ROOT,
-            env=environ,
+            env=environ_of(settings),
             stdout=sink,
             stderr=sink,
         )
@@ -243,40 +240,3 @@ def _let_time_pass(runtime: Runtime) -> None:
         mine = webhook_cursor.c.tenant_id == "acme"
         work.connection.execute(webhook_cursor.update().where(mine).values(until=None, resumes_at=None))
         store.hurry(work.connection, "acme", "crm", work.now)
-
-
-def test_withdrawn_by_link_is_told_to_a_failing_system_with_exactly_one_effect(
-    runtime: Runtime, clock: HandClock, receiver: Receiver
-) -> None:
-    allow(runtime, receiver)
-    client = create_app(runtime).test_client()
-    caller = Caller(client, new_component(runtime))
-    system = CarefulSystem(clock, listen(runtime, receiver, "governance.consent.withdrawn"))
-    receiver.plan = system
-    promotion = {"channel": "email", "message_class": "promotional", "purpose": "marketing"}
-    who = {"attributes": {"country": "DE"}, "relationship": "lead"}
-    assert caller.put("/v1/subjects/crm-1", who).status_code == 201
-    granted = {
-        "subject": {"id": "crm-1"},
-        "purpose": "marketing",
-        "channel": "email",
-        "status": "granted",
-        "method": "web_form",
-        "evidence": {"form_url": "https://www.example.org/form"},
-    }
-    assert caller.post("/v1/consents", granted).status_code == 201
-    question = {"subject": {"id": "crm-1"}, "message_id": "m-1", **promotion}
-    sent = caller.post("/v1/communications", question)
-    assert sent.status_code == 201, sent.data
-    link = sent.get_json()["headers"]["List-Unsubscribe"].strip("<>")
-    path = link.removeprefix("https://privacy.example.org")
-    for _ in range(3):  # impatient clicks
-        assert client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
-        deliver(runtime, clock)
-    assert caller.post("/v1/communications", {**question, "message_id": "m-2"}).status_code == 403
-    told = [json.loads(body) for body in system.bodies.values()]
-    assert [each["data"]["external_id"] for each in told] == ["crm-1"]
-    assert list(system.acts.values()) == [1]
-    summary = caller.get("/v1/webhooks/crm/deliveries").get_json()["summary"]
-    assert summary["delivered"] == 1
-    assert summary["lag_of_all_seconds"]["max"] is not None

@@ -1,7 +1,7 @@
 """Stories of people, from their first contact to their last word, over HTTP and on both databases.
 
 Each reads like what happens in a company: its CRM, call centre and campaign engine ask, people press buttons.
-What withdrawal by link sets in motion in other systems is told in `tests/promises/test_webhooks.py`.
+What withdrawal by link sets in motion in other systems is told in `tests/promises/test_leaving_by_link.py`.
 """
 
 from tests.stories.crm import Crm
