@@ -23,9 +23,9 @@ from governance.access import service as access
 from governance.access.model import SCOPES
 from governance.bootstrap import COMMAND_LINE, Runtime, assemble
 from governance.clock import system_clock
+from governance.egress.client import Egress, Limits
 from governance.ledger import service as ledger
 from governance.outbox import delivery
-from governance.outbox.egress import Egress, Limits
 from governance.settings import Settings
 from tests.conftest import ACTOR
 from tests.governance.outbox.receiver import Receiver
