@@ -8,7 +8,7 @@ from flask import Response, current_app, render_template
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 
-from api import strict_json, telemetry
+from api import job_numbers, strict_json, telemetry
 from api.rooms import PUBLIC, Room
 from api.runtime import reply, this_runtime
 from api.shapes import AnyObject
@@ -77,11 +77,15 @@ def readyz() -> Response:
 @room.answers(200, {"type": "string"}, content_type="text/plain", description="Prometheus text format.")
 @room.refuses(404)
 def metrics() -> Response:
-    """Give the numbers of this server; GOVERNANCE_METRICS=off switches them off. Nobody is in the labels."""
+    """Give the numbers of this server and of the jobs; GOVERNANCE_METRICS=off switches them off.
+
+    Nobody is in the labels.
+    """
     numbers = telemetry.numbers_of(current_app)
     if numbers is None:
         raise NotFound("Metrics are switched off.")
-    return Response(numbers.render(), content_type=telemetry.CONTENT_TYPE)
+    text = numbers.render() + job_numbers.render(this_runtime())
+    return Response(text, content_type=telemetry.CONTENT_TYPE)
 
 
 @room.get("/openapi.json", scope=PUBLIC)

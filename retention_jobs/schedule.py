@@ -7,7 +7,9 @@ from governance.bootstrap import Runtime
 from retention_jobs import (
     deliver_webhooks,
     forget_deliveries,
+    forget_expired,
     reset_inactive,
+    rotate_keys,
     run_imports,
     run_screenings,
     seal_checkpoint,
@@ -50,6 +52,13 @@ JOBS = (
         "warn of people who did nothing for long, move on those whom nobody kept",
     ),
     Job("forget-deliveries", 3600, forget_deliveries.run, "forget deliveries of webhooks that are long past"),
+    Job(
+        "forget-expired",
+        3600,
+        forget_expired.run,
+        "forget used-up idempotency keys, revoked tokens, old slots",
+    ),
+    Job("rotate-keys", 3600, rotate_keys.run, "open a new key epoch every week and destroy the old one"),
 )
 
 

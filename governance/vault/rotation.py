@@ -4,7 +4,7 @@ Three steps, each safe to repeat and to kill: open an epoch, rewrap until nothin
 Readers are never in the way: a wrapped key and its epoch key are read by one statement.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,9 @@ from governance.vault import envelope, keyring
 from governance.vault.keys import Keys
 from governance.vault.model import signing_key_context, subject_key_context, tenant_key_context
 
+EPOCH = timedelta(days=7)
+"""How long new keys are wrapped under the same epoch key."""
+
 
 def open_epoch(keys: Keys, at: datetime) -> int:
     """Open a new epoch; every key made from now on is wrapped under it. Returns its number."""
@@ -22,6 +25,17 @@ def open_epoch(keys: Keys, at: datetime) -> int:
         newest, _ = keys.newest_epoch(connection)
         keys.open_epoch(connection, newest + 1, at)
         return newest + 1
+
+
+def open_due_epoch(keys: Keys, at: datetime, age: timedelta = EPOCH) -> int | None:
+    """Open a new epoch if the newest is as old as that; its number, or None. Of several only one opens it."""
+    with keyring.writing(keys.engine, alone=True) as connection:
+        newest = keyring.newest_epoch(connection)
+        if newest is None or newest.opened_at + age > at:
+            return None
+        opened: int = newest.epoch + 1
+        keys.open_epoch(connection, opened, at)
+        return opened
 
 
 def rewrap(keys: Keys, limit: int = 500) -> int:
@@ -38,7 +52,10 @@ def rewrap(keys: Keys, limit: int = 500) -> int:
 
 
 def destroy_old_epochs(keys: Keys) -> int:
-    """Destroy the epoch keys that no key is wrapped under any more, but the newest; returns how many."""
+    """Destroy the epoch keys that no key is wrapped under any more, but the newest; returns how many.
+
+    On PostgreSQL their table is then written anew, so that its file keeps no dead row of theirs.
+    """
     with keyring.writing(keys.engine, alone=True) as connection:
         newest, _ = keys.newest_epoch(connection)
         epoch = keyring.epoch_key.c.epoch
@@ -53,7 +70,9 @@ def destroy_old_epochs(keys: Keys) -> int:
                 sa.update(keyring.epoch_key).where(which).values(wrapped=bytes(keyring.WRAPPED_BYTES))
             )
             connection.execute(sa.delete(keyring.epoch_key).where(which))
-        return len(old)
+    if old:
+        keyring.compact_epochs(keys.engine)
+    return len(old)
 
 
 def _rewrap_table(

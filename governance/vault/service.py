@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -179,6 +179,10 @@ class Vault:
     def open_epoch(self, at: datetime) -> int:
         """Open a new epoch of wrapping keys; then `rewrap` until 0, then `destroy_old_epochs`."""
         return rotation.open_epoch(self._keys, at)
+
+    def open_due_epoch(self, at: datetime, age: timedelta = rotation.EPOCH) -> int | None:
+        """Open a new epoch if the newest is as old as that; its number, or None."""
+        return rotation.open_due_epoch(self._keys, at, age)
 
     def rewrap(self, limit: int = 500) -> int:
         """Wrap a batch of keys under the newest epoch; 0 when none is left."""

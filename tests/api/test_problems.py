@@ -1,6 +1,8 @@
 """Errors: one table, problem details everywhere, nobody in them."""
 
 import json
+import re
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -8,6 +10,7 @@ from flask.testing import FlaskClient
 from api import problems
 from governance import errors
 from governance.errors import GovernanceError
+from governance.queue import service as queue
 from tests.api.conftest import Caller
 
 
@@ -113,6 +116,19 @@ def test_metrics_count_by_route_template_and_name_nobody(caller: Caller) -> None
     text = caller.client.get("/metrics").get_data(as_text=True)
     assert 'route="/v1/subjects/<external_id>"' in text
     assert "crm-secret-7" not in text
+
+
+def test_metrics_tell_how_the_jobs_are_getting_on(caller: Caller) -> None:
+    runtime = caller.client.application.extensions["governance"]
+    with runtime.engine.connect() as connection, connection.begin():
+        queue.offer(
+            connection, "seal-checkpoint", timedelta(minutes=1), runtime.clock() - timedelta(minutes=5)
+        )
+    text = caller.client.get("/metrics").get_data(as_text=True)
+    assert 'governance_job_backlog{job="seal-checkpoint"} 1.0' in text
+    assert 'governance_job_missed_total{job="seal-checkpoint"} 0.0' in text
+    (lag,) = re.findall(r'governance_job_lag_seconds{job="seal-checkpoint"} ([0-9.]+)', text)
+    assert float(lag) >= 300
 
 
 def test_readiness_names_what_it_looked_at(client: FlaskClient) -> None:
