@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.clock import wire
-from governance.queue import store
+from governance.queue import standing_store, store
 from governance.queue.model import LEASE, Claim, Miss, Offered, Standing, slot_at, slots_after
 
 CATCH_UP = 500
@@ -135,11 +135,11 @@ def running(connection: Connection, now: datetime) -> dict[str, int]:
 
 def standings(connection: Connection, now: datetime) -> list[Standing]:
     """How every kind of work is getting on, by name."""
-    open_slots = {row.kind: row for row in store.unfinished(connection, now)}
-    totals = {row.kind: row for row in store.totals(connection)}
+    open_slots = {row.kind: row for row in standing_store.unfinished(connection, now)}
+    totals = {row.kind: row for row in standing_store.totals(connection)}
     return [
         _standing(connection, row, open_slots.get(row.kind), totals.get(row.kind), now)
-        for row in store.kinds(connection)
+        for row in standing_store.kinds(connection)
     ]
 
 
@@ -155,7 +155,7 @@ def _standing(
         next_at = kind.latest + timedelta(seconds=kind.every_seconds)
     last = None
     if totals is not None and totals.ended is not None:
-        last = store.ended(connection, kind.kind, totals.ended)
+        last = standing_store.ended(connection, kind.kind, totals.ended)
     waits = [at for at in (slots.oldest if slots else None, next_at) if at is not None]
     return Standing(
         kind=kind.kind,
@@ -184,10 +184,12 @@ def missed(connection: Connection, since: datetime, *, limit: int = 200) -> list
     """
     return [
         Miss(row.kind, row.slot, row.due_at, row.started_at, row.stands_for)
-        for row in store.misses(connection, since, limit)
+        for row in standing_store.misses(connection, since, limit)
     ]
 
 
 def sweep(connection: Connection, now: datetime) -> int:
     """Forget slots that were finished long ago; how many. What was done is not offered again by that."""
-    return store.prune(connection, dull=now - KEEP_DULL, done=now - KEEP_DONE, failed=now - KEEP_FAILED)
+    return standing_store.prune(
+        connection, dull=now - KEEP_DULL, done=now - KEEP_DONE, failed=now - KEEP_FAILED
+    )
