@@ -24,7 +24,7 @@ from governance.policy.model import (
     Vocabulary,
 )
 from governance.policy.schedule_files import is_schedule, read_schedules
-from governance.policy.scrutiny import scrutinise
+from governance.policy.scrutiny import confront, scrutinise
 from governance.policy.stages import StageReader
 from governance.policy.transitions import check_aliases, facts_of_model, opened, read_aliases
 from governance.policy.vocabulary import read_declarations, read_sources, read_vocabulary
@@ -138,6 +138,8 @@ def check_documents(
     found.problems += problems
     if proven:
         _without_cases(found)
+    if not found.problems and not scrutinised:
+        found.problems += confront(found.packs, {**found.vocabulary.facts, **found.declared})
     checked = CheckedPolicies(
         vocabulary=found.vocabulary,
         sources=found.sources,

@@ -174,12 +174,31 @@ class Logic:
         """Say whether atoms make up the whole domain of a fact."""
         return key in self.facts and self.domain(key) <= atoms
 
+    def reach(self, applies: Condition | None, rule: CheckedRule) -> list[Clause] | None:
+        """Give the clauses under which a rule of a pack matches, exceptions aside; None if too many.
+
+        As in matching, doubt counts for forbids and obligations, and against `applies` and permits.
+        """
+        inner = self.clauses(rule.when, rule.effect is not Effect.PERMIT)
+        if applies is None or inner is None:
+            return inner
+        outer = self.clauses(applies)
+        if outer is None or len(inner) * len(outer) > _MOST_CLAUSES:
+            return None
+        return [merged for chosen in product(inner, outer) if (merged := _merge(chosen)) is not None]
+
+    def apart(self, clauses: list[Clause] | None, condition: Condition) -> bool:
+        """Say whether nothing that meets the clauses meets the condition (False if not known)."""
+        others = self.clauses(condition)
+        if clauses is None or others is None:
+            return False
+        return all(_merge(chosen) is None for chosen in product(clauses, others))
+
     def idles(self, rule: CheckedRule, other: CheckedRule) -> bool:
         """Say whether `rule` says nothing that `other` does not always say as well."""
         if rule.effect is not other.effect:
             return False
-        same_words = rule.code == other.code and rule.finer_codes == other.finer_codes
-        if not (same_words and set(rule.obligations) <= set(other.obligations) and _spans(other, rule)):
+        if not says_as_much(other, rule):
             return False
         doubt = rule.effect is not Effect.PERMIT
         if not self.within(self.clauses(rule.when, doubt), self.clauses(other.when, doubt)):
@@ -206,7 +225,13 @@ def _inside(clause: Clause, wider: Clause) -> bool:
     return all(key in clause and clause[key] <= atoms for key, atoms in wider.items())
 
 
-def _spans(wide: CheckedRule, narrow: CheckedRule) -> bool:
+def says_as_much(other: CheckedRule, rule: CheckedRule) -> bool:
+    """Say whether `other` gives the codes and obligations that `rule` gives, and at all of its dates."""
+    same_words = rule.code == other.code and rule.finer_codes == other.finer_codes
+    return same_words and set(rule.obligations) <= set(other.obligations) and spans(other, rule)
+
+
+def spans(wide: CheckedRule, narrow: CheckedRule) -> bool:
     """Say whether the dates of `wide` enclose those of `narrow`."""
     since = wide.effective.since is None or (
         narrow.effective.since is not None and wide.effective.since <= narrow.effective.since

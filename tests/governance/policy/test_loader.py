@@ -176,6 +176,103 @@ def test_a_rule_that_another_makes_needless_is_refused(refuse: Refuse) -> None:
     assert not any("difference" in one for one in refuse(PACK + other_code))
 
 
+WITHDRAWN = """pack: trial
+speaks_about: [communication.send]
+layer: channel
+applies: {person.country: JP}
+rules:
+  - id: one
+    effect: forbid
+    when: {message.commercial: true, consent.status: withdrawn}
+    code: consent-withdrawn
+    because: A no is a no.
+    cites: ["Regulation (EU) 2016/679 Art. 7(3)"]
+"""
+WITHDRAWN_CASES = CASES.replace("consent.status: none", "consent.status: withdrawn").replace(
+    "consent-missing", "consent-withdrawn"
+)
+
+
+def test_a_rule_that_one_of_another_pack_shadows_is_refused_with_both_names(refuse: Refuse) -> None:
+    (problem,) = refuse(WITHDRAWN, WITHDRAWN_CASES)
+    assert problem == (
+        "communications/trial.yaml:6: the rule 'trial.one' never makes a difference: "
+        "'everywhere.withdrawn-means-no' always forbids first"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Regulation (EU) 2016/679 Art. 7(3)", "Act s. 1"),
+        ("code: consent-withdrawn", "code: objection"),
+        ("message.commercial: true, ", ""),
+    ],
+)
+def test_a_rule_with_a_clause_a_code_or_a_reach_of_its_own_stands_beside_another(
+    refuse: Refuse, old: str, new: str
+) -> None:
+    assert not any("difference" in one for one in refuse(WITHDRAWN.replace(old, new), WITHDRAWN_CASES))
+
+
+def test_of_two_packs_that_say_the_same_one_is_named_needless(refuse: Refuse, tmp_path: Path) -> None:
+    (tmp_path / "communications").mkdir()
+    for kind, text in (("yaml", PACK), ("cases.yaml", CASES)):
+        twin = text.replace("pack: trial", "pack: twin")
+        (tmp_path / "communications" / f"twin.{kind}").write_text(twin, encoding="utf-8")
+    (problem,) = refuse(PACK)
+    assert "'trial.one' never makes a difference: 'twin.one' always forbids first" in problem
+
+
+def test_packs_that_contradict_each_other_are_refused_with_both_names(refuse: Refuse) -> None:
+    never = PACK.replace("applies: {person.country: JP}\n", "").replace(
+        "{message.commercial: true, message.channel: email}\n    unless: {consent.status: granted}",
+        "{message.class: {in: [win_back, survey]}}",
+    )
+    problems = refuse(never, CASES.replace("message.channel: email", "message.class: win_back"))
+    for name in ("win_back", "survey"):
+        sentence = f"the permit 'matrix.{name}' permits nothing: 'trial.one' forbids all of it"
+        assert any(sentence in one and one.startswith("communications/matrix.yaml:") for one in problems)
+    assert len(problems) == 2
+    narrowed = never.replace("{in: [win_back, survey]}", "win_back, message.channel: sms")
+    assert not any("permits nothing" in one for one in refuse(narrowed))
+    excepted = never.replace("    code:", "    unless: {consent.status: granted}\n    code:")
+    assert not any("permits nothing" in one for one in refuse(excepted))
+    dated = never.replace("verified: false", "effective: {until: 2027-01-01}")
+    assert not any("permits nothing" in one for one in refuse(dated))
+
+
+def test_access_packs_that_contradict_each_other_are_refused(refuse: Refuse, tmp_path: Path) -> None:
+    permit = """pack: trial
+speaks_about: ["*"]
+layer: access
+rules:
+  - {id: auditors-read, effect: permit, when: {principal.type: auditor, action.name: read}, because: They look.}
+"""
+    forbid = """pack: closed
+speaks_about: ["*"]
+layer: access
+rules:
+  - {id: nobody-reads, effect: forbid, when: {action.name: read}, code: no-permit, because: Closed., cites: [House]}
+"""
+    (tmp_path / "access").mkdir()
+    (tmp_path / "access" / "closed.yaml").write_text(forbid, encoding="utf-8")
+    cases = """pack: closed
+now: 2026-11-21T15:00:00Z
+cases: [{name: reading, facts: {action.name: read}, expect: {forbids: [no-permit]}}]
+"""
+    (tmp_path / "access" / "closed.cases.yaml").write_text(cases, encoding="utf-8")
+    own = (
+        cases.replace("pack: closed", "pack: trial")
+        .replace("{action.name: read}", "{principal.type: auditor, action.name: read}")
+        .replace("{forbids: [no-permit]}", "{permits: [auditors-read]}")
+    )
+    (problem,) = refuse(permit, own, room="access")
+    assert (
+        "the permit 'trial.auditors-read' permits nothing: 'closed.nobody-reads' forbids all of it" in problem
+    )
+
+
 def test_a_permit_for_everything_is_refused(refuse: Refuse) -> None:
     pack = """pack: trial
 speaks_about: ["*"]
