@@ -64,7 +64,7 @@ def test_ages_fall_into_few_buckets(policy: CompiledPolicy) -> None:
 
 def test_thresholds_name_where_answers_change(policy: CompiledPolicy) -> None:
     thresholds = policy.thresholds(SEND)
-    months = [Duration(number, "month") for number in (6, 18, 24)]
+    months = [Duration(number, "month") for number in (18, 24)]
     assert thresholds["relationship.last_purchase_age"] == tuple(months)
     assert thresholds["relationship.last_inquiry_age"] == (Duration(3, "month"), Duration(6, "month"))
     assert datetime(2025, 4, 11, tzinfo=UTC) in policy.effective_dates(SEND)
