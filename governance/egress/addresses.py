@@ -94,10 +94,11 @@ class Target:
     inside: bool = False
 
 
-def read_target(url: str, allowed: Collection[str] = ()) -> Target:
+def read_target(url: str, allowed: Collection[str] = (), *, inside: bool = False) -> Target:
     """Read a webhook's URL; InvalidError names what is wrong with it.
 
-    `allowed` holds `host:port` pairs named by the operator: these may be loopback and speak plain HTTP.
+    `allowed` holds `host:port` pairs named by the operator: these may be loopback and speak plain HTTP; with
+    `inside`, they may also be other machines of the operator's network.
     """
     found = _URL.fullmatch(url) if len(url) <= LONGEST_URL else None
     if found is None:
@@ -106,7 +107,7 @@ def read_target(url: str, allowed: Collection[str] = ()) -> Target:
     port = int(found["port"] or (443 if scheme == "https" else 80))
     trusted = f"{found['host']}:{port}" in allowed
     if trusted:
-        return Target(url, scheme, host, port, trusted=True)
+        return Target(url, scheme, host, port, trusted=True, inside=inside)
     if scheme != "https":
         raise _refused("Only https is allowed.")
     if port != 443 and not 1024 <= port <= 65535:

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from governance.systems.model import Change, ErasurePlan, Outcome, Report, StepOutcome, SubjectKeys
+from governance.systems.model import (
+    Change,
+    ErasurePlan,
+    Outcome,
+    Received,
+    Report,
+    StepOutcome,
+    SubjectKeys,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ class Context:
     `remember` keeps the steps that are about to be made, before anything changes at the far side: should the
     process die after that, the repeat finds nothing left to do (`Outcome.changed` False) and these steps are
     what it reports. `pseudonym` stands in place of the person, always the same for one person in one system.
-    `callback_url`: where the far side may report to.
+    `callback_url`: where the far side may report to. `data_classes`: those that the system is said to hold.
     """
 
     tenant_id: str
@@ -53,6 +61,7 @@ class Context:
     now: datetime
     draft: Draft
     pseudonym: str
+    data_classes: tuple[str, ...] = ()
     resources: Mapping[type, object] = field(default_factory=dict, repr=False)
     callback_url: str = ""
     remember: Callable[[Sequence[StepOutcome]], None] = lambda steps: None
@@ -96,3 +105,6 @@ class Connector(Protocol):
 
     def follow_up(self, context: Context, verb: str, reference: str) -> Outcome:
         """Ask how a request is doing that was answered with `waiting`."""
+
+    def receive(self, context: Context, headers: Mapping[str, str], body: bytes) -> Received:
+        """Read what the far side reports by itself; `headers` by lower-case name. Believe nothing."""

@@ -24,6 +24,8 @@ VERBS = (COLLECT, COUNT, ERASE, CORRECT, RESTRICT, RELEASE)
 DONE = "done"
 WAITING = "waiting"
 FAILED = "failed"
+UNSUPPORTED = "unsupported"
+"""This kind of system cannot be asked that at all; somebody must do it another way."""
 
 ERASED = "erased"
 ANONYMISED = "anonymised"
@@ -193,7 +195,7 @@ class TaskDraft:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a system answered: done, waiting (asked, not finished) or failed (`because` says what to do).
+    """What a system answered: done, waiting (asked, not finished), failed, unsupported (`because` says why).
 
     `transient`: worth trying again as it is. `reference`: how a waiting request is followed up. `steps` per
     data class; `counts` per table; `warnings` are sentences for whoever set the system up. `changed` False:
@@ -221,6 +223,24 @@ class Outcome:
 def failed(because: str, *, transient: bool = False, warnings: Sequence[str] = ()) -> Outcome:
     """The outcome of what could not be done; the sentence holds neither secrets nor personal data."""
     return Outcome(FAILED, because, transient=transient, warnings=tuple(warnings))
+
+
+def unsupported(because: str) -> Outcome:
+    """The outcome of what this kind of system cannot be asked."""
+    return Outcome(UNSUPPORTED, because)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a far side reported: which request it means, and how that stands; or why it was not believed.
+
+    `refused` is a code (`bad-signature`, `unknown-sender`, `malformed`, `not-taken`, `unknown-request`), None
+    if it was believed.
+    """
+
+    reference: str = ""
+    outcome: Outcome | None = None
+    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

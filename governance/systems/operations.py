@@ -7,6 +7,7 @@ again by the connector, which finds the work done or does it.
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 from governance.errors import ConflictError, InvalidError, NotFoundError
 from governance.events import Actor, Fact
 from governance.systems import operation_store as store
-from governance.systems import service
+from governance.systems import service, tasks
 from governance.systems.connector import Connector, Context
 from governance.systems.documents import (
     read_item,
@@ -51,6 +52,7 @@ from governance.work import Snapshot, Work
 
 STARTED = "started"
 _READS = (COLLECT, COUNT)
+_ID = re.compile(r"[!-~]{1,200}")
 
 
 class Opener(Protocol):
@@ -83,8 +85,10 @@ class Operation:
             raise InvalidError(f"A system can be asked to {', '.join(VERBS)}.")
         if (self.verb == ERASE) != (self.plan is not None) or (self.verb == CORRECT) != bool(self.changes):
             raise InvalidError("An erasure has a plan, a correction has changes, nothing else has either.")
-        if not 1 <= len(self.operation_id) <= 200:
-            raise InvalidError("An operation's id has 1 to 200 characters.")
+        if not _ID.fullmatch(self.operation_id):
+            raise InvalidError(
+                "An operation's id has 1 to 200 printable characters of ASCII, without spaces."
+            )
 
     def digest(self) -> str:
         """What tells this question from another under the same id; of persons only the reference is in it."""
@@ -102,7 +106,7 @@ def run(opener: Opener, actor: Actor, tenant_id: str, asked: Operation) -> Outco
     """
     with opener.work(tenant_id, actor) as work, work.bookkeeping():
         record = _begin(work, asked)
-        if record.status == DONE and asked.verb != COUNT:
+        if record.status == DONE and asked.verb != COUNT:  # a count is asked to know how it is now
             kept = _kept(work, record)
             if kept is not None:
                 return kept
@@ -138,6 +142,16 @@ def finish(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
     return _settle(work, operation_id, outcome)
 
 
+def finish_reported(work: Work, system_id: str, reference: str, outcome: Outcome) -> bool:
+    """The same by the far side's reference; False if no operation of this system has it."""
+    record = store.by_reference(work.connection, work.tenant_id, system_id, reference)
+    if record is None:
+        return False
+    if record.status == WAITING:
+        _settle(work, record.operation_id, outcome)
+    return True
+
+
 def forget_items(work: Work, operation_id: str) -> None:
     """Drop what an operation collected, once it was used."""
     with work.bookkeeping():
@@ -163,8 +177,8 @@ def _begin(work: Work, asked: Operation) -> Record:
 
 def _ask(connector: Connector, context: Context, asked: Operation, record: Record) -> Outcome:
     try:
-        if record.status == WAITING and record.reference is not None:
-            return connector.follow_up(context, asked.verb, record.reference)
+        if record.status == WAITING:
+            return connector.follow_up(context, asked.verb, record.reference or "")
         if asked.verb == ERASE:
             assert asked.plan is not None
             return connector.erase(context, asked.keys, asked.plan)
@@ -188,24 +202,37 @@ def _settle(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
     if not outcome.changed and record.remembered:
         # The work was done by an attempt that died before it could say so: these are its counts.
         outcome = replace(outcome, steps=read_steps(record.remembered))
+    outcome = _complete(record, outcome)
     values: dict[str, Any] = {
         "status": outcome.status,
         "outcome": write_outcome(outcome),
         "reference": outcome.reference or record.reference,
         "check_after": outcome.check_after,
     }
-    if outcome.items and record.status == WAITING:
+    if outcome.items and record.verb == COLLECT and record.status == WAITING:
         values["items_sealed"] = _sealed(work, record, outcome.items)
     with work.bookkeeping():
         store.change(work.connection, work.tenant_id, operation_id, work.now, values)
-    if record.verb not in _READS and (outcome.status, FAILED) != (FAILED, record.status):
+    if outcome.task is not None:
+        tasks.make(work, record, outcome.task)
+    if record.verb not in _READS and outcome.status in _KINDS and outcome.status != record.status:
         work.record(
             f"system.{_KINDS[outcome.status]}", subject_ref=record.subject_ref, facts=_facts(record, outcome)
         )
     return outcome
 
 
+def _complete(record: Record, outcome: Outcome) -> Outcome:
+    """An erasure is finished only when it says what became of every class that it was asked about."""
+    said = {each.data_class for each in outcome.steps}
+    missing = sorted({each["data_class"] for each in record.remembered} - said)
+    if record.verb != ERASE or outcome.status != DONE or not missing:
+        return outcome
+    return failed(f"The system does not say what became of {', '.join(missing)}.")
+
+
 _KINDS = {DONE: "answered", WAITING: "asked", FAILED: "failed"}
+"""The ledger's word for each status: a status that did not change is not told again."""
 
 
 def _facts(record: Record, outcome: Outcome) -> dict[str, Fact]:

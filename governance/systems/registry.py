@@ -8,11 +8,19 @@ from importlib.metadata import entry_points
 
 from governance.errors import InvalidError
 from governance.systems.connector import Connector
+from governance.systems.manual import ManualConnector
+from governance.systems.opendsr import OpenDsrConnector
 from governance.systems.sql.connector import SqlConnector
+from governance.systems.webhook import WebhookConnector
 
 GROUP = "governance.connectors"
 
-_SHIPPED: dict[str, type[Connector]] = {"sql": SqlConnector}
+_SHIPPED: dict[str, type[Connector]] = {
+    "sql": SqlConnector,
+    "webhook": WebhookConnector,
+    "opendsr": OpenDsrConnector,
+    "manual": ManualConnector,
+}
 
 
 def kinds() -> tuple[str, ...]:

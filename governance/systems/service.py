@@ -1,6 +1,7 @@
 """Use cases of the register of systems. What is asked of a system is in `operations`."""
 
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -76,7 +77,6 @@ def connect(snap: Snapshot, system_id: str, operation_id: str, subject_ref: str)
     )
     person = joined(system_id, subject_ref)
     pseudonym = snap.resource(Vault).mac(snap.tenant_id, "system-pseudonym", person).hex()[:16]
-    public = snap.resource(Settings).public_url
     context = Context(
         tenant_id=snap.tenant_id,
         system_id=system_id,
@@ -84,10 +84,27 @@ def connect(snap: Snapshot, system_id: str, operation_id: str, subject_ref: str)
         now=snap.now,
         draft=draft,
         pseudonym=f"erased-{pseudonym}",
+        data_classes=found.system.data_classes,
         resources=snap.resources,
-        callback_url=f"{public}/v1/systems/{system_id}/callbacks",
+        callback_url=callback_url(snap, system_id),
     )
     return registry.connector(found.system.kind), context
+
+
+def callback_url(snap: Snapshot, system_id: str) -> str:
+    """Where a system may report to: an address that nobody can make up."""
+    public = snap.resource(Settings).public_url
+    return f"{public}/callbacks/{system_id}/{snap.tenant_ref}.{_callback_secret(snap, system_id)}"
+
+
+def check_callback_secret(snap: Snapshot, system_id: str, secret: str) -> None:
+    """See that a callback came to the address that was given to this system; NotFoundError if not."""
+    if not hmac.compare_digest(_callback_secret(snap, system_id).encode(), secret.encode()):
+        raise NotFoundError("There is nothing to report to at this address.")
+
+
+def _callback_secret(snap: Snapshot, system_id: str) -> str:
+    return snap.resource(Vault).mac(snap.tenant_id, "system-callback", system_id.encode()).hex()
 
 
 def probe(connector: Connector, context: Context) -> Report:

@@ -39,6 +39,7 @@ def test_every_route_names_its_scope_or_is_in_the_public_list(app: Flask) -> Non
         "/.well-known/gpc.json",
         "/.well-known/jwks.json",
         "/.well-known/oauth-authorization-server",
+        "/callbacks/<system_id>/<token>",
         "/confirm/<token>",
         "/docs",
         "/healthz",

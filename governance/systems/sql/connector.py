@@ -22,6 +22,7 @@ from governance.systems.model import (
     ErasurePlan,
     Item,
     Outcome,
+    Received,
     Report,
     StepOutcome,
     SubjectKeys,
@@ -31,6 +32,7 @@ from governance.systems.sql import probing, writes
 from governance.systems.sql.address import Refused, open_engine, read_url
 from governance.systems.sql.erasing import Erasing
 from governance.systems.sql.mapping import SqlMapping, TableMap
+from governance.systems.sql.probing import unmapped_texts
 from governance.systems.sql.reader import Reader
 from governance.systems.sql.rows import Finder, Row, Rows
 from governance.systems.sql.schema import Schema, reading, reflect, writing
@@ -79,6 +81,7 @@ class SqlConnector:
                 finder = Finder(connection, schema, mapping, keys)
                 found = finder.find()
                 finder.look_for_mentions(found)
+                finder.warnings += unmapped_texts(schema, found)
             items = [item for name, rows in found.items() for item in _items(schema, schema.maps[name], rows)]
             counts = {name: len(rows.found) for name, rows in found.items()}
             return Outcome(DONE, counts=counts, items=tuple(items), warnings=tuple(finder.warnings))
@@ -122,6 +125,10 @@ class SqlConnector:
     def follow_up(self, context: Context, verb: str, reference: str) -> Outcome:
         """Nothing waits in a database."""
         return failed("A database answers at once; there is nothing to follow up.")
+
+    def receive(self, context: Context, headers: Mapping[str, str], body: bytes) -> Received:
+        """A database reports nothing by itself."""
+        return Received(refused="not-taken")
 
     def _change(self, context: Context, keys: SubjectKeys, change: writes.Changing, outcome: str) -> Outcome:
         def answer() -> Outcome:

@@ -1,5 +1,7 @@
 """The test of a connection and its mapping: a report in sentences; nothing is changed."""
 
+from collections.abc import Mapping
+
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -9,6 +11,7 @@ from governance.systems.sql.address import Refused, open_engine, read_url
 from governance.systems.sql.mapping import SqlMapping
 from governance.systems.sql.matching import is_text
 from governance.systems.sql.reader import Reader
+from governance.systems.sql.rows import Rows
 from governance.systems.sql.schema import Schema, look, reading
 from governance.systems.sql.troubles import sentence_for
 
@@ -76,6 +79,13 @@ def _unmapped_texts(schema: Schema, name: str) -> list[Finding]:
         )
         for each in schema.tables[name].columns
         if is_text(each) and each.name not in known and not each.foreign_keys
+    ]
+
+
+def unmapped_texts(schema: Schema, found: Mapping[str, Rows]) -> list[str]:
+    """What was not disclosed of tables where the person has rows: texts that nobody mapped."""
+    return [
+        each.sentence for name, rows in found.items() if rows.found for each in _unmapped_texts(schema, name)
     ]
 
 
