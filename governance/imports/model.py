@@ -5,7 +5,7 @@ never guesses: a value that its table does not list makes the row an error, unle
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from dateutil import parser as dates
@@ -182,6 +182,23 @@ def read_row(mapping: ImportMapping, number: int, row: Mapping[str, str]) -> Imp
         consents=[_consent(rule, row) for rule in mapping.consents if rule.when.holds(row)],
         events=_events(mapping, row),
     )
+
+
+def read_opt_outs(mapping: ImportMapping, number: int, row: Mapping[str, str]) -> ImportRow:
+    """Read of a row only who said no to what; whatever else is wrong with it does not matter.
+
+    A no of which it cannot be read when it was said counts from now on.
+    """
+    said: list[RowConsent] = []
+    for rule in mapping.consents:
+        if rule.status in ("refused", "withdrawn") and rule.when.holds(row):
+            try:
+                said.append(_consent(rule, row))
+            except RowError:
+                said.append(_consent(replace(rule, occurred_at=None), row))
+    barred = [rule for rule in mapping.suppressions if rule.scope != "undeliverable" and rule.when.holds(row)]
+    external_id = row[mapping.external_id].strip()
+    return ImportRow(number, external_id, {}, (), None, "import", None, barred, said, ())
 
 
 def _value(source: Choice | str | None, row: Mapping[str, str]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from governance.consent.model import SALE_SHARING
 from governance.errors import NotFoundError
-from governance.imports import store
+from governance.imports import opt_outs, store
 from governance.imports.mapping import MappingError, read_mapping
 from governance.imports.model import ImportMapping, RowError, read_row
 from governance.imports.reading import Row
@@ -97,7 +97,7 @@ def claim(work: Work, import_id: str) -> bool:
 def take(
     work: Work, run: ImportRun, mapping: ImportMapping, batch: Sequence[tuple[int, Row | RowError]]
 ) -> ImportRun:
-    """Take in a batch of rows; a bad row is kept with what is wrong with it and stops no other.
+    """Take in a batch of rows; a bad row is kept with what is wrong with it, loses no opt-out, stops none.
 
     Rows that the run has passed already are left out, so that a batch may safely be given twice, and two
     that drive the same run do no harm.
@@ -119,6 +119,7 @@ def take(
         except RowError as problem:
             wrong.append((number, None if isinstance(row, RowError) else row, problem))
     wrong += [(read.number, raw, problem) for (read, raw), problem in take_rows(work, mapping, good, counts)]
+    wrong = opt_outs.rescued(work, mapping, wrong, counts)
     counts["failed"] += len(wrong)
     counts["rows"] += len(fresh)
     position = fresh[-1][0]

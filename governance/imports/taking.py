@@ -1,4 +1,7 @@
-"""A batch of rows becomes people, opt-outs, consents and happenings: each row whole, or not at all."""
+"""A batch of rows becomes people, opt-outs, consents and happenings: each row whole, or not at all.
+
+What is left of a row that was refused is its opt-outs (`opt_outs`).
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -24,7 +27,7 @@ Refusals = dict[int, GovernanceError]
 def take_rows(
     work: Work, mapping: ImportMapping, rows: Sequence[Readable], counts: dict[str, int]
 ) -> list[tuple[Readable, RowError]]:
-    """Take in rows and add to the counts; gives the rows that were refused, of which nothing is left.
+    """Take in rows and add to the counts; gives the rows that were refused, of which nothing was done.
 
     A row is refused as a whole: a person whose opt-out could not be recorded must not be there without it.
     So the batch is tried behind a savepoint, and again without the rows of which a part was refused.
@@ -83,7 +86,7 @@ def _consequences(work: Work, taken: Mapping[int, tuple[ImportRow, str]], counts
             acts.append((at, ImportedAct(subject_ref, None, "suppressed", scope=rule.scope, channel=channel)))
         for reported in row.consents:
             counts["consents"] += 1
-            acts.append((at, _act(subject_ref, points, reported)))
+            acts.append((at, act_of(subject_ref, points, reported)))
         for event, occurred_at in row.events:
             counts["events"] += 1
             try:
@@ -126,7 +129,8 @@ def _close(work: Work, subject_ref: str, points: Sequence[ContactPoint], channel
     return bool(reached)
 
 
-def _act(subject_ref: str, points: Sequence[ContactPoint], reported: RowConsent) -> ImportedAct:
+def act_of(subject_ref: str, points: Sequence[ContactPoint], reported: RowConsent) -> ImportedAct:
+    """The act that a row reports, on the contact point of its channel if the person has just one."""
     kind = CHANNEL_POINT_TYPE.get(reported.channel)
     reached = [point for point in points if point.type == kind and point.state == "open"]
     only = reached[0] if len(reached) == 1 else None

@@ -47,7 +47,7 @@ def _worded(policy: CompiledPolicy, program: ActionProgram, number: int, lacking
         because=pack.because or rule.because,
         needs=" and ".join(condition_sentence(part, policy.vocabulary.facts) for part in unmet),
         cites=rule.cites or pack.cites,
-        remedy=rule.remedy or pack.remedy,
+        remedy=" ".join(filter(None, (rule.remedy or pack.remedy, _to_send(unmet)))),
         verified=rule.verified,
     )
 
@@ -60,6 +60,19 @@ def _conjuncts(pack: CheckedPack, rule: CheckedRule) -> list[Condition | None]:
     if pack.applies is not None:
         parts.insert(0, pack.applies)
     return [None, *parts] if rule.effective.since or rule.effective.until else parts
+
+
+def _to_send(unmet: Sequence[Condition]) -> str:
+    """Name what a move lacks that the caller can send with it, by the members of the request."""
+    lacking = [leaf for part in unmet for leaf in leaves(part)]
+    if {leaf.fact for leaf in lacking} & {"transition.from", "transition.to", "transition.trigger"}:
+        return ""  # There is no such move, whatever is sent with it.
+    named = dict.fromkeys(
+        leaf.fact.removeprefix("transition.")
+        for leaf in lacking
+        if leaf.value is True and leaf.fact.startswith(("transition.evidence.", "transition.because"))
+    )
+    return f"Send with the move: {', '.join(named)}." if named else ""
 
 
 def _silent_code(action: str, unmet: Sequence[Condition]) -> str:

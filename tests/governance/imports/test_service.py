@@ -273,6 +273,58 @@ def test_another_stage_than_the_opening_one_is_refused_by_name_of_the_column(imp
     assert adds_up(run)
 
 
+@pytest.mark.parametrize(
+    ("values", "column", "code", "counted"),
+    [
+        ({"stage": "client", "do_not_email": "Yes"}, "Stage", "suppressed", "suppressions"),
+        ({"stage": "client", "activity": "Unsubscribed"}, "Stage", "consent-withdrawn", "consents"),
+        ({"country": "Atlantis", "do_not_email": "Yes"}, "Country", "suppressed", "suppressions"),
+        ({"born": "yesterday", "activity": "Unsubscribed"}, "Born", "consent-withdrawn", "consents"),
+        ({"e_mail": "nonsense", "do_not_email": "Yes"}, "E-mail", "suppressed", "suppressions"),
+    ],
+    ids=[
+        "another stage",
+        "another stage, a withdrawal",
+        "a value that is not mapped",
+        "no date",
+        "no address",
+    ],
+)
+def test_the_opt_out_of_a_refused_row_is_taken_and_the_row_reported(
+    importer: Importer, values: dict[str, str], column: str, code: str, counted: str
+) -> None:
+    importer.run(row(id="a", country="United States"), row(id="open", country="United States"))
+    assert importer.codes("a") == ()
+    run = importer.run(row(id="open", country="United States"), row(id="a", **values))
+    assert [(number, name) for number, name, _ in importer.wrong(run)] == [(2, column)]
+    (error,) = importer.errors(run)
+    assert str(error["detail"]).endswith("The opt-outs that it reports were taken all the same.")
+    assert code in importer.codes("a")
+    assert importer.codes("open") == ()
+    assert (run.counts["failed"], run.counts[counted]) == (1, 1)
+    assert adds_up(run)
+    with importer.open_snapshot() as snapshot:
+        assert subjects.get(snapshot, "a").stage_relationship == "lead"
+        once = len(consent.history(snapshot, subjects.get(snapshot, "a").subject_ref))
+    importer.run(row(id="a", **values), row(id="another"))
+    with importer.open_snapshot() as snapshot:
+        assert len(consent.history(snapshot, subjects.get(snapshot, "a").subject_ref)) == once
+
+
+def test_a_refused_row_of_somebody_new_leaves_nobody_behind_and_a_refused_yes_is_not_taken(
+    importer: Importer,
+) -> None:
+    importer.run(row(id="a", country="Germany"))
+    run = importer.run(
+        row(id="new", country="Atlantis", do_not_email="Yes"),
+        row(id="a", stage="client", opted_in="Yes", opted_in_at="2026-01-02"),
+    )
+    assert [str(each["detail"]).endswith("all the same.") for each in importer.errors(run)] == [False, False]
+    with importer.open_snapshot() as snapshot:
+        assert subjects.find(snapshot, "new") is None
+        assert consent.history(snapshot, subjects.get(snapshot, "a").subject_ref) == []
+
+
 def test_no_in_an_opt_out_column_is_never_consent(importer: Importer) -> None:
     run = importer.run(row(id="de", country="Germany", do_not_email="No"), row(id="nowhere"))
     assert (run.counts["consents"], run.counts["suppressions"]) == (0, 0)

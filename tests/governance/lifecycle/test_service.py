@@ -107,6 +107,34 @@ def test_a_move_without_its_evidence_is_denied_with_reasons_and_leaves_a_trace(a
         assert store.of_subject(snap.connection, "acme", ref) == []
 
 
+@pytest.mark.parametrize(
+    ("to", "sent", "named"),
+    [
+        ("client", {}, "Send with the move: evidence.contract_reference."),
+        ("client", {"evidence": {"contract_reference": "C-1"}}, None),
+        ("active_service", {"evidence": {"fulfilment_reference": "O-1"}}, ""),
+        ("contact", {}, "record the event notice_given"),
+    ],
+)
+def test_a_refused_move_says_what_to_send_with_it(
+    runtime: Runtime, to: str, sent: dict[str, Any], named: str | None
+) -> None:
+    answer = move(runtime, person(runtime), to, **sent)
+    assert answer.allowed is (named is None)
+    if named is not None:
+        (reason,) = answer.record.document()["reasons"]
+        assert named in reason["remedy"]
+        assert ("Send with the move" in reason["remedy"]) is named.startswith("Send")
+
+
+def test_a_refused_return_asks_for_the_reason(runtime: Runtime) -> None:
+    ref = person(runtime)
+    move(runtime, ref, "churned")
+    (reason,) = move(runtime, ref, "lead").record.document()["reasons"]
+    assert reason["remedy"].endswith("Send with the move: because.")
+    assert move(runtime, ref, "lead", because="Wrote to us.").allowed
+
+
 def test_a_client_returns_to_lead_only_with_a_reason_and_never_with_a_contract_in_force(
     runtime: Runtime,
 ) -> None:
