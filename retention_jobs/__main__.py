@@ -5,11 +5,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from governance.bootstrap import Runtime, assemble
 from governance.database import for_reading
 from governance.errors import GovernanceError
+from governance.queue.model import LEASE
 from governance.settings import Settings
 from retention_jobs import listing
 from retention_jobs.schedule import JOBS, Job, job
@@ -110,13 +113,20 @@ def _run_one(runtime: Runtime, one: Job, as_json: bool) -> int:
     return 0
 
 
-def serve(runtime: Runtime, *, workers: int, schedules: bool) -> None:
+def serve(
+    runtime: Runtime,
+    *,
+    workers: int,
+    schedules: bool,
+    jobs: Sequence[Job] = JOBS,
+    lease: timedelta = LEASE,
+) -> None:
     """Schedule and work until told to stop (SIGTERM, SIGINT); every run finishes the batch at hand."""
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    crew = Workers(runtime, JOBS, count=workers) if workers else None
-    scheduler = Scheduler(runtime, JOBS, offered=crew.wake if crew else lambda: None) if schedules else None
+    crew = Workers(runtime, jobs, count=workers, lease=lease) if workers else None
+    scheduler = Scheduler(runtime, jobs, offered=crew.wake if crew else lambda: None) if schedules else None
     if crew:
         crew.start()
     if scheduler:

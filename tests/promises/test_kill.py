@@ -237,10 +237,10 @@ def test_kill_9_of_the_server_loses_nothing_and_doubles_nothing(
 
 @pytest.mark.full
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_hundred_kills_lose_nothing_and_double_nothing(
+def test_200_kills_lose_nothing_and_double_nothing(
     kind: str, make_settings: Callable[[str], Settings], tmp_path: Path
 ) -> None:
-    holds(make_settings(kind), tmp_path / "server.log", kills=100, seed=2)
+    holds(make_settings(kind), tmp_path / "server.log", kills=200, seed=2)
 
 
 def test_a_server_that_acknowledges_before_it_commits_is_caught(
