@@ -1,7 +1,7 @@
 """The composition root: settings become a runtime, and the runtime opens units of work."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -128,7 +128,15 @@ class Runtime:
         with self.engine.connect() as plain, for_reading(plain).begin():
             return [tenant.tenant_id for tenant in tenants.every(plain)]
 
-    def create_tenant(self, tenant_id: str, *, name: str, country: str | None, address: str | None) -> None:
+    def create_tenant(
+        self,
+        tenant_id: str,
+        *,
+        name: str,
+        country: str | None,
+        address: str | None,
+        sectors: Sequence[str] = (),
+    ) -> None:
         """Found a tenant: its row, the shipped catalogue and the shipped policies, all in one transaction."""
         with self.engine.connect() as plain:
             writes = Writes()
@@ -136,7 +144,7 @@ class Runtime:
             with connection.begin():
                 ref = self.ids("tnt", self.clock())
                 with self._work(connection, writes, tenant_id, ref, COMMAND_LINE) as work:
-                    tenancy.create(work, name=name, country=country, postal_address=address)
+                    tenancy.create(work, name=name, country=country, postal_address=address, sectors=sectors)
                     purposes.install_catalogue(work)
                     policies.adopt(work, documents=policies.shipped_documents(self.settings.policies_dir))
 

@@ -15,7 +15,7 @@ from governance.commands.evidence import evidence
 from governance.commands.importing import import_group
 from governance.commands.policies import policies
 from governance.commands.serving import jobs, serve
-from governance.commands.setup import client, init
+from governance.commands.setup import client, init, tenant_group
 from governance.errors import GovernanceError
 
 
@@ -40,5 +40,18 @@ def main() -> None:
     """Consent, access and retention for a CRM: the system of record that says yes or no, and why."""
 
 
-for command in (init, client, serve, jobs, demo, demo_data, import_group, policies, audit, evidence, fsck):
+for command in (
+    init,
+    tenant_group,
+    client,
+    serve,
+    jobs,
+    demo,
+    demo_data,
+    import_group,
+    policies,
+    audit,
+    evidence,
+    fsck,
+):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`governance init` and `governance client`: an installation, and components that may call it."""
+"""`governance init`, `tenant` and `client`: an installation, its controllers, components that may call."""
 
 import click
 
@@ -6,6 +6,16 @@ from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE, assemble, initialise
 from governance.commands.console import json_option, opened, say, settings, tenant_option
 from governance.subjects.places import check_country
+from governance.tenants import service as tenants
+from governance.tenants.model import SECTORS, Tenant
+
+_sectors = click.option(
+    "--sector",
+    "sectors",
+    multiple=True,
+    type=click.Choice(SECTORS),
+    help="A sector that it works in, so that the rules of that sector apply; may be given several times.",
+)
 
 
 @click.command()
@@ -13,8 +23,16 @@ from governance.subjects.places import check_country
 @click.option("--name", default=None, help="The controller's name; default: the tenant's id.")
 @click.option("--country", default=None, help="Where it is established (ISO 3166-1 alpha-2).")
 @click.option("--address", default=None, help="Its postal address, for messages that must carry one.")
+@_sectors
 @json_option
-def init(tenant: str, name: str | None, country: str | None, address: str | None, as_json: bool) -> None:
+def init(
+    tenant: str,
+    name: str | None,
+    country: str | None,
+    address: str | None,
+    sectors: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Make or upgrade the installation: keys, database, first tenant, shipped policies. Safe to repeat."""
     chosen = settings()
     established = None if country is None else check_country(country)
@@ -23,7 +41,9 @@ def init(tenant: str, name: str | None, country: str | None, address: str | None
     try:
         created = tenant not in runtime.tenant_ids()
         if created:
-            runtime.create_tenant(tenant, name=name or tenant, country=established, address=address)
+            runtime.create_tenant(
+                tenant, name=name or tenant, country=established, address=address, sectors=sectors
+            )
     finally:
         runtime.close()
     say(
@@ -31,6 +51,47 @@ def init(tenant: str, name: str | None, country: str | None, address: str | None
         {"data_dir": str(chosen.data_dir), "tenant": tenant, "created": created},
         f"Ready in {chosen.data_dir}: tenant {tenant!r} {'created' if created else 'was there already'}.",
     )
+
+
+@click.group("tenant")
+def tenant_group() -> None:
+    """Who the controller is, and what it declares about itself."""
+
+
+@tenant_group.command("show")
+@tenant_option
+@json_option
+def show_tenant(tenant: str, as_json: bool) -> None:
+    """Say what is recorded of a tenant."""
+    with opened() as runtime, runtime.snapshot(tenant, COMMAND_LINE) as snapshot:
+        found = tenants.get(snapshot)
+    _say_tenant(found, as_json)
+
+
+@tenant_group.command("declare")
+@_sectors
+@click.option("--no-sector", is_flag=True, help="None of them.")
+@tenant_option
+@json_option
+def declare(sectors: tuple[str, ...], no_sector: bool, tenant: str, as_json: bool) -> None:
+    """Declare the sectors that a tenant works in, in place of those before; the next check knows them."""
+    if bool(sectors) == no_sector:
+        raise click.UsageError("Name the sectors with --sector, or say --no-sector.")
+    with opened() as runtime, runtime.work(tenant, COMMAND_LINE) as work:
+        changed = tenants.declare_sectors(work, sectors)
+    _say_tenant(changed, as_json)
+
+
+def _say_tenant(found: Tenant, as_json: bool) -> None:
+    document = {
+        "tenant": found.tenant_id,
+        "name": found.name,
+        "country": found.country,
+        "sectors": list(found.sectors),
+    }
+    where = found.country or "not recorded"
+    sectors = ", ".join(found.sectors) or "none declared"
+    say(as_json, document, f"{found.tenant_id}: {found.name}; country: {where}; sectors: {sectors}")
 
 
 @click.group()

@@ -17,7 +17,7 @@ from governance.communications.caps import Cap
 from governance.communications.dealings import with_dealings
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.numbers import with_numbers
-from governance.communications.served import find_purpose
+from governance.communications.served import find_purpose, purpose_facts
 from governance.communications.situations import (
     UNKNOWN_PERSON,
     Asked,
@@ -32,7 +32,7 @@ from governance.decisions.record import AskedFor, DecisionRecord, FactValues, Pe
 from governance.errors import GovernanceError, InvalidError
 from governance.policy.buckets import Bucketer, Vector
 from governance.purposes import service as purposes
-from governance.purposes.model import AS_THE_LAW, Purpose
+from governance.purposes.model import Purpose
 from governance.subjects import service as subjects
 from governance.subjects.model import CHANNEL_POINT_TYPE, SubjectReference, check_external_id, normalise
 from governance.vault.service import Vault
@@ -115,7 +115,6 @@ class Gate:
             sentence = f"Give one of {', '.join(sorted(classes))}."
             raise InvalidError("This message class is not declared.", fields={"message_class": [sentence]})
         served = self.purpose(request.purpose)
-        state = "missing" if served is None else served.state
         return Asked(
             facts={
                 "message.channel": request.channel,
@@ -125,12 +124,9 @@ class Gate:
                 "message.in_reply_to": request.in_reply_to,
                 "message.call_mode": request.call_mode,
                 "message.written_by": request.written_by,
-                "purpose.id": request.purpose,
-                "purpose.state": state,
-                "purpose.allows_class": served is not None
-                and request.message_class in served.message_classes,
-                "purpose.permission": AS_THE_LAW if served is None else served.permission or AS_THE_LAW,
+                **purpose_facts(request.purpose, served, request.message_class),
                 "tenant.country": self.ground.tenant_country,
+                "tenant.sector": frozenset(self.ground.tenant_sectors) or None,
                 "sender.country": request.sender_country,
             },
             consent=Question(

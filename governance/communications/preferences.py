@@ -124,7 +124,8 @@ def choose(
                 "granted" if wants else "withdrawn",
                 METHOD,
                 channel=choice.channel,
-                evidence=evidence,
+                # What stood beside the box that was ticked.
+                evidence={**(evidence or {}), "wording": f"{choice.title}: {choice.channel}"},
             ),
         )
     return _shown(work, person)

@@ -1,12 +1,14 @@
 """The purpose that a message serves, as one snapshot sees it: read on the path of every check."""
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
 from governance.database import Prepared
-from governance.purposes.model import Purpose, read_purpose
+from governance.purposes.model import AS_THE_LAW, Purpose, read_purpose
 from governance.purposes.store import purpose
 from governance.work import Snapshot
 
@@ -21,6 +23,31 @@ def find_purpose(snap: Snapshot, purpose_id: str) -> Purpose | None:
     """The purpose of this id, if there is one."""
     rows = _PURPOSE.rows(snap.connection, tenant=snap.tenant_id, purpose=purpose_id)
     return _purpose(purpose_id, *rows[0]) if rows else None
+
+
+def purpose_facts(purpose_id: str, served: Purpose | None, message_class: str) -> dict[str, Any]:
+    """What rules may know of the purpose that a message of this class serves; `served` None: of none."""
+    if served is None:
+        return {**_UNSERVED, "purpose.id": purpose_id}
+    return {
+        "purpose.id": purpose_id,
+        "purpose.state": served.state,
+        "purpose.allows_class": message_class in served.message_classes,
+        "purpose.permission": served.permission or AS_THE_LAW,
+        "purpose.special_categories": served.special_categories,
+        "purpose.solely_automated": bool(served.body.get("solely_automated")),
+        "purpose.impact_assessed": bool(served.body.get("impact_assessment")),
+    }
+
+
+_UNSERVED: Mapping[str, Any] = {
+    "purpose.state": "missing",
+    "purpose.allows_class": False,
+    "purpose.permission": AS_THE_LAW,
+    "purpose.special_categories": False,
+    "purpose.solely_automated": False,
+    "purpose.impact_assessed": False,
+}
 
 
 @lru_cache(maxsize=1024)

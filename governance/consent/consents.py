@@ -8,7 +8,7 @@ from governance.consent.kinds import CONSENT, NIGHT, REQUEST
 from governance.consent.model import ALL, SALE_SHARING
 from governance.consent.outcomes import ConsentOutcome, outcome, payload_of
 from governance.consent.projection import ConsentEvent, kind_of_grant
-from governance.consent.proof import check_method, is_act, is_guardian, is_proven
+from governance.consent.proof import check_method, is_act, is_explicit, is_guardian, is_proven
 from governance.consent.recording import append
 from governance.consent.suppression_store import StoredBar
 from governance.errors import ConflictError, InvalidError
@@ -187,6 +187,8 @@ def _yes(work: Work, new: NewConsent, status: str) -> ConsentOutcome:
     _check_may_consent(person)
     by_person = is_act(method)
     proven = status == "granted" and is_proven(method, evidence=new.evidence)
+    if proven and purposes.is_sensitive(work, purpose):
+        proven = is_explicit(evidence=new.evidence, noticed=notice is not None)
     guardian = is_guardian(new.guardian)
     draft = Draft(
         consent_id=work.new_id("con"),

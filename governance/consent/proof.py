@@ -5,7 +5,9 @@ A grant is **proven** if
   when, how and for what is itself the proof, and notice and evidence make it a better one; or
 - it was imported (`import`, `acquired_list`) and its evidence has all of `form_url`, `occurred_at` and
   `text_shown_sha256`: where, when, and what the person saw. Such a grant is sendable but, not being the
-  person's act towards this service, lifts nothing. Everything else is `unproven`: shown, never sendable on
+  person's act towards this service, lifts nothing; and
+- if the purpose names special categories of data, what the person agreed to is on record (`is_explicit`).
+Everything else is `unproven`: shown, never sendable on
   consent (Regulation (EU) 2016/679 Art. 7(1)).
 """
 
@@ -41,6 +43,7 @@ REPORTED_METHODS = frozenset({"import", "acquired_list", "staff", "complaint_rep
 
 IMPORT_METHODS = frozenset({"import", "acquired_list"})
 _IMPORT_PROOF = ("form_url", "occurred_at", "text_shown_sha256")
+_STATEMENT = ("text_shown_sha256", "wording", "recording_sha256")
 _GUARDIAN_NAMES = frozenset({"name", "email", "phone", "reference"})
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -73,6 +76,15 @@ def check_method(method: str, *, negative: bool) -> str:
     raise InvalidError(
         "The method of a consent is one of: " + known + ".", fields={"method": [f"Use one of: {known}."]}
     )
+
+
+def is_explicit(*, evidence: Mapping[str, object] | None, noticed: bool) -> bool:
+    """Whether it is on record what the person agreed to: a notice, the text shown, or the words of a call.
+
+    Purposes that name special categories of data need it: Regulation (EU) 2016/679 Art. 9(2)(a) asks for
+    explicit consent, and an act without its statement shows that somebody agreed, not to what.
+    """
+    return noticed or any((evidence or {}).get(name) not in (None, "", [], {}) for name in _STATEMENT)
 
 
 def is_proven(method: str, *, evidence: Mapping[str, object] | None) -> bool:

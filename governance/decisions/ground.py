@@ -1,6 +1,6 @@
 """What all decisions of one snapshot stand on.
 
-The active policy, the ledger's position, the tenant's country.
+The active policy, the ledger's position, the tenant's country and sectors.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,13 @@ from governance.ledger.store import ledger_head
 from governance.policy import service as policies
 from governance.policy.compiled import CompiledPolicy
 from governance.policy.store import policy_active
-from governance.tenants.store import tenant
+from governance.tenants.store import read_sectors, tenant
 from governance.work import Snapshot
 
 _STANDING = Prepared(
-    sa.select(tenant.c.country, sa.func.coalesce(ledger_head.c.size, 0), policy_active.c.digest)
+    sa.select(
+        tenant.c.country, tenant.c.sectors, sa.func.coalesce(ledger_head.c.size, 0), policy_active.c.digest
+    )
     .select_from(
         tenant.outerjoin(ledger_head, ledger_head.c.tenant_id == tenant.c.tenant_id).outerjoin(
             policy_active, policy_active.c.tenant_id == tenant.c.tenant_id
@@ -33,6 +35,7 @@ class Ground:
     policy: CompiledPolicy
     ledger_position: int
     tenant_country: str | None
+    tenant_sectors: tuple[str, ...] = ()
 
 
 def stand(snap: Snapshot) -> Ground:
@@ -40,7 +43,10 @@ def stand(snap: Snapshot) -> Ground:
 
     Raises what `policy.service.active` raises if no policy is adopted.
     """
-    ((country, position, digest),) = _STANDING.rows(snap.connection, tenant=snap.tenant_id)
-    if digest is None:
-        return Ground(policies.active(snap.connection, snap.tenant_id), position, country)
-    return Ground(policies.by_digest(snap.connection, digest), position, country)
+    ((country, sectors, position, digest),) = _STANDING.rows(snap.connection, tenant=snap.tenant_id)
+    policy = (
+        policies.active(snap.connection, snap.tenant_id)
+        if digest is None
+        else policies.by_digest(snap.connection, digest)
+    )
+    return Ground(policy, position, country, read_sectors(sectors))

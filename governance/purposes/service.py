@@ -67,6 +67,12 @@ def find(snap: Snapshot, purpose_id: str) -> Purpose | None:
     return None if record is None else read_purpose(record.id, record.version, record.body)
 
 
+def is_sensitive(snap: Snapshot, purpose_id: str) -> bool:
+    """Whether the purpose of this id names special categories of data."""
+    found = find(snap, purpose_id)
+    return found is not None and found.special_categories
+
+
 def every(snap: Snapshot) -> list[Purpose]:
     """All purposes of the tenant, by id."""
     records = store.every(snap.connection, snap.tenant_id, store.purpose)

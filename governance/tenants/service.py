@@ -1,20 +1,51 @@
 """Use cases of the tenants."""
 
-from governance.errors import ConflictError
+from collections.abc import Iterable
+from dataclasses import replace
+
+from governance.errors import ConflictError, NotFoundError
 from governance.tenants import store
-from governance.tenants.model import Tenant, check_tenant_id
-from governance.work import Work
+from governance.tenants.model import Tenant, check_sectors, check_tenant_id
+from governance.work import Snapshot, Work
 
 
-def create(work: Work, *, name: str, country: str | None = None, postal_address: str | None = None) -> Tenant:
+def create(
+    work: Work,
+    *,
+    name: str,
+    country: str | None = None,
+    postal_address: str | None = None,
+    sectors: Iterable[str] = (),
+) -> Tenant:
     """Create the tenant whose unit of work this is.
 
-    Raises ConflictError if it exists, InvalidError if its id may not name a tenant.
+    Raises ConflictError if it exists, InvalidError if its id may not name a tenant or a sector is unknown.
     """
+    declared = check_sectors(sectors)
     check_tenant_id(work.tenant_id)
     if store.find(work.connection, work.tenant_id) is not None:
         raise ConflictError(f"The tenant {work.tenant_id!r} exists already.", reason="tenant-exists")
-    new = Tenant(work.tenant_id, work.tenant_ref, name, country, postal_address, work.now)
+    new = Tenant(work.tenant_id, work.tenant_ref, name, country, postal_address, work.now, declared)
     store.add(work.connection, new)
-    work.record("tenant.created", facts={"country": country})
+    work.record("tenant.created", facts={"country": country, "sectors": list(declared)})
     return new
+
+
+def get(snap: Snapshot) -> Tenant:
+    """The tenant of this view."""
+    found = store.find(snap.connection, snap.tenant_id)
+    if found is None:
+        raise NotFoundError("This tenant does not exist; `governance init --tenant` creates it.")
+    return found
+
+
+def declare_sectors(work: Work, sectors: Iterable[str]) -> Tenant:
+    """Declare the sectors that the tenant works in, in place of those before; the next check knows them.
+
+    Raises InvalidError for a sector that nobody has written rules for.
+    """
+    declared = check_sectors(sectors)
+    before = get(work)
+    store.set_sectors(work.connection, work.tenant_id, declared)
+    work.record("tenant.sectors_declared", facts={"sectors": list(declared), "before": list(before.sectors)})
+    return replace(before, sectors=declared)

@@ -1,5 +1,7 @@
 """Tables of the tenants. They stand outside row-level security: they hold ids and settings, no persons."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -15,6 +17,8 @@ tenant = sa.Table(
     sa.Column("country", sa.Text),
     sa.Column("postal_address", sa.Text),
     sa.Column("created_at", Instant, nullable=False),
+    # Codes with commas between, as every check reads them; null where none is declared.
+    sa.Column("sectors", sa.Text),
 )
 
 
@@ -28,8 +32,20 @@ def add(connection: Connection, new: Tenant) -> None:
             country=new.country,
             postal_address=new.postal_address,
             created_at=new.created_at,
+            sectors=",".join(new.sectors) or None,
         )
     )
+
+
+def set_sectors(connection: Connection, tenant_id: str, sectors: Sequence[str]) -> None:
+    """Set the declared sectors of a tenant."""
+    change = sa.update(tenant).where(tenant.c.tenant_id == tenant_id)
+    connection.execute(change.values(sectors=",".join(sectors) or None))
+
+
+def read_sectors(text: str | None) -> tuple[str, ...]:
+    """Read the column `sectors`."""
+    return tuple(text.split(",")) if text else ()
 
 
 def find(connection: Connection, tenant_id: str) -> Tenant | None:
@@ -53,4 +69,12 @@ def _one(connection: Connection, which: sa.ColumnElement[bool]) -> Tenant | None
 
 
 def _tenant(row: sa.Row) -> Tenant:  # type: ignore[type-arg]  # rows of a Core table are untyped
-    return Tenant(row.tenant_id, row.ref, row.name, row.country, row.postal_address, row.created_at)
+    return Tenant(
+        row.tenant_id,
+        row.ref,
+        row.name,
+        row.country,
+        row.postal_address,
+        row.created_at,
+        read_sectors(row.sectors),
+    )

@@ -6,6 +6,7 @@ import pytest
 
 from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE
+from governance.ledger import service as ledger
 from tests.governance.commands.conftest import CommandLine
 
 
@@ -26,6 +27,53 @@ def test_init_adds_tenants_side_by_side(any_cli: CommandLine) -> None:
     runtime = any_cli.runtime()
     assert runtime.tenant_ids() == ["acme", "other"]
     runtime.close()
+
+
+def test_the_sectors_of_a_tenant_are_declared_shown_and_taken_back(any_cli: CommandLine) -> None:
+    assert any_cli.json("tenant", "show", "--tenant", "acme") == {
+        "tenant": "acme",
+        "name": "Acme Inc.",
+        "country": "US",
+        "sectors": [],
+    }
+    sectors = ("--sector", "health", "--sector", "finance", "--sector", "health")
+    assert any_cli.json("tenant", "declare", *sectors, "--tenant", "acme")["sectors"] == ["finance", "health"]
+    assert any_cli.json("tenant", "show", "--tenant", "acme")["sectors"] == ["finance", "health"]
+    assert (
+        "sectors: none declared" in any_cli.run("tenant", "declare", "--no-sector", "--tenant", "acme").stdout
+    )
+    assert any_cli.json("fsck")["ok"]
+    runtime = any_cli.runtime()
+    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
+        entries = ledger.entries(snapshot.connection, "acme", after=-1, limit=500)
+    runtime.close()
+    declared = [entry.facts for entry in entries if entry.kind == "tenant.sectors_declared"]
+    assert declared == [
+        {"sectors": ["finance", "health"], "before": []},
+        {"sectors": [], "before": ["finance", "health"]},
+    ]
+
+
+def test_a_tenant_is_founded_with_its_sectors(cli: CommandLine) -> None:
+    cli.run("init", "--tenant", "clinic", "--sector", "health")
+    assert cli.json("tenant", "show", "--tenant", "clinic")["sectors"] == ["health"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--sector", "mining"],
+        [],
+        ["--sector", "health", "--no-sector"],
+        ["--sector", "health", "--tenant", "none"],
+    ],
+)
+def test_sectors_that_nobody_knows_and_tenants_that_are_none_are_refused(
+    cli: CommandLine, words: list[str]
+) -> None:
+    tenant = [] if "--tenant" in words else ["--tenant", "acme"]
+    assert cli.run("tenant", "declare", *words, *tenant, code=2).stderr
+    assert cli.json("tenant", "show", "--tenant", "acme")["sectors"] == []
 
 
 def test_what_init_makes_is_for_its_user_only(bare_cli: CommandLine) -> None:

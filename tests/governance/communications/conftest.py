@@ -49,7 +49,7 @@ class Crm:
                 status,
                 values.pop("method", "web_form"),
                 contact_point=point,
-                evidence={"form_url": "https://example.org/form"},
+                evidence=values.pop("evidence", {"form_url": "https://example.org/form"}),
                 **values,
             )
             consents.record(work, new)

@@ -20,7 +20,7 @@ POLICIES = Path(__file__).parents[3] / "policies"
 WORLDS = Path(__file__).parent / "worlds"
 COUNTRIES = [
     *("DE", "FR", "NO", "US", "CA", "GB", "MX", "IN", "ES", "IT", "AT", "NL"),
-    *("PL", "AU", "NZ", "JP", "KR", "SG", "BR", "ZA"),
+    *("PL", "AU", "NZ", "JP", "KR", "SG", "BR", "ZA", "CH"),
 ]
 # Places of which nothing is known but from which age somebody consents alone.
 COUNTRIES = COUNTRIES * 2 + [
