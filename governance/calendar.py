@@ -155,6 +155,17 @@ def public_holidays(country: str, region: str | None, year: int) -> frozenset[da
     return frozenset(days)
 
 
+@lru_cache(maxsize=4096)
+def nationwide_holidays(country: str, year: int) -> frozenset[date]:
+    """The public holidays of a year that the whole country has; none if those of the country are not known.
+
+    For periods that a holiday makes longer: the fewer days are the stricter answer.
+    """
+    if country not in holidays.list_supported_countries(include_aliases=False):
+        return frozenset()
+    return frozenset(holidays.country_holidays(country, years=year))
+
+
 def is_public_holiday(country: str, region: str | None, day: date) -> bool | None:
     """Whether a day is a public holiday there; None if the country's holidays are not known."""
     known = public_holidays(country, region, day.year)

@@ -18,6 +18,7 @@ from governance.policy import store as policy
 from governance.purposes import store as purposes
 from governance.queue import store as queue
 from governance.retention import store as retention
+from governance.rights import store as rights
 from governance.subjects import store as subjects
 from governance.systems import store as systems
 from governance.tenants import store as tenants
@@ -40,6 +41,7 @@ __all__ = [
     "registers",
     "retention",
     "reviews",
+    "rights",
     "screenings",
     "subjects",
     "systems",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from governance.consent import acts, confirmations, notices, suppression_store
 from governance.consent.acts import Draft, NewConsent
 from governance.consent.kinds import CONSENT, NIGHT, REQUEST
-from governance.consent.model import ALL, SALE_SHARING
+from governance.consent.model import ALL, OUTSIDE_CATALOGUE
 from governance.consent.outcomes import ConsentOutcome, outcome, payload_of
 from governance.consent.projection import ConsentEvent, kind_of_grant
 from governance.consent.proof import check_method, is_act, is_explicit, is_guardian, is_proven
@@ -80,7 +80,7 @@ def check_purpose(snap: Snapshot, purpose: str | None) -> tuple[str, int | None]
     found = purposes.find(snap, purpose)
     if found is not None:
         return found.purpose_id, found.version
-    if purpose == SALE_SHARING:
+    if purpose in OUTSIDE_CATALOGUE:
         return purpose, None
     known = ", ".join(sorted(each.purpose_id for each in purposes.every(snap))) or "none yet"
     raise InvalidError(

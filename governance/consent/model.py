@@ -43,6 +43,12 @@ PROFILING_PURPOSE = "profiling"
 SALE_SHARING = "sale_sharing"
 """The purpose that a Global Privacy Control signal objects to (sale or sharing of personal data)."""
 
+LIMIT_SENSITIVE = "limit_sensitive"
+"""The purpose that a request to limit the use of sensitive data objects to."""
+
+OUTSIDE_CATALOGUE = frozenset({SALE_SHARING, LIMIT_SENSITIVE})
+"""Purposes that a no may name though no catalogue needs to have them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:

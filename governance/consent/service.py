@@ -6,6 +6,7 @@ path in `bulk`, everything that only reads in `views`.
 """
 
 from governance.consent.acts import Confirmation, ImportedAct, NewConsent, NoticeRef
+from governance.consent.addresses import bar_address
 from governance.consent.bulk import BulkOutcome, record_many
 from governance.consent.captures import (
     CapturedConsent,
@@ -54,6 +55,7 @@ __all__ = [
     "ObjectionOutcome",
     "StateEntry",
     "Suppression",
+    "bar_address",
     "bars_on",
     "capture",
     "confirm",

@@ -1,0 +1,133 @@
+"""Shapes of the routes on data-subject requests."""
+
+import marshmallow as ma
+
+from api.shapes import Answer, Day, Flag, Instant, Page, Shape, SubjectName, Text
+from governance.rights.clocks import ASKS
+from governance.rights.model import BEHALVES, CHANNELS, STATES, TYPES
+
+
+class Behalf(Shape):
+    """Who asks for somebody else. Everything but `kind` is sealed."""
+
+    kind = ma.fields.String(required=True, validate=ma.validate.OneOf(BEHALVES))
+    name = Text(256)
+    contact = Text(512)
+    evidence = ma.fields.Dict(keys=ma.fields.String())
+
+
+class RequestBody(Shape):
+    """A request. Required: type and identities (or identity)."""
+
+    type = ma.fields.String(required=True, validate=ma.validate.OneOf(TYPES))
+    identities = ma.fields.List(ma.fields.Nested(SubjectName))
+    identity = ma.fields.Nested(SubjectName, metadata={"description": "In place of one entry in identities."})
+    on_behalf_of = ma.fields.Nested(Behalf, allow_none=True)
+    regime = Text(64, allow_none=True, metadata={"description": "Chosen by place if absent."})
+    country = Text(2, allow_none=True, metadata={"description": "Where the person lives (ISO 3166-1)."})
+    region = Text(8, allow_none=True, metadata={"description": "ISO 3166-2, such as US-CA."})
+    language = Text(35, allow_none=True)
+    received_at = Instant(allow_none=True)
+    channel = ma.fields.String(load_default="api", validate=ma.validate.OneOf(CHANNELS))
+    name = Text(256, allow_none=True)
+    details = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
+    appeal_of = Text(64, allow_none=True)
+
+
+class RequestReply(Answer):
+    """A request as it stands."""
+
+    id = ma.fields.String(required=True)
+    type = ma.fields.String(required=True)
+    status = ma.fields.String(required=True, validate=ma.validate.OneOf(STATES))
+    regime = ma.fields.String(required=True)
+    clock = ma.fields.Dict(required=True)
+    identities = ma.fields.List(ma.fields.Dict(), required=True)
+
+
+class Choice(ma.fields.Boolean):
+    """`true` or `false` in a query."""
+
+    truthy = {"true"}  # noqa: RUF012  # the library's own form
+    falsy = {"false"}  # noqa: RUF012
+
+
+class RequestQuery(Page):
+    """Which requests."""
+
+    status = ma.fields.String(validate=ma.validate.OneOf(STATES))
+    type = ma.fields.String(validate=ma.validate.OneOf(TYPES))
+    regime = Text(64)
+    overdue = Choice(load_default=False, metadata={"description": "Only open ones whose answer is late."})
+    subject = Text(128, metadata={"description": "The CRM's id of somebody whom they were settled to mean."})
+
+
+class VerifyBody(Shape):
+    """One step of proof.
+
+    `{"identity", "method": "code"}` sends a code; with `code` it tries one. `{"identity", "method": "staff" |
+    "account", "evidence"}` notes a check. `{"identity", "method": "drop"}` leaves an identity out.
+    `{"authority": "accepted" | "rejected", "evidence"}` settles an agent's or guardian's right to ask.
+    """
+
+    identity = Text(64)
+    method = ma.fields.String(validate=ma.validate.OneOf(("code", "account", "staff", "drop")))
+    contact_point = Text(64, allow_none=True)
+    code = Text(32)
+    evidence = ma.fields.Dict(keys=ma.fields.String())
+    authority = ma.fields.String(validate=ma.validate.OneOf(("accepted", "rejected")))
+
+
+class ExtendBody(Shape):
+    """Why it takes longer; `until` only where the law leaves the day open."""
+
+    because = Text(2000, required=True)
+    until = Day(allow_none=True)
+
+
+class PauseBody(Shape):
+    """What the person was asked for, and when."""
+
+    reason = ma.fields.String(required=True, validate=ma.validate.OneOf(ASKS))
+    at = Instant(allow_none=True)
+
+
+class ResumeBody(Shape):
+    """When the person answered."""
+
+    at = Instant(allow_none=True)
+
+
+class RefuseBody(Shape):
+    """On which ground, and what else the person is told."""
+
+    ground = Text(64, required=True)
+    because = Text(4000, allow_none=True)
+
+
+class FulfilBody(Shape):
+    """What the person is told of the answer."""
+
+    partly = Flag(load_default=False)
+    because = Text(4000, allow_none=True)
+
+
+class WithdrawBody(Shape):
+    """Why the person no longer wants it."""
+
+    because = Text(2000, allow_none=True)
+
+
+class AppealBody(Shape):
+    """What the appeal says."""
+
+    received_at = Instant(allow_none=True)
+    details = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
+
+
+class MatchBody(Shape):
+    """Whether an identity means a person."""
+
+    identity = Text(64, required=True)
+    subject = ma.fields.Nested(SubjectName, required=True)
+    confirmed = Flag(load_default=True)

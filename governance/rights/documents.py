@@ -1,0 +1,126 @@
+"""Requests as the API shows them. What the person wrote is opened only where one request is asked for."""
+
+from typing import Any
+
+from governance.clock import wire
+from governance.rights.clocks import Clock, Ground, Reading, is_over
+from governance.rights.dossier import Dossier, clock_of, reading_of, regime_of
+from governance.rights.intake import content_of, value_of
+from governance.rights.model import CLOSED_STATES, Match
+from governance.rights.regimes import Regime
+from governance.rights.verification import methods
+from governance.subjects import service as subjects
+from governance.work import Snapshot
+
+
+def document(snap: Snapshot, dossier: Dossier, *, opened: bool = False) -> dict[str, Any]:
+    """A request. With `opened` also what the person wrote and the identifiers named, null once forgotten."""
+    said = dossier.request
+    regime = regime_of(snap, said)
+    content = content_of(snap, said) if opened else {}
+    shown: dict[str, Any] = {
+        "id": said.request_id,
+        "type": said.type,
+        "status": said.state,
+        "regime": said.regime,
+        "right": regime.gives(said.type),
+        "clock": _clock(snap, dossier, regime),
+        "identities": [
+            {
+                "id": each.identity_id,
+                "kind": each.kind,
+                "status": each.state,
+                "method": each.proof,
+                "shared": each.shared,
+                "methods": methods(snap, dossier, each),
+                **({"value": value_of(snap, each)} if opened else {}),
+            }
+            for each in dossier.identities
+        ],
+        "on_behalf_of": None if said.behalf is None else {"kind": said.behalf, "authority": said.authority},
+        "language": said.language,
+        "channel": said.channel,
+        "received_at": wire(said.received_at),
+        "acted_at": _wire(said.acted_at),
+        "verified_at": _wire(said.verified_at),
+        "acknowledged_at": _wire(said.acknowledged_at),
+        "closed_at": _wire(said.closed_at),
+        "waits_for": said.waits_for,
+        "outcome": said.outcome,
+        "appeal_of": said.appeal_of,
+        "repeats": said.duplicate_of,
+        "complaint": regime.complaint,
+        "appeal": None if regime.appeal is None else {"decide_within": str(regime.appeal.decide)},
+    }
+    if opened:
+        shown["details"] = content.get("details")
+        shown["name"] = content.get("name")
+        if shown["on_behalf_of"] is not None:
+            shown["on_behalf_of"]["told"] = content.get("on_behalf_of")
+    return shown
+
+
+def matches(snap: Snapshot, dossier: Dossier) -> list[dict[str, Any]]:
+    """Whom each identity may mean, by the CRM's ids (null for the erased), with what is settled."""
+    ids = subjects.external_ids(snap, {each.subject_ref for each in dossier.matches})
+    by_identity: dict[str, list[Match]] = {}
+    for match in dossier.matches:
+        by_identity.setdefault(match.identity_id, []).append(match)
+    return [
+        {
+            "identity": identity.identity_id,
+            "kind": identity.kind,
+            "status": identity.state,
+            "settled": not identity.shared,
+            "subjects": [
+                {"id": ids.get(match.subject_ref), "status": match.state}
+                for match in by_identity.get(identity.identity_id, [])
+            ],
+        }
+        for identity in dossier.identities
+    ]
+
+
+def _clock(snap: Snapshot, dossier: Dossier, regime: Regime) -> dict[str, Any]:
+    clock, reading = clock_of(snap, dossier.request), reading_of(snap, dossier)
+    closed = dossier.request.state in CLOSED_STATES
+    return {
+        "acknowledge_by": _wire(reading.acknowledge_by),
+        "due_at": wire(reading.due_at),
+        "due_on": reading.due_on.isoformat(),
+        "starts_on": reading.starts_on.isoformat(),
+        "time_zone": dossier.request.zone,
+        "paused": reading.paused and not closed,
+        "waits_for": None if closed else reading.waits_for,
+        "extend_by": _wire(reading.extend_by),
+        "extension_until": _wire(reading.extension_until),
+        "times_extended": reading.times_extended,
+        "overdue": not closed and is_over(reading, snap.now),
+        "basis": _basis(clock, reading, regime),
+    }
+
+
+def _basis(clock: Clock, reading: Reading, regime: Regime) -> dict[str, Any]:
+    """What the clock rests on, with every clause that it was read by."""
+    return {
+        "regime": regime.id,
+        "title": regime.title,
+        "period": str(clock.respond),
+        "statutory": clock.statutory,
+        "says": clock.says,
+        **_ground(clock.ground),
+        "ends_on_working_day": _maybe(clock.on_working_day),
+        "pauses": _maybe(clock.pause_ground),
+    }
+
+
+def _ground(ground: Ground) -> dict[str, Any]:
+    return {"cites": list(ground.cites), "source": list(ground.source), "verified": ground.verified}
+
+
+def _maybe(ground: Ground | None) -> dict[str, Any] | None:
+    return None if ground is None else _ground(ground)
+
+
+def _wire(instant: Any) -> str | None:
+    return None if instant is None else wire(instant)

@@ -1,0 +1,87 @@
+"""What is done for a verified request. Everything that discloses, corrects or deletes passes `people_of`.
+
+Each type has its starter; what is carried out by another room or by hand later is named in `waits_for`.
+"""
+
+from collections.abc import Callable, Mapping
+
+from governance.events import Fact
+from governance.rights import letters, states
+from governance.rights.dossier import Dossier, keep
+from governance.rights.model import (
+    ACCESS,
+    ERASURE,
+    HUMAN_REVIEW,
+    PORTABILITY,
+    RECTIFICATION,
+    RESTRICTION,
+    VERIFIED,
+)
+from governance.rights.states import PROVED
+from governance.subjects import service as subjects
+from governance.work import Work
+
+Starter = Callable[[Work, Dossier, tuple[str, ...]], str]
+"""Begins on a request for these people; gives the code of what it waits for."""
+
+BECAUSE = "rights-request"
+
+
+def people_of(work: Work, dossier: Dossier) -> tuple[Dossier, tuple[str, ...] | None]:
+    """The people whom a request may be answered about, now; None if it has to be verified anew.
+
+    A record that was merged into another since it was proved is proved anew: whoever proved to be one person
+    has not proved to be the other. Raises ConflictError `not-verified`.
+    """
+    case = dossier.case
+    states.entitled(case)
+    for identity in dossier.identities:
+        if identity.state != PROVED or identity.subject_ref is None:
+            continue
+        person = subjects.find_by_ref(work, identity.subject_ref)
+        if person is not None and person.subject_ref != identity.subject_ref:
+            case = states.mean(case, identity.identity_id, person.subject_ref)
+    if case == dossier.case:
+        return dossier, states.entitled(case)
+    facts = {"because": "merged"}
+    return keep(work, dossier, "unsettled", case=case, facts=facts, verified_at=None, waits_for=None), None
+
+
+def settle_and_begin(work: Work, dossier: Dossier) -> Dossier:
+    """Begin on a request that has just become verified; else leave it as it is."""
+    if dossier.request.state != VERIFIED:
+        return dossier
+    dossier, people = people_of(work, dossier)
+    if people is None:
+        return dossier
+    dossier = keep(work, dossier, "verified", facts={"people": len(people)}, verified_at=work.now)
+    case = states.begin(dossier.case)
+    if not people:
+        dossier = keep(work, dossier, "begun", case=case, facts={"people": 0})
+        case = states.fulfil(dossier.case)
+        dossier = keep(
+            work, dossier, "fulfilled", case=case, facts={"outcome": "nothing-held"}, outcome="nothing-held"
+        )
+        letters.send(work, dossier, letters.NOTHING_HELD)
+        return dossier
+    waits_for = STARTERS[dossier.request.type](work, dossier, people)
+    facts: dict[str, Fact] = {"people": len(people), "waits_for": waits_for}
+    return keep(work, dossier, "begun", case=case, facts=facts, waits_for=waits_for)
+
+
+def _restrict(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:
+    """Restrict at once here; the systems that hold copies have still to be told (Art. 19 GDPR)."""
+    for subject_ref in people:
+        subjects.set_restriction(work, subject_ref, True, because=BECAUSE)
+    return "recipients"
+
+
+STARTERS: Mapping[str, Starter] = {
+    ACCESS: lambda work, dossier, people: "package",
+    PORTABILITY: lambda work, dossier, people: "package",
+    ERASURE: lambda work, dossier, people: "erasure",
+    RECTIFICATION: lambda work, dossier, people: "correction",
+    RESTRICTION: _restrict,
+    HUMAN_REVIEW: lambda work, dossier, people: "review",
+}
+"""How each type that needs proof begins; the rest begins in `matching`."""

@@ -1,0 +1,252 @@
+"""What staff do with a request: more time, questions to the person, refusal, answer, withdrawal, appeal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from governance.errors import ConflictError, InvalidError
+from governance.rights import clocks, letters, states, store
+from governance.rights.dossier import Dossier, clock_of, keep, open_dossier, reading_of, regime_of, rewind
+from governance.rights.execution import people_of
+from governance.rights.intake import NewRequest, take, value_of
+from governance.rights.letter_files import words
+from governance.rights.matching import match
+from governance.rights.model import (
+    ANSWERED,
+    APPEAL,
+    CLOSED_STATES,
+    EXPIRED,
+    IN_PROGRESS,
+    NEED_PROOF,
+    OPEN_STATES,
+    REFUSED,
+    WAITING,
+    StoredAsk,
+    StoredExtension,
+)
+from governance.rights.regime_files import law
+from governance.settings import Settings
+from governance.subjects.model import SubjectReference
+from governance.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What came of it. `refusal`: why it could not be done (that is recorded); None if it was."""
+
+    dossier: Dossier
+    refusal: str | None = None
+
+
+def extend(work: Work, request_id: str, *, because: str, until: date | None = None) -> Dossier:
+    """Make the period longer and tell the person why, while the law lets it be told.
+
+    ConflictError `no-extension`, `already-extended`, `too-late`; InvalidError without a reason.
+    """
+    dossier = _open(work, request_id)
+    _needs("because", because)
+    clocks.check_extension(clock_of(work, dossier.request), reading_of(work, dossier), work.now, until)
+    extension_id = work.new_id("ext")
+    day = None if until is None else until.isoformat()
+    dossier = keep(
+        work,
+        dossier,
+        "extended",
+        facts={"extension": extension_id, "until": day},
+        told={"because": because},
+        reminded=0,
+        overdue_at=None,
+    )
+    new = StoredExtension(request_id, extension_id, work.now, until, dossier.request.event_id)
+    store.add(work.connection, work.tenant_id, new)
+    dossier = rewind(work, open_dossier(work, request_id))
+    due = _day(work, dossier, reading_of(work, dossier).due_on)
+    letters.send(work, dossier, letters.EXTENSION, because=because, due=due)
+    return dossier
+
+
+def pause(work: Work, request_id: str, *, reason: str, at: datetime | None = None) -> Dossier:
+    """Note that the person was asked for something that this law lets the clock wait for.
+
+    ConflictError `no-pause` if it does not, `already-paused`; InvalidError for an unknown reason or a date
+    that cannot be.
+    """
+    dossier = _open(work, request_id)
+    if reason not in clocks.ASKS:
+        complaint = f"Use one of: {', '.join(clocks.ASKS)}."
+        raise InvalidError("This reason is not known.", fields={"reason": [complaint]})
+    asked_at = _instant(work, at, not_before=dossier.request.received_at)
+    clocks.check_ask(clock_of(work, dossier.request), dossier.request.type, reason)
+    if any(each.reason == reason and each.answered_at is None for each in dossier.asks):
+        raise ConflictError("The clock waits for this already.", reason="already-paused")
+    case = dossier.case
+    if case.state == IN_PROGRESS:
+        case = states.move(case, states.WAIT)
+    ask_id = work.new_id("ask")
+    facts = {"ask": ask_id, "reason": reason}
+    dossier = keep(work, dossier, "paused", case=case, facts=facts)
+    new = StoredAsk(request_id, ask_id, reason, asked_at, None, dossier.request.event_id)
+    store.add(work.connection, work.tenant_id, new)
+    return rewind(work, open_dossier(work, request_id))
+
+
+def resume(work: Work, request_id: str, *, at: datetime | None = None) -> Dossier:
+    """Note that the person answered: the clock goes on. ConflictError `not-paused`."""
+    dossier = _open(work, request_id)
+    waiting = [each for each in dossier.asks if each.answered_at is None]
+    if not waiting:
+        raise ConflictError("Nothing is awaited from the person.", reason="not-paused")
+    answered_at = _instant(work, at, not_before=max(each.asked_at for each in waiting))
+    for each in waiting:
+        values = {"answered_at": answered_at}
+        store.update_part(work.connection, work.tenant_id, StoredAsk, request_id, each.ask_id, values)
+    case = dossier.case
+    if case.state == WAITING:
+        case = states.move(case, states.GO_ON)
+    facts = {"asks": [each.ask_id for each in waiting]}
+    keep(work, dossier, "resumed", case=case, facts=facts, reminded=0, overdue_at=None)
+    return rewind(work, open_dossier(work, request_id))
+
+
+def refuse(work: Work, request_id: str, *, ground: str, because: str | None = None) -> Dossier:
+    """Refuse on a ground that the law knows, and say so with clause, complaint and appeal.
+
+    InvalidError for an unknown ground or one that does not fit the regime or type.
+    """
+    dossier = _open(work, request_id)
+    policies = work.resource(Settings).policies_dir
+    known = law(policies).refusals
+    fitting = [each.id for each in known.values() if each.fits(dossier.request.regime, dossier.request.type)]
+    if ground not in fitting:
+        complaint = f"Use one of: {', '.join(fitting)}."
+        raise InvalidError("This ground does not fit the request.", fields={"ground": [complaint]})
+    case = states.move(dossier.case, states.REFUSE)
+    facts = {"ground": ground}
+    dossier = keep(
+        work, dossier, "refused", case=case, facts=facts, told={"because": because}, outcome=ground
+    )
+    said = words(dossier.request.language, policies)
+    letters.send(
+        work,
+        dossier,
+        letters.REFUSAL,
+        ground=said.grounds[ground],
+        because=because or "",
+        cites="; ".join(known[ground].ground.cites),
+    )
+    return dossier
+
+
+def fulfil(work: Work, request_id: str, *, partly: bool = False, because: str | None = None) -> Handled:
+    """Close a request as answered, and the requests that repeat it and were proved for the same people.
+
+    Where a record was merged meanwhile, nothing is answered: it has to be verified anew (`refusal`).
+    """
+    dossier = _open(work, request_id)
+    if dossier.request.type in NEED_PROOF:
+        dossier, people = people_of(work, dossier)
+        if people is None:
+            return Handled(dossier, "merged-since")
+    dossier = _close(work, dossier, partly=partly, because=because)
+    for other_id in store.repeating(work.connection, work.tenant_id, request_id):
+        other = open_dossier(work, other_id)
+        if _is_answered_with(other, dossier):
+            _close(work, other, partly=partly, because=because)
+    return Handled(dossier)
+
+
+def withdraw(
+    work: Work, request_id: str, *, because: str | None = None, outcome: str = "withdrawn"
+) -> Dossier:
+    """The person no longer wants it. What was done at once (an opt-out) stays done."""
+    dossier = open_dossier(work, request_id)
+    case = states.move(dossier.case, states.WITHDRAW)
+    told = {"because": because}
+    return keep(work, dossier, "withdrawn", case=case, facts={"because": outcome}, told=told, outcome=outcome)
+
+
+def appeal(
+    work: Work,
+    request_id: str,
+    *,
+    details: Mapping[str, Any] | None = None,
+    received_at: datetime | None = None,
+) -> Dossier:
+    """Take an appeal against a closed request in, with its own clock.
+
+    ConflictError `no-appeal`, `not-closed`.
+    """
+    dossier = open_dossier(work, request_id)
+    request = dossier.request
+    if request.state not in (*ANSWERED, REFUSED, EXPIRED) or request.type == APPEAL:
+        raise ConflictError("Only an answer can be appealed against.", reason="not-closed")
+    regime = regime_of(work, request)
+    if regime.appeal is None:
+        raise ConflictError(
+            "The law that applies gives no appeal to the controller; the person may complain instead.",
+            reason="no-appeal",
+        )
+    if received_at is not None and request.closed_at is not None and received_at < request.closed_at:
+        complaint = "An appeal cannot have been received before the answer was given."
+        raise InvalidError(complaint, fields={"received_at": [complaint]})
+    named = [(each.kind, value_of(work, each)) for each in dossier.identities]
+    if any(value is None for _, value in named):
+        raise ConflictError("The request was forgotten; take the appeal in as a new one.", reason="forgotten")
+    new = NewRequest(
+        APPEAL,
+        [SubjectReference(**{kind: value}) for kind, value in named],
+        regime=request.regime,
+        country=request.country,
+        region=request.region,
+        language=request.language,
+        received_at=received_at,
+        channel=request.channel if request.channel != "web_form" else "api",
+        details=details or {},
+        appeal_of=request_id,
+    )
+    return match(work, take(work, new).request_id)
+
+
+def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -> Dossier:
+    case = states.fulfil(dossier.case, partly=partly)
+    told = {"because": because}
+    kind = "partly_fulfilled" if partly else "fulfilled"
+    dossier = keep(work, dossier, kind, case=case, told=told, outcome=kind)
+    letters.send(work, dossier, letters.FULFILMENT, partly=partly, because=because or "")
+    return dossier
+
+
+def _is_answered_with(other: Dossier, answered: Dossier) -> bool:
+    """Whether a repeating request is answered with another: only on its own proof, for the same people."""
+    if other.request.state != IN_PROGRESS or other.request.type != answered.request.type:
+        return False
+    if other.request.type not in NEED_PROOF:
+        return False
+    return set(states.entitled(other.case)) == {
+        each.subject_ref for each in answered.identities if each.state == states.PROVED and each.subject_ref
+    }
+
+
+def _open(work: Work, request_id: str) -> Dossier:
+    dossier = open_dossier(work, request_id)
+    if dossier.request.state in CLOSED_STATES or dossier.request.state not in OPEN_STATES:
+        raise ConflictError("This request is closed; a new one may be made.", reason="closed")
+    return dossier
+
+
+def _needs(field: str, text: str) -> None:
+    if not text.strip():
+        complaint = "Say why."
+        raise InvalidError(complaint, fields={field: [complaint]})
+
+
+def _instant(work: Work, at: datetime | None, *, not_before: datetime) -> datetime:
+    if at is not None and not not_before <= at <= work.now:
+        complaint = "This cannot have happened then: it lies in the future, or before what led to it."
+        raise InvalidError(complaint, fields={"at": [complaint]})
+    return max(at or work.now, not_before)
+
+
+def _day(work: Work, dossier: Dossier, day: date) -> str:
+    return words(dossier.request.language, work.resource(Settings).policies_dir).day(day)

@@ -1,0 +1,113 @@
+"""Letters, words and months by language: the files of `policies/rights/letters/`.
+
+A letter is a subject and paragraphs, templates that are rendered twice: as text, and as HTML where whatever
+is put in is escaped. Templates run in Jinja's sandbox and may use nothing that is not handed to them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import StrictUndefined, Template
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from governance.errors import InvalidError
+from governance.policy.documents import Node, compose
+from governance.rights.regime_files import texts
+
+LANGUAGES = ("en", "de", "fr", "es")
+
+_TEXT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+_HTML = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+_PAGE = _HTML.from_string(
+    '<!doctype html>\n<html lang="{{ language }}">\n'
+    '<head><meta charset="utf-8"><title>{{ subject }}</title></head>\n'
+    "<body>\n{% for paragraph in paragraphs %}<p>{{ paragraph }}</p>\n{% endfor %}</body>\n</html>\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What one language says. `page`: sentences of the public form and status page."""
+
+    language: str
+    months: tuple[str, ...]
+    date_form: str
+    types: Mapping[str, str]
+    grounds: Mapping[str, str]
+    letters: Mapping[str, Any]
+    page: Mapping[str, str]
+
+    def day(self, day: date) -> str:
+        """A date as people of this language write it."""
+        return self.date_form.format(day=day.day, month=self.months[day.month - 1], year=day.year)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A letter, ready to be sent."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def language_of(tag: str | None) -> str | None:
+    """The shipped language of a BCP 47 tag (`de-AT` → de); None if there is none."""
+    primary = (tag or "").replace("_", "-").split("-")[0].lower()
+    return primary if primary in LANGUAGES else None
+
+
+@cache
+def words(language: str, policies_dir: Path | None) -> Words:
+    """What a language says; read once a process. InvalidError names what is missing in the file."""
+    files = dict(texts(policies_dir, ".yaml", "letters"))
+    name = f"rights/letters/{language}.yaml"
+    tree = compose(name, files[f"{language}.yaml"])
+    if not isinstance(tree, Node):
+        raise InvalidError(str(tree))
+    said: Any = tree.plain()
+    try:
+        return Words(
+            language,
+            tuple(said["months"]),
+            said["date"],
+            said["types"],
+            said["grounds"],
+            said["letters"],
+            said["page"],
+        )
+    except KeyError as missing:
+        raise InvalidError(f"{name}: the member {missing.args[0]!r} is missing.") from None
+
+
+def write(said: Words, kind: str, values: Mapping[str, object]) -> Written:
+    """Write a letter of a kind. Paragraphs whose `when` names an empty value are left out."""
+    letter = said.letters[kind]
+    shown = [
+        each if isinstance(each, str) else each["say"]
+        for each in letter["body"]
+        if isinstance(each, str) or values.get(each["when"])
+    ]
+    shown = [said.letters["greeting"], *shown, said.letters["closing"]]
+    subject = " ".join(_template(_TEXT, letter["subject"]).render(values).split())  # one line, come what may
+    text = "\n\n".join(_template(_TEXT, each).render(values) for each in shown) + "\n"
+    linked = {**values, **{name: _link(values[name]) for name in ("link",) if values.get(name)}}
+    paragraphs = [Markup(_template(_HTML, each).render(linked)) for each in shown]  # escaped inside
+    return Written(
+        subject, text, _PAGE.render(language=said.language, subject=subject, paragraphs=paragraphs)
+    )
+
+
+@cache
+def _template(environment: ImmutableSandboxedEnvironment, text: str) -> Template:
+    """A template of the files, compiled once a process."""
+    return environment.from_string(text)
+
+
+def _link(url: object) -> Markup:
+    return Markup('<a href="{0}">{0}</a>').format(url)

@@ -1,0 +1,45 @@
+"""Who is reached at an identifier."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from governance.rights.intake import value_of
+from governance.rights.model import Identity
+from governance.subjects import service as subjects
+from governance.subjects.model import Subject
+from governance.work import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Whom an identifier may mean; `sure` if it is exactly one, and was before the request."""
+
+    people: tuple[Subject, ...]
+    sure: bool
+
+
+def meaning(snap: Snapshot, identity: Identity, before: datetime) -> Meaning:
+    """Whom an identifier reaches now; contact points that are younger than `before` make nothing sure."""
+    if identity.kind == "id":
+        named = value_of(snap, identity)
+        person = None if named is None else subjects.find(snap, named)
+        return Meaning(() if person is None else (person,), person is not None)
+    people: dict[str, Subject] = {}
+    good: set[str] = set()
+    for point in subjects.shared_points(snap, identity.blind_index or ""):
+        person = subjects.find_by_ref(snap, point.subject_ref)
+        if person is not None and not person.erased:
+            people[person.subject_ref] = person
+            if point.state == "open" and point.since <= before:
+                good.add(person.subject_ref)
+    return Meaning(tuple(people.values()), len(people) == 1 and len(good) == 1)
+
+
+def reached(snap: Snapshot, blind_index: str) -> set[str]:
+    """The people who are reached at an address now, through an open contact point or another."""
+    found = set()
+    for point in subjects.shared_points(snap, blind_index):
+        person = subjects.find_by_ref(snap, point.subject_ref)
+        if person is not None and not person.erased:
+            found.add(person.subject_ref)
+    return found
