@@ -112,12 +112,15 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
 
     def body(self, schema: type[ma.Schema] | ma.Schema, **options: Any) -> Callable[[View], View]:
         """Read the JSON body by a schema and hand it to the view."""
-        decorator: Callable[[View], View] = self.arguments(schema, location="json", **options)
+        # A class would be instantiated at every request, its fields copied each time.
+        once = schema() if isinstance(schema, type) else schema
+        decorator: Callable[[View], View] = self.arguments(once, location="json", **options)
         return decorator
 
-    def query(self, schema: type[ma.Schema]) -> Callable[[View], View]:
+    def query(self, schema: type[ma.Schema] | ma.Schema) -> Callable[[View], View]:
         """Read the query by a schema and hand it to the view."""
-        decorator: Callable[[View], View] = self.arguments(schema, location="query")
+        once = schema() if isinstance(schema, type) else schema
+        decorator: Callable[[View], View] = self.arguments(once, location="query")
         return decorator
 
     def answers(self, status: int, schema: Any = None, **options: Any) -> Callable[[View], View]:

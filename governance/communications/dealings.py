@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from governance.communications.facts import Reading
 from governance.communications.situations import Asked, Dealing, Situation
+from governance.database import Prepared
 from governance.subjects.store import contact_point, relationship_event, subject
 from governance.work import Snapshot
 
@@ -49,8 +50,9 @@ def any_offered() -> sa.Select[Any]:
 def offered(*more: sa.ColumnElement[Any], of: sa.BindParameter[Any] | None = None) -> sa.Select[Any]:
     """The query: per person, kind and contact point ('' none) the instant of the latest dealing.
 
-    `more` columns are reckoned from that instant (`latest`). `of`: an expanding parameter of the people asked
-    about; else all. Parameters: tenant, family. Merged records count for the person they were merged into.
+    `more` columns are reckoned from that instant (`latest`). `of`: a parameter of the person asked about, an
+    expanding one of several; else all. Parameters: tenant, family. Merged records count for the person
+    they were merged into.
     """
     event, own = relationship_event, subject.alias("own")
     aside, twin = contact_point.alias("aside"), contact_point.alias("twin")
@@ -84,12 +86,12 @@ def offered(*more: sa.ColumnElement[Any], of: sa.BindParameter[Any] | None = Non
     )
     point = sa.func.coalesce(twin.c.point_ref, event.c.point_ref, "").label("dealing_point")
     kind = sa.case(
-        *((event.c.event.in_(events), sa.literal_column(str(each))) for each, events in _KINDS.items())
+        *((_one_of(event.c.event, events), sa.literal_column(str(each))) for each, events in _KINDS.items())
     ).label("dealing_kind")
     query = sa.select(subject.c.subject_ref, kind, point, latest(), *more).select_from(joined)
     query = query.where(*_offers(), subject.c.tenant_id == tenant, subject.c.merged_into.is_(None))
     if of is not None:
-        query = query.where(subject.c.subject_ref.in_(of), event.c.subject_ref.in_(_records(of)))
+        query = query.where(_is(subject.c.subject_ref, of), event.c.subject_ref.in_(_records(of)))
     return query.group_by(subject.c.subject_ref, "dealing_kind", "dealing_point").order_by(
         subject.c.subject_ref
     )
@@ -104,9 +106,21 @@ def with_dealings(snap: Snapshot, found: Situation, asked: Asked) -> Situation:
     """The same person with the dealings that count for the question."""
     if not counts(asked):
         return found
-    parameters = {"tenant": snap.tenant_id, "people": [found.subject_ref], **values(asked)}
-    rows = snap.connection.execute(_OF_PERSON, parameters)
-    return replace(found, dealings=tuple(Dealing(kind, point or None, at) for _, kind, point, at in rows))
+    named = {"tenant": snap.tenant_id, "person": found.subject_ref, **values(asked)}
+    rows = _OF_PERSON.rows(snap.connection, **named)
+    return replace(found, dealings=read(Reading.of(snap.connection), rows))
+
+
+def of_many(snap: Snapshot, people: Sequence[str], family: str | None) -> dict[str, tuple[Dealing, ...]]:
+    """The dealings of people (references, up to some hundreds), by reference: an entry for each of them."""
+    named = {"tenant": snap.tenant_id, "family": family or ""}
+    rows: dict[str, list[Sequence[Any]]] = {ref: [] for ref in people}
+    if rows and _ANY.rows(snap.connection, **named):
+        cursor: Any = snap.connection.execute(_OF_PEOPLE, {**named, "people": list(rows)}).cursor
+        for row in cursor:
+            rows[row[AT_REF]].append(row)
+    reading = Reading.of(snap.connection)
+    return {ref: read(reading, found) for ref, found in rows.items()}
 
 
 def read(reading: Reading, rows: Iterable[Sequence[Any]]) -> tuple[Dealing, ...]:
@@ -127,8 +141,17 @@ def _records(people: sa.BindParameter[Any]) -> sa.CompoundSelect[Any]:
     same = subject.alias("same")
     whose = sa.select(same.c.subject_ref).where(same.c.tenant_id == sa.bindparam("tenant"))
     return sa.union_all(
-        whose.where(same.c.subject_ref.in_(people)), whose.where(same.c.merged_into.in_(people))
+        whose.where(_is(same.c.subject_ref, people)), whose.where(_is(same.c.merged_into, people))
     )
+
+
+def _is(column: sa.ColumnElement[Any], people: sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
+    return column.in_(people) if people.expanding else column == people
+
+
+def _one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
+    """A plain list, as a prepared query needs it: IN would be written out anew at every run."""
+    return sa.or_(*(column == value for value in values))
 
 
 def _offers() -> tuple[sa.ColumnElement[bool], ...]:
@@ -138,10 +161,12 @@ def _offers() -> tuple[sa.ColumnElement[bool], ...]:
         event.tenant_id == sa.bindparam("tenant"),
         event.opt_out_offered,
         sa.or_(
-            event.event.in_(_KINDS[SUPPORT]),
-            sa.and_(event.event.in_(about), event.product_family == sa.bindparam("family")),
+            _one_of(event.event, _KINDS[SUPPORT]),
+            sa.and_(_one_of(event.event, about), event.product_family == sa.bindparam("family")),
         ),
     )
 
 
-_OF_PERSON = offered(of=sa.bindparam("people", expanding=True))
+_OF_PERSON = Prepared(offered(of=sa.bindparam("person")))
+_OF_PEOPLE = offered(of=sa.bindparam("people", expanding=True))
+_ANY = Prepared(any_offered())

@@ -16,10 +16,12 @@ from governance.communications.model import ACTION, CheckRequest
 from governance.communications.screening import CHUNK_PEOPLE, Counts, Outcome, count
 from governance.communications.screening_spool import Spool
 from governance.communications.situations import UNKNOWN_PERSON
-from governance.communications.stream import Selection, vectors
+from governance.communications.stream import Selection, same_for_all, vectors
 from governance.decisions.model import Verdict, decide
 from governance.decisions.record import merged, obligation_documents, reason_document
 from governance.policy.buckets import Vector
+from governance.policy.compiled import CompiledPolicy
+from governance.policy.specialised import specialised
 from governance.work import Snapshot
 
 Beat = Callable[[int], None]
@@ -43,8 +45,8 @@ class Answered:
 class Judge:
     """Decides each fact vector once and numbers the different answers; `people` counts who got which."""
 
-    def __init__(self, gate: Gate) -> None:
-        self.policy = gate.ground.policy
+    def __init__(self, policy: CompiledPolicy) -> None:
+        self.policy = policy
         self._verdicts: dict[Vector, int] = {}
         self._numbers: dict[Verdict, int] = {}
         self._wholes: list[Verdict] = []
@@ -155,7 +157,9 @@ class Inquiry:
         self._snap, self._asked = snap, gate.asked(request)
         self.now: datetime = snap.now if request.time is None else max(snap.now, request.time)
         self.epoch: int = gate.ground.ledger_position
-        self.judge = Judge(gate)
+        # What is the same for everybody is decided once: people differ in little else.
+        policy = specialised(gate.ground.policy, ACTION, same_for_all(self._asked), self.now)
+        self.judge = Judge(policy)
         self._full = capping.everyone_full(snap, gate.caps(request), self.now)
 
     def people(self, selections: Iterable[Selection]) -> Iterator[tuple[str, int, tuple[str, ...]]]:

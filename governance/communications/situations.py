@@ -25,6 +25,9 @@ TIME_ZONE = "person.time_zone"
 LISTED, CHECKED_AGE = "register.listed", "register.checked_age"
 """Facts of whoever is to be reached at a telephone number."""
 
+APART = ("consent.parent", "consent.topic")
+"""Facts of questions about a topic."""
+
 CALL_WINDOWS: Mapping[str, timedelta] = {
     "calls.last_30_days": timedelta(days=30),
     "calls.last_24_hours": timedelta(hours=24),
@@ -167,7 +170,7 @@ class Situation:
         said_of_it = tuple(cell for cell in self.cells if cell.topic == asked.consent.topic)
         topic = replace(self, cells=said_of_it).consent(asked, point_ref, now)
         objected = whole.objection in ("marketing", "purpose")
-        return {"consent.parent": "withdrawn" if objected else whole.status, "consent.topic": topic.status}
+        return dict(zip(APART, ("withdrawn" if objected else whole.status, topic.status), strict=True))
 
     def refused_at(self) -> datetime | None:
         """When the person last refused what is asked about: on this channel or on all, on any contact point.

@@ -24,7 +24,16 @@ from governance.communications.model import ACTION
 from governance.communications.narrowing import Key, narrowed
 from governance.communications.passes import POINT_NAMES, Passes, Side
 from governance.communications.signatures import alone, together
-from governance.communications.situations import CALL_WINDOWS, SOFT_OPT_IN_AGE, Asked, Situation
+from governance.communications.situations import (
+    APART,
+    CALL_WINDOWS,
+    CHECKED_AGE,
+    LISTED,
+    SOFT_OPT_IN_AGE,
+    Asked,
+    Situation,
+    dealing_facts,
+)
 from governance.policy.buckets import Bucketer, Vector
 from governance.policy.compiled import CompiledPolicy
 
@@ -54,6 +63,22 @@ class Selection:
 
 
 EVERYONE = Selection()
+
+_SOLD = tuple(dealing_facts(()))
+
+
+def same_for_all(asked: Asked) -> Mapping[str, Any]:
+    """The facts that are the same for everybody of whom this is asked; None for those that nobody has."""
+    absent: list[str] = []
+    if asked.point_type != "phone":
+        absent += (LISTED, CHECKED_AGE)
+    if asked.consent.channel != "voice":
+        absent += CALL_WINDOWS
+    if not dealings.counts(asked):
+        absent += _SOLD
+    if not asked.consent.topic:
+        absent += APART
+    return {**dict.fromkeys(absent), **asked.facts}
 
 
 def vectors(

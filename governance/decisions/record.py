@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from governance.clock import wire
@@ -107,10 +108,16 @@ def reason_document(reason: Reason) -> dict[str, Any]:
 
 def obligation_documents(obligations: Sequence[str]) -> list[dict[str, Any]]:
     """Obligations in the form of AuthZEN's Obligations Profile; ids are unique within one answer."""
-    return [
+    return list(_obligation_documents(tuple(obligations)))
+
+
+@lru_cache(maxsize=1024)
+def _obligation_documents(obligations: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+    # There are few combinations, and every answer ends in one of them.
+    return tuple(
         {"id": f"obligation-{number}", "type": "custom", "properties": {"action": action}}
         for number, action in enumerate(obligations, start=1)
-    ]
+    )
 
 
 def merged(verdicts: Sequence[Verdict]) -> Verdict:

@@ -44,7 +44,7 @@ class ActionProgram:
 
 
 def make_program(
-    action: str, facts: Mapping[str, Fact], packs: Sequence[CheckedPack], numbers: Mapping[str, range]
+    action: str, facts: Mapping[str, Fact], packs: Sequence[CheckedPack], numbers: Mapping[str, Sequence[int]]
 ) -> ActionProgram:
     """Write and compile the functions of one action."""
     layout = lay_out(facts, packs)
