@@ -6,21 +6,22 @@ for all questions that are asked in it, people are read anew for every question.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from governance.clock import wire
-from governance.communications import capping, dealings, eligibility, facts, lasting
+from governance.communications import capping, eligibility, facts, lasting
+from governance.communications.ahead import Ahead
 from governance.communications.caps import Cap
+from governance.communications.dealings import with_dealings
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.numbers import with_numbers
 from governance.communications.served import find_purpose, purpose_facts
 from governance.communications.situations import (
     UNKNOWN_PERSON,
     Asked,
-    Dealing,
     Point,
     Situation,
     World,
@@ -72,8 +73,7 @@ class Gate:
     ground: Ground
     known: dict[str, Purpose | None] = field(default_factory=dict)
     capped: list[Cap] | None = None
-    people: dict[tuple[str, str, str], Situation] = field(default_factory=dict)
-    dealt: dict[str | None, dict[str, tuple[Dealing, ...]]] = field(default_factory=dict)
+    ahead: Ahead | None = None
     verdicts: dict[Vector, Verdict] = field(default_factory=dict)
     bucketers: dict[datetime, Bucketer] = field(default_factory=dict)
 
@@ -82,27 +82,8 @@ class Gate:
 
         For checks only: an act reads its person anew.
         """
-        wanted: dict[tuple[str, str], list[str]] = {}
-        families: dict[tuple[str, str], dict[str | None, None]] = {}
-        for request, external_id in questions:
-            key = request.purpose, request.channel
-            wanted.setdefault(key, []).append(external_id)
-            families.setdefault(key, {})[request.product_family] = None
-        for key, ids in wanted.items():
-            purpose_id, channel = key
-            refs = []
-            for found in facts.rows(
-                self.snap.connection,
-                self.snap.tenant_id,
-                ids,
-                point_type=CHANNEL_POINT_TYPE[channel],
-                purpose=purpose_id,
-                channel=channel,
-            ):
-                self.people[purpose_id, channel, found.external_id] = found
-                refs.append(found.subject_ref)
-            for family in families[key]:
-                self.dealt.setdefault(family, {}).update(dealings.of_many(self.snap, refs, family))
+        self.ahead = self.ahead or Ahead(self.snap)
+        self.ahead.read(questions)
 
     def purpose(self, purpose_id: str) -> Purpose | None:
         """The purpose as this snapshot sees it; read once."""
@@ -264,10 +245,9 @@ class Gate:
         named: dict[str, str] = {}
         external_id = subject if isinstance(subject, str) else subject.id
         if external_id is not None:
-            known = self.people.get((asked.consent.purpose, asked.consent.channel, external_id))
+            known = self.ahead.find(asked, external_id) if self.ahead is not None else None
             if known is not None:
-                dealt = self.dealt.get(asked.product_family, {}).get(known.subject_ref)
-                return self._completed(known, asked, dealt)
+                return known
             named["external_id"] = check_external_id(external_id)
         elif isinstance(subject, SubjectReference):
             person = subjects.resolve(self.snap, subject)
@@ -282,16 +262,9 @@ class Gate:
             channel=asked.consent.channel,
             **named,
         )
-        return found if found is None else self._completed(found, asked)
-
-    def _completed(
-        self, found: Situation, asked: Asked, dealt: tuple[Dealing, ...] | None = None
-    ) -> Situation:
-        """The same person with what counts only for some questions; `dealt` if it was read already."""
-        found = with_numbers(self.snap, found, asked)
-        if dealt is not None and dealings.counts(asked):
-            return replace(found, dealings=dealt)
-        return dealings.with_dealings(self.snap, found, asked)
+        if found is None:
+            return None
+        return with_dealings(self.snap, with_numbers(self.snap, found, asked), asked)
 
     def _named(self, request: CheckRequest, situation: Situation) -> tuple[Point | None, bool]:
         """The contact point that the caller named, and whether it is not this person's."""
