@@ -59,6 +59,12 @@ def win_back(policies_dir: Path | None) -> Entries:
     return _entries("win-back", policies_dir)
 
 
+@cache
+def message_class_signs(policies_dir: Path | None) -> Entries:
+    """Signs of messages under a wrong class; files are read once a process."""
+    return _entries("message-class-signs", policies_dir)
+
+
 def _entries(name: str, policies_dir: Path | None) -> Entries:
     """The entries of one catalogue file; none if there is no such file. InvalidError names file and line."""
     for folder in (policies_dir, SHIPPED):

@@ -112,6 +112,11 @@ def every_capture_point(snap: Snapshot) -> list[CapturePoint]:
     return [read_capture_point(each.id, each.version, each.body) for each in records]
 
 
+def message_class_signs(policies_dir: Path | None = None) -> Mapping[str, Mapping[str, Any]]:
+    """Signs of messages under a wrong class, by id: the shipped ones, or those of the installation."""
+    return catalogue.message_class_signs(policies_dir)
+
+
 def win_back(policies_dir: Path | None = None) -> Mapping[str, Mapping[str, Any]]:
     """What can undo a refusal, by id, in the order in which it is tried."""
     return catalogue.win_back(policies_dir)
