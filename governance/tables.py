@@ -7,6 +7,7 @@ from governance.communications import register_store as registers
 from governance.communications import review_store as reviews
 from governance.communications import screening_store as screenings
 from governance.communications import store as communications
+from governance.consent import expiry_store as expiries
 from governance.consent import store as consent
 from governance.decisions import store as decisions
 from governance.idempotency import store as idempotency
@@ -29,6 +30,7 @@ __all__ = [
     "communications",
     "consent",
     "decisions",
+    "expiries",
     "idempotency",
     "imports",
     "ledger",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from governance.bootstrap import Runtime
 from retention_jobs import (
     deliver_webhooks,
+    expire_consents,
     forget_deliveries,
     forget_expired,
     reset_inactive,
@@ -51,6 +52,7 @@ JOBS = (
         reset_inactive.run,
         "warn of people who did nothing for long, move on those whom nobody kept",
     ),
+    Job("expire-consents", 60, expire_consents.run, "note the end of consents that were given for a time"),
     Job("forget-deliveries", 3600, forget_deliveries.run, "forget deliveries of webhooks that are long past"),
     Job(
         "forget-expired",

@@ -1,8 +1,8 @@
 """Use cases of consent: the one module that other rooms call.
 
-Consents live in `consents` (`withdraw` for links), double opt-in in `confirmations`, `objections`,
-`suppressions`, `notices`, `captures`, receipts in `receipts`, merge and split in `merging`, the imports' fast
-path in `bulk`, everything that only reads in `views`.
+Consents live in `consents` (`withdraw` for links), double opt-in in `confirmations`, expiry in `expiry`,
+`objections`, `suppressions`, `notices`, `captures`, receipts in `receipts`, merge and split in `merging`, the
+imports' fast path in `bulk`, everything that only reads in `views`.
 """
 
 from governance.consent.acts import Confirmation, ImportedAct, NewConsent, NoticeRef
@@ -17,6 +17,7 @@ from governance.consent.captures import (
 )
 from governance.consent.confirmations import confirm, waiting_for
 from governance.consent.consents import record, withdraw
+from governance.consent.expiry import expire, people_with_expired
 from governance.consent.merging import merge, split
 from governance.consent.notices import get_notice, put_notice, tag
 from governance.consent.objections import (
@@ -59,6 +60,7 @@ __all__ = [
     "bars_on",
     "capture",
     "confirm",
+    "expire",
     "facts_for",
     "get_notice",
     "history",
@@ -66,6 +68,7 @@ __all__ = [
     "merge",
     "object_",
     "object_by_signal",
+    "people_with_expired",
     "put_notice",
     "rebuild",
     "receipt",

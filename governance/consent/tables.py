@@ -61,6 +61,13 @@ consent_state = sa.Table(
     sa.Column("pos_by_person", sa.Boolean, nullable=False),
     sa.Column("pos_expires_at", Instant),
     sa.Column("pos_event_id", sa.Text),
+    sa.Index(
+        "consent_state_expiry",
+        "tenant_id",
+        "pos_expires_at",
+        sqlite_where=sa.text("pos_expires_at IS NOT NULL"),
+        postgresql_where=sa.text("pos_expires_at IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 """The projection that gates join: `model.Cell`, one row each. Always equal to the fold of `consent_event`."""

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from governance.bootstrap import COMMAND_LINE, Runtime
 from governance.commands import sample
+from governance.consent import service as consent
+from governance.consent.service import NewConsent
 from governance.database import for_reading
 from governance.imports import service as imports
 from governance.imports import store as import_store
@@ -18,7 +20,9 @@ from governance.ledger.store import ledger_entry
 from governance.queue import service as queue
 from governance.queue.model import WAITING, Claim
 from governance.queue.store import queue_slot
-from retention_jobs import run_imports
+from governance.subjects import service as subjects
+from governance.subjects.model import SubjectChange
+from retention_jobs import expire_consents, run_imports
 from retention_jobs.schedule import Job
 from tests.promises.job_kills import LEASE, Flow
 from tests.promises.servers import ROOT
@@ -133,6 +137,50 @@ def _import_faults(runtime: Runtime, made: Sequence[str]) -> Iterator[str]:
 def _shorten_imports() -> None:
     imports.LEASE = timedelta(seconds=LEASE)
 
+
+# Consents that were given for a time and have run out: each end is told once.
+
+_PEOPLE = 60
+
+
+def _make_expiry(runtime: Runtime, number: int) -> int:
+    with runtime.work("acme", COMMAND_LINE) as work:
+        for each in range(_PEOPLE):
+            ref = subjects.put(work, f"crm-{number}-{each}", SubjectChange(country="US")).subject_ref
+            said = NewConsent(
+                ref,
+                "marketing",
+                "granted",
+                "web_form",
+                channel="email",
+                occurred_at=work.now - timedelta(days=2),
+                expires_at=work.now - timedelta(days=1),
+                evidence={"form_url": "https://shop.example/join"},
+            )
+            consent.record(work, said)
+    return _PEOPLE
+
+
+def _left_expiry(runtime: Runtime) -> int:
+    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
+        return len(consent.people_with_expired(snapshot, 1000))
+
+
+def _expiry_faults(runtime: Runtime, made: Sequence[int]) -> Iterator[str]:
+    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
+        query = sa.select(ledger_entry.c.subject_ref).where(ledger_entry.c.kind == "consent.expired")
+        told = Counter(snapshot.connection.scalars(query))
+    if len(told) != sum(made):
+        yield f"the end of {len(told)} consents was told, of {sum(made)}"
+    yield from (f"told {times} times: {ref}" for ref, times in told.items() if times != 1)
+
+
+EXPIRIES = Flow(
+    (Job("expire-consents", 1, expire_consents.run, "notes ends"),),
+    _make_expiry,
+    _left_expiry,
+    _expiry_faults,
+)
 
 IMPORTS = Flow(
     (Job("run-imports", 1, run_imports.run, "takes in files"),),

@@ -8,7 +8,7 @@ from governance.settings import Settings
 from tests.promises import flows
 from tests.promises.job_kills import Flow, survive, survive_points
 
-FLOWS = ("TALLY", "IMPORTS")
+FLOWS = ("TALLY", "IMPORTS", "EXPIRIES")
 """What is in `tests.promises.flows`: a job whose work can be lost or doubled belongs here."""
 
 
