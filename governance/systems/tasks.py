@@ -103,8 +103,10 @@ def _open(work: Work, task_id: str) -> Task:
 
 
 def _find(snap: Snapshot, task_id: str, *, lock: bool = False) -> Task:
-    found = store.find(snap.connection, snap.tenant_id, task_id, lock=lock) if task_id.isascii() else None
-    if found is None or not task_id.isprintable():
+    # What can name nothing is not looked up: a database would choke on some of it.
+    known = task_id.isascii() and task_id.isprintable()
+    found = store.find(snap.connection, snap.tenant_id, task_id, lock=lock) if known else None
+    if found is None:
         raise NotFoundError("There is no task of this id.")
     return found
 

@@ -94,10 +94,10 @@ class SqlConnector:
         def answer() -> Outcome:
             with _far(context) as (engine, mapping):
                 with writing(engine, mapping) as connection:
-                    erasing = _erasing(connection, mapping, context, keys, plan)
-                    outcome = erasing.run()
+                    schema = reflect(connection, mapping)
+                    outcome = Erasing(connection, schema, mapping, context, keys, plan).run()
                 with reading(engine, mapping) as connection:
-                    _erasing(connection, mapping, context, keys, plan).check()
+                    Erasing(connection, schema, mapping, context, keys, plan).check()
             return outcome
 
         return _guarded(answer)
@@ -157,12 +157,6 @@ def _far(context: Context) -> Iterator[tuple[Engine, SqlMapping]]:
         yield engine, mapping
     finally:
         engine.dispose()
-
-
-def _erasing(
-    connection: sa.Connection, mapping: SqlMapping, context: Context, keys: SubjectKeys, plan: ErasurePlan
-) -> Erasing:
-    return Erasing(connection, reflect(connection, mapping), mapping, context, keys, plan)
 
 
 def _guarded(answer: Answer) -> Outcome:

@@ -176,19 +176,21 @@ class Finder:
             return
         source = self.schema.tables[table.name]
         ids = [each.column for each in table.keys if each.matches == "external_id"]
-        for column in source.columns:
-            condition = self._anywhere(column)
-            if condition is None:
-                continue
-            seen = self.connection.execute(sa.select(source).where(condition).limit(_ALIKE)).mappings()
-            if all(self._is_anothers(dict(row), column.name, ids) for row in seen):
-                continue
-            named = ", ".join(each.column for each in table.keys) or "none"
-            raise Problem(
-                f"The keys of table {table.name} ({named}) find nothing, but its column {column.name} holds "
-                "an identifier of this person. Put the keys right, or, if people share addresses there, set "
-                "`shared_addresses`."
-            )
+        conditions = {each.name: self._anywhere(each) for each in source.columns if is_text(each)}
+        usable = [each for each in conditions.values() if each is not None]
+        if not usable:
+            return
+        query = sa.select(source).where(sa.or_(*usable)).limit(_ALIKE)
+        values = {each.lower() for each in self._values()}
+        for row in self.connection.execute(query).mappings():
+            for name in conditions:
+                if str(row[name]).strip().lower() in values and not self._is_anothers(dict(row), name, ids):
+                    named = ", ".join(each.column for each in table.keys) or "none"
+                    raise Problem(
+                        f"The keys of table {table.name} ({named}) find nothing, but its column {name} holds "
+                        "an identifier of this person. Put the keys right, or, if people share addresses "
+                        "there, set `shared_addresses`."
+                    )
 
     def _is_anothers(self, row: Row, column: str, ids: Sequence[str]) -> bool:
         """Whether a row with this person's address bears another person's id: one of the same form."""
@@ -203,10 +205,11 @@ class Finder:
             if not table.keys:
                 self._look_for_hints(table)
 
+    def _values(self) -> list[str]:
+        return [*self.keys.external_ids, *self.keys.emails, *self.keys.phones]
+
     def _anywhere(self, column: sa.Column[Any]) -> sa.ColumnElement[bool] | None:
-        if not is_text(column):
-            return None
-        values = [*self.keys.external_ids, *self.keys.emails, *self.keys.phones]
+        values = self._values()
         lowered = sa.func.lower(sa.func.trim(column)).in_([each.lower() for each in values])
         return lowered if values else None
 
