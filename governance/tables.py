@@ -10,6 +10,7 @@ from governance.communications import store as communications
 from governance.consent import expiry_store as expiries
 from governance.consent import store as consent
 from governance.decisions import store as decisions
+from governance.erasure import store as erasure
 from governance.idempotency import store as idempotency
 from governance.imports import store as imports
 from governance.ledger import store as ledger
@@ -31,6 +32,7 @@ __all__ = [
     "consent",
     "decisions",
     "expiries",
+    "erasure",
     "idempotency",
     "imports",
     "ledger",

@@ -11,6 +11,7 @@ import click
 
 from governance.commands.auditing import audit, fsck
 from governance.commands.demonstration import demo, demo_data
+from governance.commands.erasures import erasures
 from governance.commands.evidence import evidence
 from governance.commands.importing import import_group
 from governance.commands.policies import policies
@@ -51,6 +52,7 @@ for command in (
     import_group,
     policies,
     audit,
+    erasures,
     evidence,
     fsck,
 ):

@@ -1,10 +1,12 @@
 """Use cases of the data subjects: the one module that other rooms call.
 
 Puts live in `puts` and `bulk`, finding in `lookups`, contact points in `points`, relationship events in
-`happenings`, stages and restriction in `standing`, merge and split in `merging`.
+`happenings`, stages and restriction in `standing`, merge and split in `merging`, freezing and blanking in
+`erasing`.
 """
 
 from governance.subjects.bulk import put_many
+from governance.subjects.erasing import KnownAs, bury, known_as, set_erasure_pending
 from governance.subjects.happenings import events, record_event, reveal_reference
 from governance.subjects.lookups import (
     external_ids,
@@ -36,12 +38,14 @@ from governance.subjects.standing import set_held, set_restriction, set_stage, s
 
 __all__ = [
     "ABSENT",
+    "KnownAs",
     "Merged",
     "NewSubject",
     "Organisation",
     "PutOutcome",
     "SubjectChange",
     "SubjectReference",
+    "bury",
     "ensure_point",
     "events",
     "external_ids",
@@ -51,6 +55,7 @@ __all__ = [
     "get",
     "get_by_ref",
     "group",
+    "known_as",
     "lock",
     "move_to",
     "points",
@@ -61,6 +66,7 @@ __all__ = [
     "resolve_existing",
     "reveal_point",
     "reveal_reference",
+    "set_erasure_pending",
     "set_held",
     "set_point_state",
     "set_point_verified",

@@ -204,6 +204,21 @@ def tombstones(connection: Connection, tenant_id: str, subject_refs: Sequence[st
     return {(row.subject_ref, row.kind) for row in connection.execute(query)}
 
 
+def buried(connection: Connection, tenant_id: str, kind: str, after: str, limit: int) -> list[str]:
+    """Persons whose key of this kind was destroyed, by reference."""
+    query = (
+        sa.select(subject_tombstone.c.subject_ref)
+        .where(
+            subject_tombstone.c.tenant_id == tenant_id,
+            subject_tombstone.c.kind == kind,
+            subject_tombstone.c.subject_ref > after,
+        )
+        .order_by(subject_tombstone.c.subject_ref)
+        .limit(limit)
+    )
+    return list(connection.scalars(query))
+
+
 def newest_epoch(connection: Connection) -> sa.Row[Any] | None:
     """The epoch that new keys are wrapped under."""
     return connection.execute(sa.select(epoch_key).order_by(epoch_key.c.epoch.desc()).limit(1)).one_or_none()

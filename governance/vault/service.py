@@ -176,6 +176,11 @@ class Vault:
         with keyring.reading(self._engine) as connection:
             return (subject_ref, kind) in keyring.tombstones(connection, tenant_id, [subject_ref])
 
+    def shredded(self, tenant_id: str, kind: str, *, after: str = "", limit: int = 500) -> list[str]:
+        """References of persons whose key of this kind was destroyed, in order, later than `after`."""
+        with keyring.reading(self._engine) as connection:
+            return keyring.buried(connection, tenant_id, kind, after, limit)
+
     def open_epoch(self, at: datetime) -> int:
         """Open a new epoch of wrapping keys; then `rewrap` until 0, then `destroy_old_epochs`."""
         return rotation.open_epoch(self._keys, at)

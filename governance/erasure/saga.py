@@ -1,0 +1,304 @@
+"""Carrying an erasure out, step by step: claim, ask outside, write what came of it.
+
+`advance` may be killed at any line and called again by anybody: no transaction of ours is open while a system
+works, a system is asked under an id that names erasure, system and round, and whoever lost the lease writes
+nothing (the fence). `Opener` is what `governance.bootstrap.Runtime` offers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+
+from governance.erasure import own, planning, service, store
+from governance.erasure.certificate import certify
+from governance.erasure.model import (
+    COMPLETE,
+    DONE,
+    FAILED,
+    HELD,
+    IN_PROGRESS,
+    LEASE,
+    MOST_ATTEMPTS,
+    OWN,
+    PARTLY_COMPLETE,
+    PENDING,
+    PROBE_AFTER,
+    UNDO_WINDOW,
+    WAITING,
+    Erasure,
+    Part,
+    Step,
+    next_at,
+    overall,
+    ready,
+    rest,
+)
+from governance.erasure.store import Claim
+from governance.events import Actor
+from governance.subjects import service as subjects
+from governance.systems import operations
+from governance.systems.model import COUNT, ERASE, Disposition, ErasurePlan, Outcome, SubjectKeys
+from governance.systems.operations import Opener, Operation
+from governance.work import Snapshot, Work
+
+ACTOR = Actor("job:run-erasures", "job")
+_HOLD_LOOK = timedelta(hours=1)
+"""How often a held step looks whether its hold is gone, should nobody tell it."""
+
+_NO_ANSWER = timedelta(minutes=15)
+
+
+def advance(opener: Opener, tenant_id: str, erasure_id: str) -> int:
+    """Take one erasure as far as it goes now; gives how many steps ended."""
+    with opener.work(tenant_id, ACTOR) as work, work.bookkeeping():
+        claim = store.claim(work.connection, tenant_id, erasure_id, work.now)
+    if claim is None:
+        return 0
+    ended = 0
+    while True:
+        with opener.work(tenant_id, ACTOR) as work:
+            step = _next(work, claim)
+        if step is None:
+            return ended
+        done = _take(opener, tenant_id, claim, step)
+        if done is None:
+            return ended  # somebody else has it now
+        ended += done
+
+
+def _next(work: Work, claim: Claim) -> Step | None:
+    """Give the step to take, after plans and holds; None, and the lease given back, if there is none."""
+    if not _renewed(work, claim):
+        return None
+    found = service.get(work, claim.erasure_id)
+    if found.status == UNDO_WINDOW:
+        if found.undo_until > work.now:
+            _leave(work, claim, found)
+            return None
+        found = _begin(work, found)
+    found = _look_at_holds(work, found)
+    for empty in planning.write_off(found, work.now):
+        _write(work, found, empty)
+    found = service.get(work, claim.erasure_id)
+    step = ready(found.steps, work.now)
+    if step is not None and found.status in (IN_PROGRESS, WAITING):
+        return step
+    _leave(work, claim, found)
+    return None
+
+
+def _renewed(work: Work, claim: Claim) -> bool:
+    with work.bookkeeping():
+        return store.holds_claim(work.connection, work.tenant_id, claim, until=work.now + LEASE)
+
+
+def _leave(work: Work, claim: Claim, found: Erasure) -> None:
+    """Write where the erasure stands, close it if it is over, and give the lease back."""
+    _settle(work, found)
+    with work.bookkeeping():
+        store.holds_claim(work.connection, work.tenant_id, claim, until=None)
+
+
+def _begin(work: Work, found: Erasure) -> Erasure:
+    """The undo window is over: make all plans; from here on nothing brings the person back."""
+    values = {
+        "status": IN_PROGRESS,
+        "fence_at": work.now,
+        "next_at": work.now,
+        "evidence_until": planning.evidence_until(work, found.subject_ref),
+    }
+    store.change(work.connection, work.tenant_id, found.erasure_id, values)
+    for step in found.steps:
+        _write(work, found, planning.plan(work, found, step))
+    work.record(
+        "erasure.begun",
+        subject_ref=found.subject_ref,
+        facts={"erasure": found.erasure_id, "systems": [step.system for step in found.steps]},
+    )
+    return service.get(work, found.erasure_id)
+
+
+def _look_at_holds(work: Work, found: Erasure) -> Erasure:
+    """Hold what a hold covers now, and let go on what none covers any more."""
+    for step in found.steps:
+        if step.status == HELD:
+            planned = planning.plan(work, found, step)
+            if planned.status != HELD:
+                _write(work, found, planned)
+                _say(work, found, "erasure.step_released", step)
+            else:
+                _write(work, found, replace(step, next_at=work.now + _HOLD_LOOK))
+        elif step.status == PENDING and planning.is_held(work, found, step):
+            held = replace(planning.plan(work, found, step), next_at=work.now + _HOLD_LOOK)
+            _write(work, found, held)
+            _say(work, found, "erasure.step_held", step)
+    return service.get(work, found.erasure_id)
+
+
+def _take(opener: Opener, tenant_id: str, claim: Claim, step: Step) -> int | None:
+    """Carry one step out; 1 if it ended, 0 if not, None if the lease was lost meanwhile."""
+    if step.system == OWN:
+        with opener.snapshot(tenant_id, ACTOR) as snap:
+            found = service.get(snap, claim.erasure_id)
+            if not planning.is_held(snap, found, step):
+                own.shred(snap, found.subject_ref)
+        with opener.work(tenant_id, ACTOR) as work:
+            if not _renewed(work, claim):
+                return None
+            return _end_own(work, claim, step)
+    with opener.snapshot(tenant_id, ACTOR) as snap:
+        found = service.get(snap, claim.erasure_id)
+        keys = service.read_keys(snap, found)
+    outcome, left = _ask(opener, tenant_id, found, step, keys)
+    with opener.work(tenant_id, ACTOR) as work:
+        if not _renewed(work, claim):
+            return None
+        return _end(work, found, step, outcome, left)
+
+
+def _ask(
+    opener: Opener, tenant_id: str, found: Erasure, step: Step, keys: SubjectKeys | None
+) -> tuple[Outcome, Mapping[str, int] | None]:
+    """Ask the system to erase, and to count what is left."""
+    assert step.plan is not None
+    if keys is None:
+        return Outcome(FAILED, "The person's identifiers are no longer held; order the erasure anew."), None
+    dispositions = {name: _disposition(one) for name, one in step.plan.items()}
+    name = f"{found.erasure_id}/{step.system}/{step.round}"
+    asked = Operation(name, step.system, ERASE, keys, ErasurePlan(dispositions))
+    outcome = operations.run(opener, ACTOR, tenant_id, asked)
+    if outcome.status != DONE:
+        return outcome, None
+    counted = operations.run(opener, ACTOR, tenant_id, Operation(f"{name}/left", step.system, COUNT, keys))
+    return outcome, counted.counts if counted.status == DONE else None
+
+
+def _disposition(document: Mapping[str, str]) -> Disposition:
+    until = document.get("until")
+    return Disposition(
+        document["disposition"],
+        None if until is None else date.fromisoformat(until),
+        document.get("because", ""),
+    )
+
+
+def _end_own(work: Work, claim: Claim, step: Step) -> int:
+    found = service.get(work, claim.erasure_id)
+    if planning.is_held(work, found, step):
+        return 0
+    rows = own.bury(work, found.subject_ref)
+    parts = tuple(Part(name, "erased") for name in step.plan or ())
+    done = replace(step, status=DONE, parts=parts, rows=rows + 1, next_at=None, done_at=work.now, because="")
+    _write(work, found, done)
+    _say(work, found, "erasure.step_done", done)
+    return 1
+
+
+def _end(work: Work, found: Erasure, step: Step, outcome: Outcome, left: Mapping[str, int] | None) -> int:
+    """Write what a system answered."""
+    attempts = step.attempts + 1
+    if outcome.status == WAITING:
+        waits = replace(
+            step,
+            status=WAITING,
+            attempts=attempts,
+            because=outcome.because,
+            next_at=outcome.check_after or work.now + _NO_ANSWER,
+        )
+        _write(work, found, waits)
+        return 0
+    if outcome.status == FAILED and outcome.transient and attempts < MOST_ATTEMPTS:
+        again = replace(step, attempts=attempts, because=outcome.because, next_at=work.now + rest(attempts))
+        _write(work, found, again)
+        _say(work, found, "erasure.step_put_off", again)
+        return 0
+    parts = tuple(
+        Part(each.data_class, each.outcome, sum(each.rows.values()), each.because, each.until)
+        for each in outcome.steps
+    )
+    failed = outcome.status == FAILED or any(part.outcome == "failed" for part in parts)
+    ended = replace(
+        step,
+        status=FAILED if failed else DONE,
+        attempts=attempts,
+        parts=(
+            *(each for each in step.parts if each.data_class not in {new.data_class for new in parts}),
+            *parts,
+        ),
+        rows=step.rows + outcome.rows,
+        because=outcome.because or next((part.because for part in parts if part.outcome == "failed"), ""),
+        next_at=None,
+        left=left,
+        done_at=None if failed else work.now,
+    )
+    _write(work, found, ended)
+    _say(work, found, "erasure.step_failed" if failed else "erasure.step_done", ended)
+    return 1
+
+
+def _settle(work: Work, found: Erasure) -> None:
+    """Write the erasure's own state after its steps."""
+    if found.status == UNDO_WINDOW:
+        return
+    status = overall(found.steps)
+    if status == found.status and status in (COMPLETE, PARTLY_COMPLETE, FAILED):
+        with work.bookkeeping():
+            store.change(work.connection, work.tenant_id, found.erasure_id, {"next_at": None})
+        return
+    values: dict[str, object] = {"status": status, "next_at": next_at(found.steps, work.now)}
+    if status not in (COMPLETE, PARTLY_COMPLETE):
+        if status == found.status:
+            with work.bookkeeping():
+                store.change(work.connection, work.tenant_id, found.erasure_id, values)
+            return
+        store.change(work.connection, work.tenant_id, found.erasure_id, values)
+        work.record(
+            f"erasure.{'failed' if status == FAILED else 'went_on'}",
+            subject_ref=found.subject_ref,
+            facts={"erasure": found.erasure_id, "status": status},
+        )
+        return
+    _close(work, found, status)
+
+
+def _close(work: Work, found: Erasure, status: str) -> None:
+    """Every step has its proof: sign the certificate, plan the second look."""
+    values: dict[str, object] = {
+        "status": status,
+        "next_at": None,
+        "completed_at": work.now,
+        "probe_at": work.now + PROBE_AFTER,
+        "probed_at": None,
+    }
+    store.change(work.connection, work.tenant_id, found.erasure_id, values)
+    closed = service.get(work, found.erasure_id)
+    certificate = certify(work, closed)
+    store.change(work.connection, work.tenant_id, found.erasure_id, {"certificate": certificate})
+    person = subjects.find_by_ref(work, found.subject_ref)
+    if person is not None and not person.erased:
+        subjects.set_erasure_pending(work, found.subject_ref, False)
+    work.record(
+        "erasure.completed",
+        subject_ref=found.subject_ref,
+        facts={"erasure": found.erasure_id, "status": status, "rows": sum(each.rows for each in found.steps)},
+    )
+
+
+def _write(work: Snapshot, found: Erasure, step: Step) -> None:
+    """Write a step's progress; what it means is recorded by whoever calls."""
+    assert isinstance(work, Work)
+    with work.bookkeeping():
+        store.change_step(work.connection, work.tenant_id, found.erasure_id, step)
+
+
+def _say(work: Work, found: Erasure, kind: str, step: Step) -> None:
+    work.record(
+        kind,
+        subject_ref=found.subject_ref,
+        facts={
+            "erasure": found.erasure_id,
+            "system": step.system,
+            "outcome": step.outcome or step.status,
+            "rows": step.rows,
+        },
+    )

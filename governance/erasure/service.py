@@ -1,0 +1,222 @@
+"""Use cases of erasure: order, undo, look, try again. What runs afterwards is in `saga`.
+
+Whoever orders freezes the person in the same transaction. A second order joins the first: there is never more
+than one open erasure of a person.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from governance.erasure import planning, store
+from governance.erasure.model import (
+    CANCELLED,
+    FAILED,
+    IN_PROGRESS,
+    PENDING,
+    UNDO_HOURS,
+    UNDO_WINDOW,
+    Erasure,
+    check_reason,
+    check_scope,
+    check_undo,
+)
+from governance.errors import ConflictError, NotFoundError
+from governance.purposes import catalogue
+from governance.settings import Settings
+from governance.subjects import service as subjects
+from governance.systems.model import SubjectKeys
+from governance.vault.model import OPERATIONAL, Place
+from governance.vault.service import Vault
+from governance.work import Snapshot, Work
+
+
+def order(
+    work: Work,
+    subject_ref: str,
+    *,
+    reason: str,
+    scope: Iterable[str] | None = None,
+    request_id: str | None = None,
+    undo_hours: int = UNDO_HOURS,
+) -> Erasure:
+    """Order the erasure of a person, or of some data classes (`scope`), and freeze the person at once.
+
+    An order that finds an open erasure joins it. Raises NotFoundError for an unknown person, ConflictError
+    `erased` for one who is erased already, InvalidError for a reason, scope or window that cannot be.
+    """
+    check_reason(reason)
+    check_undo(undo_hours)
+    known = catalogue.vocabulary(work.resource(Settings).policies_dir).data_classes
+    wanted = check_scope(scope, known)
+    person = subjects.lock(work, subject_ref)
+    if person.merged_into is not None:
+        person = subjects.lock(work, person.merged_into)
+    if person.erased:
+        raise ConflictError("This person is erased already.", reason="erased")
+    running = next((each for each in _of(work, person.subject_ref, lock=True) if each.is_open), None)
+    if running is not None:
+        return _join(work, running, reason, request_id)
+    new = _open(work, person.subject_ref, reason, wanted, request_id, undo_hours)
+    subjects.set_erasure_pending(work, person.subject_ref, True)
+    event = work.record(
+        "erasure.ordered",
+        subject_ref=person.subject_ref,
+        facts={
+            "erasure": new.erasure_id,
+            "reason": reason,
+            "scope": list(wanted or ()),
+            "systems": len(list(new.steps)),
+        },
+    )
+    store.add(work.connection, work.tenant_id, new, _seal_keys(work, new), event.id)
+    return new
+
+
+def cancel(work: Work, erasure_id: str) -> Erasure:
+    """Undo an order while its window is open; the person is free again.
+
+    Raises NotFoundError, ConflictError `too-late` once anything may have been erased.
+    """
+    found = _get(work, erasure_id, lock=True)
+    if found.status == CANCELLED:
+        return found
+    if found.status != UNDO_WINDOW or found.undo_until <= work.now:
+        raise ConflictError("The undo window of this erasure is over.", reason="too-late")
+    values = {"status": CANCELLED, "completed_at": work.now, "next_at": None}
+    store.change(work.connection, work.tenant_id, erasure_id, values)
+    drop_keys(work, found)
+    subjects.set_erasure_pending(work, found.subject_ref, False)
+    work.record("erasure.cancelled", subject_ref=found.subject_ref, facts={"erasure": erasure_id})
+    return _get(work, erasure_id)
+
+
+def retry(work: Work, erasure_id: str) -> Erasure:
+    """Take up the failed steps again, after whatever was wrong was put right.
+
+    Raises NotFoundError, ConflictError `nothing-failed`.
+    """
+    found = _get(work, erasure_id, lock=True)
+    failed = [step for step in found.steps if step.status == FAILED]
+    if not failed:
+        raise ConflictError("No step of this erasure has failed.", reason="nothing-failed")
+    for step in failed:
+        again = replace(step, status=PENDING, round=step.round + 1, attempts=0, because="", next_at=work.now)
+        store.change_step(work.connection, work.tenant_id, erasure_id, again)
+    values = {"status": IN_PROGRESS, "next_at": work.now}
+    store.change(work.connection, work.tenant_id, erasure_id, values)
+    work.record(
+        "erasure.retried",
+        subject_ref=found.subject_ref,
+        facts={"erasure": erasure_id, "systems": [step.system for step in failed]},
+    )
+    return _get(work, erasure_id)
+
+
+def get(snap: Snapshot, erasure_id: str) -> Erasure:
+    """The erasure of this id; NotFoundError if there is none."""
+    return _get(snap, erasure_id)
+
+
+def of_subject(snap: Snapshot, subject_ref: str) -> list[Erasure]:
+    """All erasures of a person, newest first."""
+    return _of(snap, subject_ref)
+
+
+def listed(snap: Snapshot, *, status: str | None = None, after: str = "", limit: int = 50) -> list[Erasure]:
+    """Erasures in the order in which they were ordered."""
+    return store.page(snap.connection, snap.tenant_id, status=status, after=after, limit=limit)
+
+
+def read_keys(snap: Snapshot, erasure: Erasure) -> SubjectKeys | None:
+    """What the person is found by elsewhere; None once it was dropped."""
+    sealed = store.sealed_keys(snap.connection, snap.tenant_id, erasure.erasure_id)
+    if sealed is None:
+        return None
+    place = _place(erasure.erasure_id)
+    plain = snap.resource(Vault).reveal(snap.tenant_id, erasure.erasure_id, OPERATIONAL, place, sealed)
+    values = {name: tuple(found) for name, found in json.loads(plain).items()}
+    return SubjectKeys(erasure.subject_ref, **values)
+
+
+def drop_keys(work: Work, erasure: Erasure) -> None:
+    """Forget what the person was found by elsewhere: the key of the case goes, and with it every copy."""
+    store.change(work.connection, work.tenant_id, erasure.erasure_id, {"keys_sealed": None})
+    work.resource(Vault).shred(work.tenant_id, erasure.erasure_id, OPERATIONAL, work.now)
+
+
+def _open(
+    work: Work,
+    subject_ref: str,
+    reason: str,
+    scope: tuple[str, ...] | None,
+    request_id: str | None,
+    undo_hours: int,
+) -> Erasure:
+    undo_until = work.now + timedelta(hours=undo_hours)
+    return Erasure(
+        erasure_id=work.new_id("era"),
+        subject_ref=subject_ref,
+        reason=reason,
+        scope=scope,
+        request_id=request_id,
+        status=UNDO_WINDOW,
+        ordered_by=work.actor.ref,
+        ordered_at=work.now,
+        undo_until=undo_until,
+        fence_at=None,
+        completed_at=None,
+        next_at=undo_until,
+        probe_at=None,
+        probed_at=None,
+        evidence_until=None,
+        evidence_shredded_at=None,
+        certificate=None,
+        steps=planning.first_steps(work, scope),
+    )
+
+
+def _join(work: Work, running: Erasure, reason: str, request_id: str | None) -> Erasure:
+    """Let a second order share the first; whoever asked first for it by a request stays named."""
+    if request_id is not None and running.request_id is None:
+        store.change(work.connection, work.tenant_id, running.erasure_id, {"request_id": request_id})
+    work.record(
+        "erasure.joined",
+        subject_ref=running.subject_ref,
+        facts={"erasure": running.erasure_id, "reason": reason},
+    )
+    return _get(work, running.erasure_id)
+
+
+_BY_TYPE = {
+    "email": "emails",
+    "phone": "phones",
+    "postal": "postal",
+    "device": "devices",
+    "social": "socials",
+}
+
+
+def _seal_keys(work: Work, new: Erasure) -> bytes:
+    known = subjects.known_as(work, new.subject_ref)
+    keys: dict[str, list[str]] = {"external_ids": list(known.external_ids)}
+    for kind, value in known.values:
+        keys.setdefault(_BY_TYPE[kind], []).append(value)
+    place, plain = _place(new.erasure_id), json.dumps(keys).encode()
+    return work.resource(Vault).seal(work.tenant_id, new.erasure_id, OPERATIONAL, place, plain)
+
+
+def _place(erasure_id: str) -> Place:
+    return Place("erasure", "keys_sealed", erasure_id)
+
+
+def _of(snap: Snapshot, subject_ref: str, *, lock: bool = False) -> list[Erasure]:
+    return store.of_subject(snap.connection, snap.tenant_id, subject_ref, lock=lock)
+
+
+def _get(snap: Snapshot, erasure_id: str, *, lock: bool = False) -> Erasure:
+    found = store.find(snap.connection, snap.tenant_id, erasure_id, lock=lock)
+    if found is None:
+        raise NotFoundError("There is no erasure of this id.")
+    return found

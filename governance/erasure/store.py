@@ -1,0 +1,289 @@
+"""Tables of the erasures and their steps, and the statements about them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from governance.database import Instant, Json, metadata
+from governance.erasure.model import CANCELLED, COMPLETE, LEASE, OPEN, PARTLY_COMPLETE, Erasure, Part, Step
+
+erasure = sa.Table(
+    "erasure",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("erasure_id", sa.Text, primary_key=True),
+    sa.Column("subject_ref", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("scope", Json),
+    sa.Column("request_id", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("ordered_by", sa.Text, nullable=False),
+    sa.Column("ordered_at", Instant, nullable=False),
+    sa.Column("undo_until", Instant, nullable=False),
+    sa.Column("fence_at", Instant),
+    sa.Column("completed_at", Instant),
+    sa.Column("next_at", Instant),
+    sa.Column("probe_at", Instant),
+    sa.Column("probed_at", Instant),
+    sa.Column("evidence_until", sa.Date),
+    sa.Column("evidence_shredded_at", Instant),
+    sa.Column("certificate", sa.Text),
+    sa.Column("keys_sealed", sa.LargeBinary),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("lease_until", Instant),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Index("erasure_subject", "tenant_id", "subject_ref"),
+    sa.Index("erasure_next", "tenant_id", "next_at"),
+)
+"""`keys_sealed`: what the person is found by in other systems, under a key of the case's own, until the
+last probe and the last date of something kept. `fence`, `lease_until`: who works on it."""
+
+erasure_step = sa.Table(
+    "erasure_step",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("erasure_id", sa.Text, primary_key=True),
+    sa.Column("system", sa.Text, primary_key=True),
+    sa.Column("batch", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("data_classes", Json, nullable=False),
+    sa.Column("plan", Json),
+    sa.Column("kept", Json, nullable=False),
+    sa.Column("parts", Json, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("because", sa.Text, nullable=False),
+    sa.Column("next_at", Instant),
+    sa.Column("left", Json),
+    sa.Column("done_at", Instant),
+)
+
+_ERASURE = [erasure.c[name] for name in Erasure.__slots__ if name != "steps"]
+_STEP = [erasure_step.c[name] for name in Step.__slots__]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on one erasure until `until`; `fence` tells this turn from every other."""
+
+    erasure_id: str
+    fence: int
+    until: datetime
+
+
+def add(
+    connection: Connection, tenant_id: str, new: Erasure, keys_sealed: bytes | None, event_id: str
+) -> None:
+    """Insert an erasure with its steps."""
+    values = {name: getattr(new, name) for name in Erasure.__slots__ if name != "steps"}
+    values |= {"tenant_id": tenant_id, "keys_sealed": keys_sealed, "fence": 0, "event_id": event_id}
+    values["scope"] = None if new.scope is None else list(new.scope)
+    connection.execute(sa.insert(erasure), values)
+    rows = [{"tenant_id": tenant_id, "erasure_id": new.erasure_id, **_row(step)} for step in new.steps]
+    connection.execute(sa.insert(erasure_step), rows)
+
+
+def find(connection: Connection, tenant_id: str, erasure_id: str, *, lock: bool = False) -> Erasure | None:
+    """The erasure of this id with its steps, our own first."""
+    statement = sa.select(*_ERASURE).where(
+        erasure.c.tenant_id == tenant_id, erasure.c.erasure_id == erasure_id
+    )
+    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+    return None if row is None else _erasures(connection, tenant_id, [row])[0]
+
+
+def of_subject(
+    connection: Connection, tenant_id: str, subject_ref: str, *, lock: bool = False
+) -> list[Erasure]:
+    """All erasures of a person, newest first."""
+    statement = (
+        sa.select(*_ERASURE)
+        .where(erasure.c.tenant_id == tenant_id, erasure.c.subject_ref == subject_ref)
+        .order_by(erasure.c.erasure_id.desc())
+    )
+    rows = connection.execute(statement.with_for_update() if lock else statement).all()
+    return _erasures(connection, tenant_id, rows)
+
+
+def page(
+    connection: Connection, tenant_id: str, *, status: str | None, after: str, limit: int
+) -> list[Erasure]:
+    """Erasures in the order of their ids (the order of their orders)."""
+    statement = sa.select(*_ERASURE).where(erasure.c.tenant_id == tenant_id, erasure.c.erasure_id > after)
+    if status is not None:
+        statement = statement.where(erasure.c.status == status)
+    rows = connection.execute(statement.order_by(erasure.c.erasure_id).limit(limit)).all()
+    return _erasures(connection, tenant_id, rows)
+
+
+def due(connection: Connection, tenant_id: str, now: datetime, limit: int) -> list[str]:
+    """Ids of erasures that have something to be done now and that nobody works on."""
+    statement = (
+        sa.select(erasure.c.erasure_id)
+        .where(erasure.c.tenant_id == tenant_id, erasure.c.next_at <= now, _free(now))
+        .order_by(erasure.c.next_at, erasure.c.erasure_id)
+        .limit(limit)
+    )
+    return list(connection.scalars(statement))
+
+
+def to_probe(connection: Connection, tenant_id: str, now: datetime, limit: int) -> list[str]:
+    """Ids of finished erasures whose systems are to be read a second time now."""
+    statement = (
+        sa.select(erasure.c.erasure_id)
+        .where(
+            erasure.c.tenant_id == tenant_id,
+            erasure.c.status.in_((COMPLETE, PARTLY_COMPLETE)),
+            erasure.c.probe_at <= now,
+            erasure.c.probed_at.is_(None),
+        )
+        .order_by(erasure.c.erasure_id)
+        .limit(limit)
+    )
+    return list(connection.scalars(statement))
+
+
+def with_evidence_over(connection: Connection, tenant_id: str, today: date, limit: int) -> list[str]:
+    """Ids of finished erasures whose evidence has reached its term."""
+    statement = (
+        sa.select(erasure.c.erasure_id)
+        .where(
+            erasure.c.tenant_id == tenant_id,
+            erasure.c.evidence_until < today,
+            erasure.c.evidence_shredded_at.is_(None),
+            erasure.c.status.not_in((*OPEN, CANCELLED)),
+        )
+        .order_by(erasure.c.erasure_id)
+        .limit(limit)
+    )
+    return list(connection.scalars(statement))
+
+
+def coming_back(connection: Connection, tenant_id: str, limit: int) -> list[str]:
+    """Ids of erasures of which something was kept, and whose identifiers are still held for its end."""
+    statement = (
+        sa.select(erasure.c.erasure_id)
+        .where(
+            erasure.c.tenant_id == tenant_id,
+            erasure.c.status == PARTLY_COMPLETE,
+            erasure.c.keys_sealed.is_not(None),
+        )
+        .order_by(erasure.c.erasure_id)
+        .limit(limit)
+    )
+    return list(connection.scalars(statement))
+
+
+def claim(connection: Connection, tenant_id: str, erasure_id: str, now: datetime) -> Claim | None:
+    """Take the erasure if nobody works on it."""
+    mine = sa.and_(erasure.c.tenant_id == tenant_id, erasure.c.erasure_id == erasure_id)
+    taken = connection.execute(
+        sa.update(erasure).where(mine, _free(now)).values(fence=erasure.c.fence + 1, lease_until=now + LEASE)
+    )
+    if taken.rowcount != 1:
+        return None
+    fence = connection.scalar(sa.select(erasure.c.fence).where(mine))
+    return Claim(erasure_id, int(fence or 0), now + LEASE)
+
+
+def holds_claim(connection: Connection, tenant_id: str, claim: Claim, *, until: datetime | None) -> bool:
+    """Set the end of the lease, None to give it back; False if somebody else has taken over."""
+    kept = connection.execute(
+        sa.update(erasure)
+        .where(
+            erasure.c.tenant_id == tenant_id,
+            erasure.c.erasure_id == claim.erasure_id,
+            erasure.c.fence == claim.fence,
+        )
+        .values(lease_until=until)
+    )
+    return kept.rowcount == 1
+
+
+def change(connection: Connection, tenant_id: str, erasure_id: str, values: Mapping[str, Any]) -> None:
+    """Set columns of one erasure."""
+    connection.execute(
+        sa.update(erasure)
+        .where(erasure.c.tenant_id == tenant_id, erasure.c.erasure_id == erasure_id)
+        .values(**values)
+    )
+
+
+def change_step(connection: Connection, tenant_id: str, erasure_id: str, step: Step) -> None:
+    """Write a step as it is now."""
+    connection.execute(
+        sa.update(erasure_step)
+        .where(
+            erasure_step.c.tenant_id == tenant_id,
+            erasure_step.c.erasure_id == erasure_id,
+            erasure_step.c.system == step.system,
+        )
+        .values(**_row(step))
+    )
+
+
+def sealed_keys(connection: Connection, tenant_id: str, erasure_id: str) -> bytes | None:
+    """What the person is found by elsewhere, sealed; None once it was dropped."""
+    found: bytes | None = connection.scalar(
+        sa.select(erasure.c.keys_sealed).where(
+            erasure.c.tenant_id == tenant_id, erasure.c.erasure_id == erasure_id
+        )
+    )
+    return found
+
+
+def _free(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(erasure.c.lease_until.is_(None), erasure.c.lease_until <= now)
+
+
+def _row(step: Step) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(step, name) for name in Step.__slots__}
+    values["data_classes"] = list(step.data_classes)
+    values["plan"] = None if step.plan is None else {name: dict(one) for name, one in step.plan.items()}
+    values["kept"] = [_part_row(part) for part in step.kept]
+    values["parts"] = [_part_row(part) for part in step.parts]
+    values["left"] = None if step.left is None else dict(step.left)
+    return values
+
+
+def _part_row(part: Part) -> dict[str, Any]:
+    return {
+        "data_class": part.data_class,
+        "outcome": part.outcome,
+        "rows": part.rows,
+        "because": part.because,
+        "until": None if part.until is None else part.until.isoformat(),
+    }
+
+
+def _part(row: Mapping[str, Any]) -> Part:
+    until = None if row["until"] is None else date.fromisoformat(row["until"])
+    return Part(row["data_class"], row["outcome"], row["rows"], row["because"], until)
+
+
+def _erasures(connection: Connection, tenant_id: str, rows: Sequence[Any]) -> list[Erasure]:
+    ids = [row.erasure_id for row in rows]
+    statement = (
+        sa.select(erasure_step.c.erasure_id, *_STEP)
+        .where(erasure_step.c.tenant_id == tenant_id, erasure_step.c.erasure_id.in_(ids))
+        .order_by(erasure_step.c.erasure_id, erasure_step.c.batch, erasure_step.c.system)
+    )
+    steps: dict[str, list[Step]] = {}
+    for row in connection.execute(statement) if ids else ():
+        values = row._asdict()
+        of = values.pop("erasure_id")
+        values["data_classes"] = tuple(values["data_classes"])
+        values["kept"] = tuple(_part(each) for each in values["kept"])
+        values["parts"] = tuple(_part(each) for each in values["parts"])
+        steps.setdefault(of, []).append(Step(**values))
+    found = []
+    for row in rows:
+        values = row._asdict()
+        values["scope"] = None if values["scope"] is None else tuple(values["scope"])
+        found.append(Erasure(**values, steps=tuple(steps.get(values["erasure_id"], ()))))
+    return found

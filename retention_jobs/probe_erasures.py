@@ -1,0 +1,30 @@
+"""What follows erasures: the second look, the end of what was kept, of the evidence, and of whom a restore
+brought back."""
+
+from governance.bootstrap import Runtime
+from governance.erasure import afterwards, replay, store
+
+_BATCH = 50
+
+
+def run(runtime: Runtime) -> int:
+    """Do what is due; gives how many cases were looked at."""
+    done = 0
+    for tenant_id in runtime.tenant_ids():
+        done += replay.replay(runtime, tenant_id)
+        with runtime.snapshot(tenant_id, afterwards.ACTOR) as snapshot:
+            connection, now = snapshot.connection, snapshot.now
+            to_probe = store.to_probe(connection, tenant_id, now, _BATCH)
+            kept = store.coming_back(connection, tenant_id, _BATCH)
+            over = store.with_evidence_over(connection, tenant_id, now.date(), _BATCH)
+        for erasure_id in to_probe:
+            afterwards.probe(runtime, tenant_id, erasure_id)
+            runtime.heed()
+        for erasure_id in kept:
+            with runtime.work(tenant_id, afterwards.ACTOR) as work:
+                done += afterwards.come_back(work, erasure_id, work.now.date())
+        for erasure_id in over:
+            with runtime.work(tenant_id, afterwards.ACTOR) as work:
+                done += afterwards.shred_evidence(work, erasure_id)
+        done += len(to_probe)
+    return done

@@ -1,0 +1,18 @@
+"""Carries ordered erasures out, step by step, in every system."""
+
+from governance.bootstrap import Runtime
+from governance.erasure import saga, store
+
+_BATCH = 20
+
+
+def run(runtime: Runtime) -> int:
+    """Take every erasure that has something due as far as it goes; gives how many steps ended."""
+    ended = 0
+    for tenant_id in runtime.tenant_ids():
+        with runtime.snapshot(tenant_id, saga.ACTOR) as snapshot:
+            waiting = store.due(snapshot.connection, tenant_id, snapshot.now, _BATCH)
+        for erasure_id in waiting:
+            ended += saga.advance(runtime, tenant_id, erasure_id)
+            runtime.heed()
+    return ended

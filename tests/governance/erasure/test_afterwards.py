@@ -1,0 +1,144 @@
+"""After an erasure: the second look, the end of a term, the end of the evidence, a restored backup."""
+
+import shutil
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from governance.consent import service as consent
+from governance.consent.acts import NewConsent
+from governance.consent.objections import NewObjection
+from governance.erasure import replay, store
+from governance.erasure.model import OWN, PARTLY_COMPLETE
+from governance.erasure.store import erasure
+from governance.subjects import service as subjects
+from governance.subjects.identifiers import Identifier
+from governance.vault.model import EVIDENCE, OPERATIONAL
+from retention_jobs import probe_erasures, run_erasures
+from tests.conftest import ACTOR, HandClock
+from tests.fixtures import crm
+from tests.governance.erasure.conftest import World
+
+
+def test_what_comes_back_after_an_erasure_reopens_the_case(world: World, clock: HandClock) -> None:
+    done = world.run(world.order("crm-1"))
+    assert done.status == PARTLY_COMPLETE
+    crm.run(
+        world.url,
+        "INSERT INTO contact (id, crm_id, family_name, restricted) VALUES (9, 'crm-1', 'Anna', FALSE);\n",
+    )
+    clock.forward(timedelta(days=8))
+    probe_erasures.run(world.runtime)
+    assert world.look(done).status == "in_progress"
+    run_erasures.run(world.runtime)
+    again = world.look(done)
+    assert again.status == PARTLY_COMPLETE, again.steps
+    assert "crm-1" not in repr(world.dump()["contact"])
+    clock.forward(timedelta(days=8))
+    probe_erasures.run(world.runtime)
+    assert world.look(done).probed_at == clock.now()
+
+
+def test_an_invoice_goes_when_its_duty_ends_and_the_identifiers_with_it(
+    world: World, clock: HandClock
+) -> None:
+    done = world.run(world.order("crm-1"))
+    assert "R-2" in repr(world.dump()["invoice"])
+    clock.forward(timedelta(days=8))
+    probe_erasures.run(world.runtime)
+    clock.forward(timedelta(days=365 * 9))
+    probe_erasures.run(world.runtime)
+    run_erasures.run(world.runtime)
+    over = world.look(done)
+    assert "R-2" not in repr(world.dump()["invoice"]), over.steps
+    clock.forward(timedelta(days=8))
+    probe_erasures.run(world.runtime)
+    with world.runtime.snapshot("acme", ACTOR) as snap:
+        assert store.sealed_keys(snap.connection, "acme", done.erasure_id) is None
+    assert world.runtime.vault.is_shredded("acme", done.erasure_id, OPERATIONAL)
+
+
+def test_the_evidence_key_goes_at_its_term_and_not_before(world: World, clock: HandClock) -> None:
+    ref = world.refs["crm-4"]
+    with world.runtime.work("acme", ACTOR) as work:
+        act = NewConsent(
+            ref,
+            "marketing",
+            "granted",
+            "web_form",
+            channel="email",
+            contact_point=Identifier("email", "dora@example.org"),
+            evidence={"form_url": "https://www.example.org/"},
+        )
+        consent.record(work, act)
+        consent.record(work, NewConsent(ref, "marketing", "withdrawn", "web_form", channel="email"))
+    done = world.run(world.order("crm-4"))
+    assert done.evidence_until is not None
+    assert done.evidence_until > clock.now().date()
+    probe_erasures.run(world.runtime)
+    assert not world.runtime.vault.is_shredded("acme", ref, EVIDENCE)
+    clock.at = clock.at.replace(year=done.evidence_until.year + 1)
+    probe_erasures.run(world.runtime)
+    assert world.runtime.vault.is_shredded("acme", ref, EVIDENCE)
+    assert world.look(done).evidence_shredded_at == clock.now()
+
+
+def test_a_no_outlives_the_person_on_the_address(world: World) -> None:
+    ref = world.refs["crm-1"]
+    with world.runtime.work("acme", ACTOR) as work:
+        consent.object_(work, NewObjection(subject_ref=ref, scope="all", method="call"))
+    world.run(world.order("crm-1"))
+    with world.runtime.snapshot("acme", ACTOR) as snap:
+        for value in (Identifier("email", "anna@example.org"), Identifier("phone", "+493012345678")):
+            bars = consent.lookup(snap, contact_point=value)
+            assert [bar.scope for bar in bars] == ["purpose"], value.type
+
+
+def test_a_restored_backup_brings_nobody_back(world: World) -> None:
+    if world.runtime.engine.dialect.name != "sqlite":
+        pytest.skip("the backup of a file; PostgreSQL is restored in tests/promises")
+    runtime = world.runtime
+    ref = world.refs["crm-1"]
+    path = runtime.engine.url.database
+    assert path is not None
+    with runtime.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(path, f"{path}.backup")
+    world.run(world.order("crm-1"))
+    runtime.engine.dispose()
+    for suffix in ("-wal", "-shm"):
+        shutil.rmtree(path + suffix, ignore_errors=True)
+    shutil.copy(f"{path}.backup", path)
+    with runtime.snapshot("acme", ACTOR) as snap:
+        assert not subjects.get_by_ref(snap, ref).erased, "the backup holds the person"
+        assert list(replay.due(snap)) == [ref]
+        with pytest.raises(Exception, match="key"):
+            subjects.reveal_point(snap, subjects.points(snap, ref)[0])
+    assert replay.replay(runtime, "acme") == 1
+    assert replay.replay(runtime, "acme") == 0
+    with runtime.snapshot("acme", ACTOR) as snap:
+        assert subjects.get_by_ref(snap, ref).erased
+        assert subjects.points(snap, ref) == []
+        other = subjects.points(snap, world.refs["crm-2"])
+        assert subjects.reveal_point(snap, other[0]) in ("ben@example.org", "+493087654321")
+
+
+def test_a_process_that_died_after_the_key_was_destroyed_is_made_up_for(world: World) -> None:
+    ref = world.refs["crm-1"]
+    ordered = world.order("crm-1")
+    world.runtime.vault.shred("acme", ref, OPERATIONAL, world.runtime.clock())
+    probe_erasures.run(world.runtime)
+    with world.runtime.snapshot("acme", ACTOR) as snap:
+        assert subjects.get_by_ref(snap, ref).erased
+    done = world.run(ordered)
+    assert done.status == PARTLY_COMPLETE
+    assert {step.system for step in done.steps if step.outcome == "erased"} == {OWN}
+
+
+def test_the_table_of_erasures_holds_no_identifier_in_clear(world: World) -> None:
+    world.order("crm-1")
+    with world.runtime.snapshot("acme", ACTOR) as snap:
+        row = snap.connection.execute(sa.select(erasure)).mappings().one()
+    assert b"anna" not in bytes(row["keys_sealed"])
+    assert "crm-1" not in repr({name: value for name, value in row.items() if name != "keys_sealed"})
