@@ -1,7 +1,9 @@
 """After an erasure: the second look, the end of a term, the end of the evidence, a restored backup."""
 
 import shutil
+import sqlite3
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -102,13 +104,15 @@ def test_a_restored_backup_brings_nobody_back(world: World) -> None:
     ref = world.refs["crm-1"]
     path = runtime.engine.url.database
     assert path is not None
-    with runtime.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    runtime.engine.dispose()
+    plain = sqlite3.connect(path)
+    assert plain.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    plain.close()
     shutil.copy(path, f"{path}.backup")
     world.run(world.order("crm-1"))
     runtime.engine.dispose()
     for suffix in ("-wal", "-shm"):
-        shutil.rmtree(path + suffix, ignore_errors=True)
+        Path(path + suffix).unlink(missing_ok=True)
     shutil.copy(f"{path}.backup", path)
     with runtime.snapshot("acme", ACTOR) as snap:
         assert not subjects.get_by_ref(snap, ref).erased, "the backup holds the person"
