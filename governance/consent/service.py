@@ -17,8 +17,8 @@ from governance.consent.captures import (
 )
 from governance.consent.confirmations import confirm, waiting_for
 from governance.consent.consents import record, withdraw
-from governance.consent.expiry import expire, people_with_expired
 from governance.consent.erasing import carry_noes
+from governance.consent.expiry import expire, people_with_expired
 from governance.consent.merging import merge, split
 from governance.consent.notices import get_notice, put_notice, tag
 from governance.consent.objections import (
