@@ -110,8 +110,8 @@ def release_objection(
     """
     objected = _stands(work, objection_id)
     person = living(work, objected.subject_ref)
-    history = store.events_of(work.connection, work.tenant_id, person.subject_ref)
-    of_this = [event for event in history if event.consent_id == objection_id]
+    act = store.events_of_act(work.connection, work.tenant_id, objection_id)
+    of_this = [event for event in act if event.subject_ref == person.subject_ref]
     for event in of_this:
         if event.status == "released":
             return _outcome(event)

@@ -21,10 +21,13 @@ def append(work: Work, subject_ref: str, draft: Draft) -> list[ConsentEvent]:
     seq = store.last_seq(work.connection, work.tenant_id, subject_ref) + 1
     events = record(work, subject_ref, draft, seq)
     store.add_events(work.connection, work.tenant_id, events)
-    before = store.cells_of(work.connection, work.tenant_id, subject_ref)
-    if draft.status in RETROACTIVE:
+    if draft.status == "released":
+        _release(work, subject_ref, events[0])
+    elif draft.status in RETROACTIVE:
+        before = store.cells_of(work.connection, work.tenant_id, subject_ref)
         write_state(work, subject_ref, before, refolded(work, subject_ref))
     else:
+        before = store.cells_about(work.connection, work.tenant_id, subject_ref, events)
         store.put_cells(work.connection, work.tenant_id, {subject_ref: advance(before, events)})
     return events
 
@@ -53,6 +56,18 @@ def advance(cells: Mapping[Place, Cell], events: Sequence[ConsentEvent]) -> list
         if cell is not None:
             now[event.place] = cell
     return changed(cells, now)[0]
+
+
+def _release(work: Work, subject_ref: str, event: ConsentEvent) -> None:
+    """Fold anew what a release bears on: the cells of its kind where the act stood that it takes back."""
+    at = event.place[:4]
+    history = store.events_at(work.connection, work.tenant_id, subject_ref, event.kind, at)
+    cells = store.cells_about(work.connection, work.tenant_id, subject_ref, [event])
+    before, after = (
+        {place: cell for place, cell in each.items() if (place[:4], cell.kind) == (at, event.kind)}
+        for each in (cells, fold(history))
+    )
+    write_state(work, subject_ref, before, after)
 
 
 def refolded(work: Work, subject_ref: str) -> dict[Place, Cell]:

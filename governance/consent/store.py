@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from governance.consent.model import Cell
-from governance.consent.projection import ConsentEvent, Place
+from governance.consent.model import ALL, Cell
+from governance.consent.projection import RETROACTIVE, ConsentEvent, Place
 from governance.consent.tables import consent_event, consent_state
 from governance.database import is_sqlite
 
@@ -22,6 +22,10 @@ _OF_PERSON = sa.and_(
     consent_state.c.tenant_id == sa.bindparam("tenant"), consent_state.c.subject_ref == sa.bindparam("person")
 )
 _CELLS_OF = sa.select(*_CELL).where(_OF_PERSON)
+_CELLS_ABOUT = _CELLS_OF.where(
+    consent_state.c.purpose.in_(sa.bindparam("purposes", expanding=True)),
+    consent_state.c.topic.in_(sa.bindparam("topics", expanding=True)),
+)
 _LAST_SEQ = sa.select(sa.func.max(consent_event.c.seq)).where(
     consent_event.c.tenant_id == sa.bindparam("tenant"), consent_event.c.subject_ref == sa.bindparam("person")
 )
@@ -42,6 +46,29 @@ def events_of(connection: Connection, tenant_id: str, subject_ref: str) -> list[
     statement = (
         sa.select(*_EVENT)
         .where(consent_event.c.tenant_id == tenant_id, consent_event.c.subject_ref == subject_ref)
+        .order_by(consent_event.c.seq)
+    )
+    return [ConsentEvent(*row) for row in connection.execute(statement)]
+
+
+def events_at(
+    connection: Connection, tenant_id: str, subject_ref: str, kind: str, place: Sequence[str]
+) -> list[ConsentEvent]:
+    """A person's events of one kind at a purpose, controller, channel and topic, in sequence.
+
+    With all the person's releases and voids: what is needed to fold the cells there anew.
+    """
+    columns = (consent_event.c[name] for name in _KEY[2:6])
+    there = [column == value for column, value in zip(columns, place, strict=True)]
+    statement = (
+        sa.select(*_EVENT)
+        .where(
+            consent_event.c.tenant_id == tenant_id,
+            consent_event.c.subject_ref == subject_ref,
+            sa.or_(
+                sa.and_(consent_event.c.kind == kind, *there), consent_event.c.status.in_(sorted(RETROACTIVE))
+            ),
+        )
         .order_by(consent_event.c.seq)
     )
     return [ConsentEvent(*row) for row in connection.execute(statement)]
@@ -78,6 +105,24 @@ def last_seqs(connection: Connection, tenant_id: str, subject_refs: Iterable[str
 def cells_of(connection: Connection, tenant_id: str, subject_ref: str) -> dict[Place, Cell]:
     """The stored state of a person."""
     rows = connection.execute(_CELLS_OF, {"tenant": tenant_id, "person": subject_ref})
+    return {cell.place: cell for cell in (Cell(*row) for row in rows)}
+
+
+def cells_about(
+    connection: Connection, tenant_id: str, subject_ref: str, events: Sequence[ConsentEvent]
+) -> dict[Place, Cell]:
+    """A person's cells that these events touch, and all that bear on what holds there.
+
+    What is said about other purposes or topics bears on nothing here (`model.no_covers`, `yes_covers`): of
+    somebody with a thousand topics only those asked about are read.
+    """
+    named = {
+        "tenant": tenant_id,
+        "person": subject_ref,
+        "purposes": sorted({ALL, *(event.purpose for event in events)}),
+        "topics": sorted({ALL, *(event.topic for event in events)}),
+    }
+    rows = connection.execute(_CELLS_ABOUT, named)
     return {cell.place: cell for cell in (Cell(*row) for row in rows)}
 
 

@@ -111,8 +111,7 @@ def release_suppression(
     if not any(event.status == "suppressed" for event in act):
         raise NotFoundError("There is no such suppression.")
     person = living(work, act[0].subject_ref)
-    history = store.events_of(work.connection, work.tenant_id, person.subject_ref)
-    of_this = [event for event in history if event.consent_id == suppression_id]
+    of_this = [event for event in act if event.subject_ref == person.subject_ref]
     said = next(event for event in of_this or act if event.status == "suppressed")
     released = next((event for event in of_this if event.status == "released"), None)
     if released is None:

@@ -106,10 +106,10 @@ def bars_on(snap: Snapshot, suppression_hash: str | None) -> list[PointBar]:
 
 def entries_of_act(snap: Snapshot, events: Sequence[ConsentEvent]) -> tuple[StateEntry, ...]:
     """Give the state at the places that an act touched, as it is now."""
-    cells = store.cells_of(snap.connection, snap.tenant_id, events[0].subject_ref)
+    cells = store.cells_about(snap.connection, snap.tenant_id, events[0].subject_ref, events)
     places = {event.place[:5] for event in events}
     touched = {event.kind for event in events}
-    found = entries(events[0].subject_ref, list(cells.values()), snap.now)
+    found = entries(events[0].subject_ref, list(cells.values()), snap.now, only=places)
     plain = CONSENT if touched <= CONSENT_KINDS | {NIGHT} else events[0].kind
     return tuple(
         each
@@ -118,10 +118,21 @@ def entries_of_act(snap: Snapshot, events: Sequence[ConsentEvent]) -> tuple[Stat
     )
 
 
-def entries(subject_ref: str, cells: Sequence[Cell], now: datetime) -> list[StateEntry]:
-    """Give an entry per place; consents are judged with everything that bears on them."""
+def entries(
+    subject_ref: str,
+    cells: Sequence[Cell],
+    now: datetime,
+    *,
+    only: Set[tuple[str, str, str, str, str]] | None = None,
+) -> list[StateEntry]:
+    """Give an entry per place; consents are judged with everything that bears on them.
+
+    `only`: of consents (the night aside) just those at these places, which saves judging the others.
+    """
     found = []
     places = sorted({cell.place[:5] for cell in cells if cell.kind in CONSENT_KINDS})
+    if only is not None:
+        places = [place for place in places if place in only]
     for purpose, controller, channel, topic, point_ref in places:
         question = Question(purpose, controller, channel, topic, point_ref or None, subject_ref)
         facts = resolve(cells, question, (), now)
