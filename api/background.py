@@ -1,4 +1,4 @@
-"""Work that a request only starts: imports and screenings, taken up by this process as soon as it can.
+"""Work that a request only starts (imports, screenings, retention runs), taken up as soon as may be.
 
 Everything is queued in the database and worked on under leases, so nothing depends on this thread: the
 scheduler's process, other workers, or the next start go on with what is left.
@@ -15,6 +15,7 @@ from governance.communications import screening_service as screenings
 from governance.events import Actor
 from governance.imports import runner
 from governance.imports import service as imports
+from governance.retention import sweeping
 
 ACTOR = Actor("job:api-background", "job")
 
@@ -65,7 +66,7 @@ class Background:
             with self._runtime.snapshot(tenant_id, ACTOR) as snapshot:
                 waiting = imports.waiting(snapshot)
             done += sum(runner.run_kept(*opened, import_id) is not None for import_id in waiting)
-        return done + screenings.run_due(self._runtime)
+        return done + screenings.run_due(self._runtime) + sweeping.run_due(self._runtime)
 
 
 def kick() -> None:

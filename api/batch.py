@@ -22,7 +22,11 @@ CHUNK = 100
 
 _ACCEPTED = (MEDIA_TYPE, "application/ndjson", "application/jsonl", "application/jsonlines")
 
+TOGETHER = 500
+"""Lines that are taken in bulk by one transaction, with one event for all of them."""
+
 One = Callable[[Work, Any], Reply | Response]
+Many = Callable[[Work, list[Any]], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +125,24 @@ def _result(number: int, made: Reply | Response) -> dict[str, Any]:
     document = made.document
     assert not callable(document)
     return {"line": number, "status": made.status, **document}
+
+
+def run_together(many: Many, schema: ma.Schema) -> Response:
+    """Run an effect for `TOGETHER` lines of the request's body at a time, each time in one transaction.
+
+    For lines that the domain takes in bulk, refusing the bad ones itself: `many` gives a result for each.
+    """
+    lines = [_read(number, raw, schema) for number, raw in _lines()]
+    results: dict[int, dict[str, Any]] = {
+        line.number: _result(line.number, line.fault) for line in lines if line.fault is not None
+    }
+    good = [line for line in lines if line.fault is None]
+    for first in range(0, len(good), TOGETHER):
+        part = good[first : first + TOGETHER]
+        with request_work() as work:
+            made = many(work, [line.value for line in part])
+        results.update(
+            {line.number: {"line": line.number, **each} for line, each in zip(part, made, strict=True)}
+        )
+    body = b"".join(strict_json.write(results[line.number]) + b"\n" for line in lines)
+    return Response(body, 200, content_type=MEDIA_TYPE)

@@ -19,6 +19,7 @@ from governance.outbox import store as outbox
 from governance.policy import store as policy
 from governance.purposes import store as purposes
 from governance.queue import store as queue
+from governance.retention import run_store as retention_runs
 from governance.retention import store as retention
 from governance.rights import store as rights
 from governance.subjects import store as subjects
@@ -44,6 +45,7 @@ __all__ = [
     "queue",
     "registers",
     "retention",
+    "retention_runs",
     "reviews",
     "rights",
     "screenings",

@@ -9,14 +9,17 @@ from retention_jobs import (
     expire_consents,
     forget_deliveries,
     forget_expired,
+    notify_holds,
     probe_erasures,
     reset_inactive,
     rotate_keys,
     run_erasures,
     run_imports,
+    run_retention,
     run_screenings,
     seal_checkpoint,
     seal_decisions,
+    sweep_retention,
 )
 
 
@@ -54,6 +57,7 @@ JOBS = (
     ),
     Job("run-imports", 5, run_imports.run, "take in uploaded files that wait, or whose runner died"),
     Job("run-screenings", 5, run_screenings.run, "run screenings that nobody runs, or whose runner died"),
+    Job("run-retention", 5, run_retention.run, "run retention runs that nobody runs, or whose runner died"),
     Job("deliver-webhooks", 2, deliver_webhooks.run, "send what happened to the systems that listen"),
     Job(
         "reset-inactive",
@@ -62,6 +66,10 @@ JOBS = (
         "warn of people who did nothing for long, move on those whom nobody kept",
     ),
     Job("expire-consents", 60, expire_consents.run, "note the end of consents that were given for a time"),
+    Job("sweep-retention", 86_400, sweep_retention.run, "propose what the retention schedules say is due"),
+    Job(
+        "notify-holds", 3600, notify_holds.run, "give notice before legal holds end, end those that are over"
+    ),
     Job("forget-deliveries", 3600, forget_deliveries.run, "forget deliveries of webhooks that are long past"),
     Job(
         "forget-expired",

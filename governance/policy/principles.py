@@ -193,10 +193,10 @@ def _chosen(
     return min(deletes, key=lambda each: (-len(each[0].named), _ordinal(each[1]), each[0].id))
 
 
-def _duty_rank(each: tuple[ScheduleRule, date | Running | None]) -> tuple[int, bool, int, str]:
-    """Order duties: the later, then the binding, then the more specific."""
+def _duty_rank(each: tuple[ScheduleRule, date | Running | None]) -> tuple[int, bool, bool, int, str]:
+    """Order duties: the later, then what lasts now, then the binding, then the more specific."""
     rule, until = each
-    return (_ordinal(until), rule.binding, len(rule.named), rule.id)
+    return (_ordinal(until), rule.during is not None, rule.binding, len(rule.named), rule.id)
 
 
 def _ordinal(until: date | Running | None) -> int:

@@ -33,6 +33,7 @@ _SCOPES: Mapping[str, str] = {
     "purposes": "purpose.id",
     "stages": "stage.relationship",
 }
+_ONE: Mapping[str, str] = {"data_classes": "data class", "purposes": "purpose", "stages": "stage"}
 _RULE = (
     "keep",
     "delete",
@@ -159,9 +160,7 @@ class ScheduleReader:
             states = tuple(state for state in STATES if state != "always")
             return demand, None, self.one_of(inner.get("while"), "state", states)
         if isinstance(said.value, int) and not isinstance(said.value, bool):
-            self.desk.add(
-                said.line, f"the period {said.value} has no unit; write for example '{said.value} years'"
-            )
+            self.desk.add(said.line, f"the period {said.value} has no unit; write '{said.value} years'")
             return demand, None, None
         period = parse_duration(said.value) if isinstance(said.value, str) else None
         if period is None or period.unit == "hour":
@@ -191,7 +190,7 @@ class ScheduleReader:
         found = self.desk.texts(node, what)
         for item in self.desk.items(node, what):
             if isinstance(item.value, str) and item.value not in known:
-                self.desk.unknown(item.line, what.replace("_", " ").rstrip("s"), item.value, known)
+                self.desk.unknown(item.line, _ONE[what], item.value, known)
         if not found:
             self.desk.add(node.line, f"'{what}' is empty, which would mean all; leave it out or name some")
         return frozenset(found)

@@ -5,24 +5,35 @@ begins with the latest of the days that it may be there, and today is the earlie
 too soon.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.calendar import local_day, zone_info, zones_of
 from governance.consent.kinds import CONSENT, REQUEST
+from governance.consent.model import ALL
 from governance.consent.tables import consent_state
-from governance.policy.schedules import RUNNING, Anchor, Circumstances
-from governance.retention.model import Record
+from governance.policy.schedules import CLOCKS, RUNNING, Anchor, Circumstances, Running
+from governance.retention.model import OWN, Record
 from governance.subjects.model import Subject
 
 _CHUNK = 400
+_CELL = ("purpose", "controller", "channel", "topic")
+IN_FORCE = "in_force"
 _TRADE = ("client", "active_service", "dormant", "churned")
 _SERVED = ("client", "active_service")
+
+
+Moment = datetime | Running | None
+
+
+Person = Subject | sa.Row[Any]
+"""A person, or a row that has the same columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +106,13 @@ def consent_spans(
     connection: Connection, tenant_id: str, subject_refs: Iterable[str], now: datetime
 ) -> dict[str, ConsentSpan]:
     """When the consents of several people ended; people without any are not listed."""
-    found: dict[str, ConsentSpan] = {}
+    cells: dict[str, list[Any]] = {}
     refs = list(dict.fromkeys(subject_refs))
     for start in range(0, len(refs), _CHUNK):
         rows = connection.execute(
             sa.select(
                 consent_state.c.subject_ref,
+                *(consent_state.c[name] for name in _CELL),
                 consent_state.c.pos_status,
                 consent_state.c.pos_seq,
                 consent_state.c.pos_at,
@@ -114,21 +126,29 @@ def consent_spans(
             )
         )
         for row in rows:
-            found[row.subject_ref] = _joined(found.get(row.subject_ref, NO_CONSENT), row, now)
-    return found
+            cells.setdefault(row.subject_ref, []).append(row)
+    return {ref: _span(rows, now) for ref, rows in cells.items()}
 
 
-def _joined(known: ConsentSpan, row: sa.Row, now: datetime) -> ConsentSpan:  # type: ignore[type-arg]  # untyped
-    expired = row.pos_expires_at is not None and row.pos_expires_at <= now
-    granted = row.pos_status == "granted" and not expired and (row.pos_seq or 0) > (row.neg_seq or 0)
-    ends = [known.ended_at, row.neg_at, row.pos_expires_at if expired else None]
-    if not granted:
-        ends.append(row.pos_at)
-    return ConsentSpan(known.in_force or granted, max((end for end in ends if end), default=None))
+def _span(cells: Sequence[Any], now: datetime) -> ConsentSpan:
+    """A grant is in force unless it ran out, or a later no covers its cell (empty text covers all)."""
+    ends: list[datetime | None] = []
+    in_force = False
+    for cell in cells:
+        expired = cell.pos_expires_at is not None and cell.pos_expires_at <= now
+        later = any(
+            (no.neg_seq or 0) > (cell.pos_seq or 0)
+            and all(getattr(no, name) in (ALL, getattr(cell, name)) for name in _CELL)
+            for no in cells
+        )
+        granted = cell.pos_status == "granted" and not expired and not later
+        in_force = in_force or granted
+        ends += [cell.neg_at, cell.pos_expires_at if expired else None, None if granted else cell.pos_at]
+    return ConsentSpan(in_force, _latest(ends))
 
 
 def circumstances(
-    person: Subject | None,
+    person: Person | None,
     consents: ConsentSpan,
     record: Record | None,
     *,
@@ -143,23 +163,10 @@ def circumstances(
     Without a record nobody knows when the newest data of the class came into being: it is taken for now, so
     that nothing is deleted too soon.
     """
-    moments: dict[str, datetime | str | None] = {
-        "record_created": now if record is None else record.created_at,
-        "record_closed": RUNNING if record is None or record.closed_at is None else record.closed_at,
-    }
-    states: set[str] = set()
-    if person is not None:
-        moments |= _of_person(person, record)
-        states = _states(person)
-    if consents.in_force:
-        moments["consent_ended"] = RUNNING
-        states.add("consent_in_force")
-    else:
-        moments["consent_ended"] = consents.ended_at
-    clocks: dict[str, Anchor] = {
-        name: place.day(at) if isinstance(at, datetime) else RUNNING
-        for name, at in moments.items()
-        if at is not None
+    created, closed = (now, None) if record is None else (record.created_at, record.closed_at)
+    registered = record is not None and record.system != OWN
+    moments = {
+        clock: moment(clock, person, consents, created, closed, registered=registered) for clock in CLOCKS
     }
     return Circumstances(
         data_class=data_class,
@@ -167,58 +174,86 @@ def circumstances(
         stage=None if person is None else person.stage_relationship,
         system=system,
         places=place.names,
-        clocks=clocks,
-        states=frozenset(states),
+        clocks={clock: anchor(at, place) for clock, at in moments.items() if at is not None},
+        states=states(person, consents),
         financial_year_end=financial_year_end,
     )
 
 
-def _of_person(person: Subject, record: Record | None) -> Mapping[str, datetime | str | None]:
+def anchor(at: Moment, place: Place) -> Anchor:
+    """The day of a moment."""
+    return at if isinstance(at, str) or at is None else place.day(at)
+
+
+def moment(
+    clock: str,
+    person: Person | None,
+    consents: ConsentSpan,
+    created: datetime,
+    closed: datetime | None,
+    *,
+    registered: bool,
+) -> Moment:
+    """When a clock began; `running` before it does, None where it never will."""
+    if clock == "record_created":
+        return created
+    if clock == "record_closed":
+        return closed or RUNNING
+    if clock == "consent_ended":
+        return RUNNING if consents.in_force else consents.ended_at
+    if person is None:
+        return None
+    if clock == "became_known":
+        return person.acquired_at or person.created_at
+    if clock == "last_meaningful_contact":
+        return _contact(person)
+    if clock == "last_purchase":
+        return person.last_purchase_at
+    if clock == "contract_ended":
+        return RUNNING if person.contract_state == IN_FORCE else person.contract_ended_at
+    if clock == "subscription_ended":
+        return RUNNING if person.subscription_state == IN_FORCE else person.subscription_ended_at
+    return _relationship(person, created if registered else None)
+
+
+def _contact(person: Person) -> datetime | None:
     known = person.acquired_at or person.created_at
-    contact = _latest([known, person.last_contact_at, person.last_inquiry_at, person.last_purchase_at])
-    return {
-        "became_known": known,
-        "last_meaningful_contact": contact,
-        "last_purchase": person.last_purchase_at,
-        "contract_ended": _ending(person.contract_state, person.contract_ended_at),
-        "subscription_ended": _ending(person.subscription_state, person.subscription_ended_at),
-        "relationship_ended": _relationship(person, record, contact),
-    }
+    return _latest([known, person.last_contact_at, person.last_inquiry_at, person.last_purchase_at])
 
 
-def _relationship(person: Subject, record: Record | None, contact: datetime | None) -> datetime | str | None:
+def _relationship(person: Person, record_created: datetime | None) -> Moment:
     """When the relationship ended: after the last contract, subscription and purchase.
 
     Where none is known, a client is one still; of anybody else with a record of trade the last sign of life
     counts, and a mere lead never had a relationship.
     """
-    if "in_force" in (person.contract_state, person.subscription_state):
+    if IN_FORCE in (person.contract_state, person.subscription_state):
         return RUNNING
     ended = _latest([person.contract_ended_at, person.subscription_ended_at, person.last_purchase_at])
     if ended is not None:
         return ended
     if person.stage_relationship in _SERVED:
         return RUNNING
-    if record is not None or person.stage_relationship in _TRADE:
-        return _latest([contact, None if record is None else record.created_at])
+    if record_created is not None or person.stage_relationship in _TRADE:
+        return _latest([_contact(person), record_created])
     return None
 
 
-def _ending(state: str, ended_at: datetime | None) -> datetime | str | None:
-    return RUNNING if state == "in_force" else ended_at
-
-
-def _states(person: Subject) -> set[str]:
-    said = {
-        "contract_in_force": person.contract_state == "in_force",
-        "subscription_in_force": person.subscription_state == "in_force",
-        "invoice_open": person.invoice_open,
-        "warranty_open": person.warranty_open,
-        "dispute_open": person.dispute_open,
-        "restricted": person.restricted,
-    }
-    return {name for name, is_so in said.items() if is_so}
+def states(person: Person | None, consents: ConsentSpan) -> frozenset[str]:
+    """Which states that may keep data last now."""
+    found = {"consent_in_force"} if consents.in_force else set()
+    if person is not None:
+        said = {
+            "contract_in_force": person.contract_state == IN_FORCE,
+            "subscription_in_force": person.subscription_state == IN_FORCE,
+            "invoice_open": person.invoice_open,
+            "warranty_open": person.warranty_open,
+            "dispute_open": person.dispute_open,
+            "restricted": person.restricted,
+        }
+        found |= {name for name, is_so in said.items() if is_so}
+    return frozenset(found)
 
 
 def _latest(moments: Sequence[datetime | None]) -> datetime | None:
-    return max((moment for moment in moments if moment is not None), default=None)
+    return max((each for each in moments if each is not None), default=None)

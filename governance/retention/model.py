@@ -19,6 +19,12 @@ OCCASIONS = (SCHEDULE, REQUEST)
 """Why the question is asked: the timetable, or somebody's demand for erasure. Only duties to keep stand in
 the way of a demand; that policy would have deleted later does not."""
 
+OWN = "governance"
+"""In place of a connected system: this service's own data about a person."""
+
+PROFILE = "contact_details"
+"""The data class of a person's own row here, with its contact points."""
+
 ACTIVE, EXPIRED, RELEASED = "active", "expired", "released"
 HOLD_STATES = (ACTIVE, EXPIRED, RELEASED)
 
