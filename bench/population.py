@@ -38,14 +38,17 @@ _HEX = 32
 _ROWS = 20_000
 
 
-def make(database_url: str, tenant_id: str, people: int, *, seed: int = 1) -> None:
+def make(
+    database_url: str, tenant_id: str, people: int, *, seed: int = 1, epoch: datetime | None = None
+) -> None:
     """Write so many people of a tenant into an installed database; takes some 20 s for a million.
 
-    External ids are `crm-1` to `crm-<people>`. Bypasses ledger and vault: see above.
+    External ids are `crm-1` to `crm-<people>`. `epoch` (default: now) is the instant before which everything
+    happened. Bypasses ledger and vault: see above.
     """
     engine = make_engine(database_url)
     try:
-        _write(engine, _Maker(tenant_id, people, seed, epoch=datetime.now(UTC)))
+        _write(engine, _Maker(tenant_id, people, seed, epoch=epoch or datetime.now(UTC)))
         _analyze(engine)
     finally:
         engine.dispose()
