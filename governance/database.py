@@ -123,6 +123,22 @@ def _prepare_sqlite(engine: Engine, full_sync: bool) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def scrub(engine: Engine) -> bool:
+    """Let nothing that was deleted stand in SQLite's write-ahead log; False if a reader was in the way.
+
+    Deleted content is overwritten in the file itself (`secure_delete`), the log keeps older pages until it is
+    truncated. PostgreSQL: nothing to do here; its log and its dead rows go with vacuuming and log rotation.
+    """
+    if engine.dialect.name != "sqlite" or engine.url.database in (None, "", ":memory:"):
+        return True
+    raw = engine.raw_connection()
+    try:
+        busy: int = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return busy == 0
+    finally:
+        raw.close()
+
+
 def _count_writes(
     connection: Connection, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
 ) -> None:

@@ -32,6 +32,7 @@ def environ_of(settings: Settings) -> dict[str, str]:
         "GOVERNANCE_PUBLIC_URL": settings.public_url,
         "GOVERNANCE_MAX_BATCH_BYTES": str(settings.max_batch_bytes),
         "GOVERNANCE_WEBHOOK_ALLOW": ",".join(sorted(settings.webhook_allow)),
+        "GOVERNANCE_SYSTEM_ALLOW": ",".join(sorted(settings.system_allow)),
         "PYTHONPATH": str(ROOT),
     }
 
