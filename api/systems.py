@@ -12,7 +12,8 @@ from api.runtime import reply, request_snapshot, request_work
 from api.shapes import Answer, Listing
 from governance.systems import registry
 from governance.systems import service as systems
-from governance.systems.model import Report, System
+from governance.systems.findings import Report
+from governance.systems.model import System
 
 room = Room("systems", description="Connected systems and how personal data is reached in them.")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pycountry
+import rfc8785
 
 from governance.errors import InvalidError
 from governance.systems import registry
@@ -57,7 +58,7 @@ def check(
     connector = registry.connector(_kind(body.get("kind")))
     country = _country(body.get("country"), add)
     processor = body.get("processor")
-    if processor is not None and not (isinstance(processor, str) and 1 <= len(processor) <= _LONGEST):
+    if processor is not None and not (isinstance(processor, str) and _is_line(processor)):
         add("processor", f"Name the processor in at most {_LONGEST} characters, or leave it out.")
         processor = None
     config = body.get("config") or {}
@@ -65,6 +66,9 @@ def check(
         add("config", "The config is an object.")
         config = {}
     plain, secrets = _split(config, connector.secret_members, known_secrets, add)
+    if not _is_writable(plain):
+        add("config", "The config holds a number or a text that cannot be kept; use numbers below 2^53.")
+        plain = {}
     draft = Draft(plain, secrets, around.data_classes, country, around.allow, around.own)
     found = connector.check(draft)
     for path, sentences in found.complaints.items():
@@ -91,6 +95,18 @@ def check(
         version,
     )
     return Checked(system, secrets)
+
+
+def _is_line(text: str) -> bool:
+    return 1 <= len(text) <= _LONGEST and text.isprintable()
+
+
+def _is_writable(config: Mapping[str, Any]) -> bool:
+    try:
+        rfc8785.dumps(config)
+    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError, TypeError):
+        return False
+    return True
 
 
 def _kind(kind: object) -> str:

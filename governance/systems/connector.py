@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from governance.systems.findings import Report
 from governance.systems.model import (
     Change,
+    Disposal,
     ErasurePlan,
     Outcome,
     Received,
-    Report,
     StepOutcome,
     SubjectKeys,
 )
@@ -102,6 +103,9 @@ class Connector(Protocol):
 
     def restrict(self, context: Context, keys: SubjectKeys, on: bool) -> Outcome:
         """Set or lift the mark that data may only be stored (GDPR Art. 18, 19)."""
+
+    def dispose(self, context: Context, disposal: Disposal) -> Outcome:
+        """End governed records, by their own ids (`Outcome.records`)."""
 
     def follow_up(self, context: Context, verb: str, reference: str) -> Outcome:
         """Ask how a request is doing that was answered with `waiting`."""

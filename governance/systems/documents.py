@@ -39,6 +39,7 @@ def write_outcome(outcome: Outcome) -> dict[str, Any]:
         "because": outcome.because,
         "steps": [write_step(each) for each in outcome.steps],
         "counts": dict(outcome.counts),
+        "records": dict(outcome.records),
         "warnings": list(outcome.warnings),
         "transient": outcome.transient,
     }
@@ -51,6 +52,7 @@ def read_outcome(document: Mapping[str, Any], items: Sequence[Item] = ()) -> Out
         document["because"],
         read_steps(document["steps"]),
         dict(document["counts"]),
+        dict(document["records"]),
         tuple(items),
         tuple(document["warnings"]),
         transient=document["transient"],

@@ -10,6 +10,7 @@ from governance.egress.client import Egress, RefusedError
 from governance.egress.model import Answer
 from governance.errors import InvalidError
 from governance.systems.connector import Context, Draft, Problem
+from governance.systems.findings import Finding
 from governance.systems.model import (
     ANONYMISED,
     CORRECTED,
@@ -21,7 +22,6 @@ from governance.systems.model import (
     RELEASED,
     RESTRICTED,
     WAITING,
-    Finding,
     Item,
     Outcome,
     StepOutcome,

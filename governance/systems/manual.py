@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from governance.systems.connector import Checked, Context, Draft
+from governance.systems.findings import Finding, Report
 from governance.systems.model import (
     COLLECT,
     CORRECT,
+    DISPOSE,
     ERASE,
     NOT_FOUND,
     RELEASE,
     RESTRICT,
     WAITING,
     Change,
+    Disposal,
     ErasurePlan,
-    Finding,
     Outcome,
     Received,
-    Report,
     StepOutcome,
     SubjectKeys,
     TaskDraft,
@@ -84,6 +85,11 @@ class ManualConnector:
     def restrict(self, context: Context, keys: SubjectKeys, on: bool) -> Outcome:
         """Make a task: restrict, or release."""
         return _task(context, RESTRICT if on else RELEASE, keys, {})
+
+    def dispose(self, context: Context, disposal: Disposal) -> Outcome:
+        """Make a task: end these records."""
+        context.remember([StepOutcome(disposal.data_class, NOT_FOUND)])
+        return _task(context, DISPOSE, SubjectKeys(""), disposal.document())
 
     def follow_up(self, context: Context, verb: str, reference: str) -> Outcome:
         """A task is done when its owner says so."""

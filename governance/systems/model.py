@@ -18,8 +18,10 @@ ERASE = "erase"
 CORRECT = "correct"
 RESTRICT = "restrict"
 RELEASE = "release"
-VERBS = (COLLECT, COUNT, ERASE, CORRECT, RESTRICT, RELEASE)
-"""What can be asked of a system. `restrict` and `release` set and lift the mark of GDPR Art. 18."""
+DISPOSE = "dispose"
+VERBS = (COLLECT, COUNT, ERASE, CORRECT, RESTRICT, RELEASE, DISPOSE)
+"""What can be asked of a system. `restrict` and `release` set and lift the mark of GDPR Art. 18; `dispose` is
+the end of governed records, by their own ids."""
 
 DONE = "done"
 WAITING = "waiting"
@@ -40,6 +42,8 @@ NULL = "null"
 PSEUDONYMISE = "pseudonymise"
 KEEP_UNTIL = "keep_until"
 DISPOSITIONS = (DELETE, NULL, PSEUDONYMISE, KEEP_UNTIL)
+
+MOST_RECORDS = 1000
 
 KEY_KINDS = ("external_id", "email", "phone", "postal", "device", "social")
 """What a person's rows can be found by."""
@@ -155,6 +159,30 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Disposal:
+    """Governed records of one data class, by the ids that the system gave them, and what becomes of them.
+
+    At most 1,000 at once: they go in one transaction, all of them or none.
+    """
+
+    data_class: str
+    record_ids: tuple[str, ...]
+    disposition: Disposition
+
+    def __post_init__(self) -> None:
+        """Refuse what no connector could carry out."""
+        if not 1 <= len(self.record_ids) <= MOST_RECORDS or self.disposition.kind == KEEP_UNTIL:
+            raise InvalidError(
+                f"Dispose of 1 to {MOST_RECORDS} records at once; what is kept is not disposed of."
+            )
+
+    def document(self) -> dict[str, Any]:
+        """The disposal as JSON."""
+        plan = ErasurePlan({self.data_class: self.disposition}).document()
+        return {"records": list(self.record_ids), "data_class": self.data_class, "plan": plan}
+
+
+@dataclass(frozen=True, slots=True)
 class StepOutcome:
     """What became of one data class: `rows` counts by table. A class can have several.
 
@@ -198,14 +226,15 @@ class Outcome:
     """What a system answered: done, waiting (asked, not finished), failed, unsupported (`because` says why).
 
     `transient`: worth trying again as it is. `reference`: how a waiting request is followed up. `steps` per
-    data class; `counts` per table; `warnings` are sentences for whoever set the system up. `changed` False:
-    everything was so already.
+    data class; `counts` per table; `records`: outcome by record id; `warnings` are sentences for whoever set
+    the system up. `changed` False: everything was so already.
     """
 
     status: str
     because: str = ""
     steps: tuple[StepOutcome, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    records: Mapping[str, str] = field(default_factory=dict)
     items: tuple[Item, ...] = field(default=(), repr=False)
     warnings: tuple[str, ...] = ()
     reference: str | None = None
@@ -241,27 +270,6 @@ class Received:
     reference: str = ""
     outcome: Outcome | None = None
     refused: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of a test report: `level` is ok, warning or problem; `at` is a place in the config."""
-
-    level: str
-    at: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What trying a connection and its mapping showed; `good` if nothing stands in the way."""
-
-    findings: tuple[Finding, ...]
-
-    @property
-    def good(self) -> bool:
-        """Whether there is no problem among the findings."""
-        return all(each.level != "problem" for each in self.findings)
 
 
 def erasure_order(systems: Iterable[System]) -> list[list[str]]:

@@ -17,6 +17,7 @@ from governance.clock import wire
 from governance.egress.model import Answer
 from governance.systems import far_side
 from governance.systems.connector import Checked, Context, Draft, Problem
+from governance.systems.findings import Finding, Report
 from governance.systems.model import (
     DELETE,
     DONE,
@@ -24,12 +25,11 @@ from governance.systems.model import (
     NOT_FOUND,
     WAITING,
     Change,
+    Disposal,
     ErasurePlan,
-    Finding,
     Item,
     Outcome,
     Received,
-    Report,
     StepOutcome,
     SubjectKeys,
     failed,
@@ -95,6 +95,10 @@ class OpenDsrConnector:
     def restrict(self, context: Context, keys: SubjectKeys, on: bool) -> Outcome:
         """OpenDSR cannot be asked that."""
         return unsupported("OpenDSR knows no restriction; ask the processor directly.")
+
+    def dispose(self, context: Context, disposal: Disposal) -> Outcome:
+        """OpenDSR cannot be asked that."""
+        return unsupported("OpenDSR knows persons and no records; ask the processor directly.")
 
     def follow_up(self, context: Context, verb: str, reference: str) -> Outcome:
         """Ask for the status of a request."""
@@ -164,7 +168,8 @@ def _complaints(draft: Draft) -> dict[str, list[str]]:
 
 
 def _is_identity(each: object) -> bool:
-    return isinstance(each, Mapping) and each.get("type") in _TYPES and each.get("format") in _FORMATS
+    known = list(_TYPES)
+    return isinstance(each, Mapping) and each.get("type") in known and each.get("format") in _FORMATS
 
 
 def _discovered(context: Context) -> list[Finding]:

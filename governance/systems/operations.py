@@ -30,6 +30,7 @@ from governance.systems.model import (
     COLLECT,
     CORRECT,
     COUNT,
+    DISPOSE,
     DONE,
     ERASE,
     FAILED,
@@ -38,6 +39,7 @@ from governance.systems.model import (
     VERBS,
     WAITING,
     Change,
+    Disposal,
     ErasurePlan,
     Item,
     Outcome,
@@ -69,7 +71,8 @@ class Opener(Protocol):
 class Operation:
     """What is asked of a system. `operation_id` (1 to 200 characters) names it for ever.
 
-    `plan` belongs to erase, `changes` to correct.
+    `plan` belongs to erase, `changes` to correct, `disposal` to dispose (whose `keys` name nobody: records
+    may be many people's).
     """
 
     operation_id: str
@@ -78,13 +81,19 @@ class Operation:
     keys: SubjectKeys
     plan: ErasurePlan | None = None
     changes: tuple[Change, ...] = field(default=(), repr=False)
+    disposal: Disposal | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no system can be asked."""
         if self.verb not in VERBS:
             raise InvalidError(f"A system can be asked to {', '.join(VERBS)}.")
-        if (self.verb == ERASE) != (self.plan is not None) or (self.verb == CORRECT) != bool(self.changes):
-            raise InvalidError("An erasure has a plan, a correction has changes, nothing else has either.")
+        given = {
+            ERASE: self.plan is not None,
+            CORRECT: bool(self.changes),
+            DISPOSE: self.disposal is not None,
+        }
+        if any(has != (self.verb == verb) for verb, has in given.items()):
+            raise InvalidError("An erasure has a plan, a correction changes, a disposal records.")
         if not _ID.fullmatch(self.operation_id):
             raise InvalidError(
                 "An operation's id has 1 to 200 printable characters of ASCII, without spaces."
@@ -94,7 +103,8 @@ class Operation:
         """What tells this question from another under the same id; of persons only the reference is in it."""
         plan = None if self.plan is None else self.plan.document()
         names = [each.name for each in self.changes]
-        asked = [self.system_id, self.verb, self.keys.subject_ref, plan, names]
+        records = None if self.disposal is None else self.disposal.document()
+        asked = [self.system_id, self.verb, self.keys.subject_ref, plan, names, records]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
@@ -182,6 +192,8 @@ def _ask(connector: Connector, context: Context, asked: Operation, record: Recor
         if asked.verb == ERASE:
             assert asked.plan is not None
             return connector.erase(context, asked.keys, asked.plan)
+        if asked.disposal is not None:
+            return connector.dispose(context, asked.disposal)
         if asked.verb == CORRECT:
             return connector.correct(context, asked.keys, asked.changes)
         if asked.verb in (RESTRICT, RELEASE):
@@ -217,7 +229,9 @@ def _settle(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
         tasks.make(work, record, outcome.task)
     if record.verb not in _READS and outcome.status in _KINDS and outcome.status != record.status:
         work.record(
-            f"system.{_KINDS[outcome.status]}", subject_ref=record.subject_ref, facts=_facts(record, outcome)
+            f"system.{_KINDS[outcome.status]}",
+            subject_ref=record.subject_ref or None,
+            facts=_facts(record, outcome),
         )
     return outcome
 
@@ -226,7 +240,7 @@ def _complete(record: Record, outcome: Outcome) -> Outcome:
     """An erasure is finished only when it says what became of every class that it was asked about."""
     said = {each.data_class for each in outcome.steps}
     missing = sorted({each["data_class"] for each in record.remembered} - said)
-    if record.verb != ERASE or outcome.status != DONE or not missing:
+    if record.verb not in (ERASE, DISPOSE) or outcome.status != DONE or not missing:
         return outcome
     return failed(f"The system does not say what became of {', '.join(missing)}.")
 

@@ -15,7 +15,8 @@ from governance.settings import Settings
 from governance.systems import checking, registry, store
 from governance.systems.checking import Checked, Surroundings
 from governance.systems.connector import Connector, Context, Draft
-from governance.systems.model import Report, System, circle, may_name
+from governance.systems.findings import Report
+from governance.systems.model import System, circle, may_name
 from governance.vault.model import OPERATIONAL, Place, joined
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
@@ -75,7 +76,7 @@ def connect(snap: Snapshot, system_id: str, operation_id: str, subject_ref: str)
         around.allow,
         around.own,
     )
-    person = joined(system_id, subject_ref)
+    person = joined(system_id, subject_ref or operation_id)  # records of many share no pseudonym
     pseudonym = snap.resource(Vault).mac(snap.tenant_id, "system-pseudonym", person).hex()[:16]
     context = Context(
         tenant_id=snap.tenant_id,

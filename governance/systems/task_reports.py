@@ -6,7 +6,7 @@ from typing import Any
 from governance.errors import InvalidError
 from governance.systems import far_side, operation_store, operations, tasks
 from governance.systems.connector import Problem
-from governance.systems.model import COLLECT, ERASE, Outcome
+from governance.systems.model import COLLECT, DISPOSE, ERASE, Outcome
 from governance.systems.task_store import Task
 from governance.work import Work
 
@@ -26,7 +26,9 @@ def done(
     """
     task = tasks.get(work, task_id).task
     record = operation_store.find(work.connection, work.tenant_id, task.operation_id)
-    wanted = [each["data_class"] for each in record.remembered] if record and task.verb == ERASE else []
+    wanted = (
+        [each["data_class"] for each in record.remembered] if record and task.verb in (ERASE, DISPOSE) else []
+    )
     document = {"status": "done", "steps": list(steps), "items": list(items)}
     try:
         outcome = far_side.read_report(document, wanted, collects=task.verb == COLLECT)

@@ -31,7 +31,7 @@ def make(work: Work, record: Record, draft: TaskDraft) -> None:
         return
     task_id = work.new_id("tsk")
     facts = {"task": task_id, "system": record.system_id, "verb": record.verb, "owner": draft.owner}
-    event = work.record("system.task_made", subject_ref=record.subject_ref, facts=facts)
+    event = work.record("system.task_made", subject_ref=record.subject_ref or None, facts=facts)
     task = Task(
         task_id,
         record.operation_id,
@@ -69,7 +69,7 @@ def assign(work: Work, task_id: str, owner: str) -> Task:
     """Give an open task to another owner (an opaque id); ConflictError if it is done."""
     task = _open(work, task_id)
     facts = {"task": task_id, "system": task.system_id, "owner": owner}
-    event = work.record("system.task_assigned", subject_ref=task.subject_ref, facts=facts)
+    event = work.record("system.task_assigned", subject_ref=task.subject_ref or None, facts=facts)
     store.change(work.connection, work.tenant_id, task_id, {"owner": owner, "event_id": event.id})
     return replace(task, owner=owner)
 
@@ -81,7 +81,7 @@ def close(work: Work, task_id: str, evidence: Mapping[str, Any]) -> Task:
         raise InvalidError("A task is not done without evidence.", fields={"evidence": [sentence]})
     task = _open(work, task_id)
     facts = {"task": task_id, "system": task.system_id, "verb": task.verb}
-    event = work.record("system.task_done", subject_ref=task.subject_ref, facts=facts)
+    event = work.record("system.task_done", subject_ref=task.subject_ref or None, facts=facts)
     done = replace(task, state=store.DONE, done_at=work.now, done_by=work.actor.ref)
     sealed = _seal(work, task, "evidence_sealed", json.dumps(dict(evidence)).encode())
     values: dict[str, str | datetime | bytes | None] = {
@@ -111,11 +111,15 @@ def _find(snap: Snapshot, task_id: str, *, lock: bool = False) -> Task:
     return found
 
 
+_NOBODY = "systems"
+"""In place of a person, where a task is about records of many."""
+
+
 def _seal(work: Work, task: Task, column: str, plain: bytes) -> bytes:
     place = Place("system_task", column, task.task_id)
-    return work.resource(Vault).seal(work.tenant_id, task.subject_ref, EVIDENCE, place, plain)
+    return work.resource(Vault).seal(work.tenant_id, task.subject_ref or _NOBODY, EVIDENCE, place, plain)
 
 
 def _reveal(snap: Snapshot, task: Task, column: str, sealed: bytes) -> bytes:
     place = Place("system_task", column, task.task_id)
-    return snap.resource(Vault).reveal(snap.tenant_id, task.subject_ref, EVIDENCE, place, sealed)
+    return snap.resource(Vault).reveal(snap.tenant_id, task.subject_ref or _NOBODY, EVIDENCE, place, sealed)

@@ -14,10 +14,12 @@ from governance.egress import signatures
 from governance.egress.signatures import BadSignatureError, read_secret
 from governance.systems import far_side
 from governance.systems.connector import Checked, Context, Draft, Problem
+from governance.systems.findings import Finding, Report
 from governance.systems.model import (
     COLLECT,
     CORRECT,
     COUNT,
+    DISPOSE,
     DONE,
     ERASE,
     KEEP_UNTIL,
@@ -27,11 +29,10 @@ from governance.systems.model import (
     VERBS,
     WAITING,
     Change,
+    Disposal,
     ErasurePlan,
-    Finding,
     Outcome,
     Received,
-    Report,
     StepOutcome,
     SubjectKeys,
     failed,
@@ -97,6 +98,11 @@ class WebhookConnector:
     def restrict(self, context: Context, keys: SubjectKeys, on: bool) -> Outcome:
         """Ask to set or lift the mark."""
         return _guarded(context, RESTRICT if on else RELEASE, {"subject": keys.named()}, ())
+
+    def dispose(self, context: Context, disposal: Disposal) -> Outcome:
+        """Ask to end records."""
+        context.remember([StepOutcome(disposal.data_class, NOT_FOUND)])
+        return _guarded(context, DISPOSE, disposal.document(), [disposal.data_class])
 
     def follow_up(self, context: Context, verb: str, reference: str) -> Outcome:
         """Ask how an order is doing."""

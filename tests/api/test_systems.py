@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from governance.bootstrap import Runtime
 from governance.egress.signatures import sign
 from governance.systems import operations
@@ -121,3 +123,52 @@ def test_a_callback_is_believed_only_with_its_signature(caller: Caller, runtime:
     assert post(path[:-1] + ("0" if path[-1] != "0" else "1"), RAW) == 404
     assert post("/callbacks/nothing/" + path.rpartition("/")[2], RAW) == 404
     assert post("/callbacks/hook/x", RAW) == 404
+
+
+@pytest.mark.parametrize("kind", ["sql", "webhook", "opendsr", "manual"])
+def test_whatever_is_sent_is_answered_and_never_breaks(caller: Caller, kind: str) -> None:
+    odd: list[Any] = [
+        None,
+        7,
+        -1,
+        2**70,
+        1.5,
+        True,
+        "",
+        "x" * 9000,
+        "\u0000",
+        "\ud800",
+        [],
+        [[]],
+        [7],
+        {},
+        {"a": 1},
+    ]
+    members = ("country", "processor", "config", "data_classes", "depends_on", "more")
+    config = {
+        "sql": ("url", "tables", "schema", "phone_country", "timeout_seconds"),
+        "webhook": ("url", "secret", "verbs"),
+        "opendsr": (
+            "url",
+            "authorization",
+            "domain",
+            "identities",
+            "certificate",
+            "regulation",
+            "poll_hours",
+        ),
+        "manual": ("owner", "days", "instructions"),
+    }[kind]
+    table = ("data_class", "keys", "belongs_to", "fields", "ignore", "disposition", "limit", "restriction")
+    bodies: list[Any] = [{"kind": kind, name: value} for name in members for value in odd[::2]]
+    bodies += [{"kind": kind, "config": {name: value}} for name in config for value in odd]
+    if kind == "sql":
+        bodies += [{"kind": value} for value in odd]
+        bodies += [{"kind": kind, "config": {"tables": {"t": {name: v}}}} for name in table for v in odd[::2]]
+        bodies += [{"kind": kind, "config": {"tables": {"t": {n: [{"table": []}]}}}} for n in table]
+    if kind == "opendsr":
+        bodies += [{"kind": kind, "config": {"identities": [{"type": v, "format": v}]}} for v in odd]
+    for body in bodies:
+        raw = json.dumps(body).encode()
+        answer = caller.put("/v1/systems/odd", None, data=raw, content_type="application/json")
+        assert 400 <= answer.status_code < 500, (body, answer.data)

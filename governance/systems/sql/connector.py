@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from governance.systems.connector import Checked, Context, Draft, Problem
+from governance.systems.findings import Report
 from governance.systems.model import (
     CORRECTED,
     DONE,
@@ -19,11 +20,11 @@ from governance.systems.model import (
     RELEASED,
     RESTRICTED,
     Change,
+    Disposal,
     ErasurePlan,
     Item,
     Outcome,
     Received,
-    Report,
     StepOutcome,
     SubjectKeys,
     failed,
@@ -98,6 +99,20 @@ class SqlConnector:
                     outcome = Erasing(connection, schema, mapping, context, keys, plan).run()
                 with reading(engine, mapping) as connection:
                     Erasing(connection, schema, mapping, context, keys, plan).check()
+            return outcome
+
+        return _guarded(answer)
+
+    def dispose(self, context: Context, disposal: Disposal) -> Outcome:
+        """End records and what hangs on them in one transaction, and read again after its commit."""
+
+        def answer() -> Outcome:
+            with _far(context) as (engine, mapping):
+                with writing(engine, mapping) as connection:
+                    schema = reflect(connection, mapping)
+                    outcome = Erasing.of_records(connection, schema, mapping, context, disposal).run()
+                with reading(engine, mapping) as connection:
+                    Erasing.of_records(connection, schema, mapping, context, disposal).check()
             return outcome
 
         return _guarded(answer)

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.systems.connector import Context, Problem
-from governance.systems.model import DONE, ErasurePlan, Outcome, SubjectKeys
-from governance.systems.sql import fates
+from governance.systems.model import DONE, Disposal, ErasurePlan, Outcome, StepOutcome, SubjectKeys
+from governance.systems.sql import disposing, fates
+from governance.systems.sql.disposing import RecordFinder
 from governance.systems.sql.fates import Fate, Fates
 from governance.systems.sql.mapping import SqlMapping, TableMap
 from governance.systems.sql.matching import is_text
@@ -41,6 +42,18 @@ class Erasing:
     keys: SubjectKeys
     plan: ErasurePlan
     warnings: list[str] = field(default_factory=list)
+    disposal: Disposal | None = None
+    records: Mapping[str, tuple[str, ...]] | None = None
+
+    @classmethod
+    def of_records(
+        cls, connection: Connection, schema: Schema, mapping: SqlMapping, context: Context, disposal: Disposal
+    ) -> "Erasing":
+        """The end of records: an erasure that finds them by their ids."""
+        records = disposing.by_table(mapping, disposal)
+        plan = disposing.plan_for(mapping, disposal, records)
+        nobody = SubjectKeys("")
+        return cls(connection, schema, mapping, context, nobody, plan, disposal=disposal, records=records)
 
     def run(self) -> Outcome:
         """Do all of it up to the commit; the outcome says what will be true then. Problem: roll back."""
@@ -57,7 +70,7 @@ class Erasing:
         steps = fates.steps(decided, self.plan, self._classes())
         warnings = tuple(dict.fromkeys(self.warnings))
         if not any(doomed.values()) and not any(updates.values()):
-            return Outcome(DONE, steps=steps, warnings=warnings, changed=False)
+            return self._done(decided, steps, warnings, changed=False)
         self.context.remember(steps)
         for name, changes in updates.items():
             for key, values in changes.items():
@@ -66,7 +79,20 @@ class Erasing:
         for name in self.schema.deleting_order():
             self._delete(name, doomed.get(name, []))
         self.check(decided)
-        return Outcome(DONE, steps=steps, warnings=warnings)
+        return self._done(decided, steps, warnings)
+
+    def _done(
+        self,
+        decided: Fates,
+        steps: tuple[StepOutcome, ...],
+        warnings: tuple[str, ...],
+        *,
+        changed: bool = True,
+    ) -> Outcome:
+        records: dict[str, str] = {}
+        if self.disposal is not None and self.records is not None:
+            records = disposing.outcomes(self.schema, self.disposal, self.records, decided)
+        return Outcome(DONE, steps=steps, warnings=warnings, records=records, changed=changed)
 
     def check(self, decided: Fates | None = None) -> None:
         """Read again: nothing is found any more that was to go. Problem if something is."""
@@ -98,6 +124,10 @@ class Erasing:
         return fate.deleted or bool(self._new_values(fate, 0, 1))
 
     def _finder(self, *, lock: bool, also_pseudonym: bool) -> Finder:
+        if self.records is not None:
+            return RecordFinder(
+                self.connection, self.schema, self.mapping, self.keys, lock=lock, wanted=self.records
+            )
         pseudonym = self.context.pseudonym if also_pseudonym else ""
         return Finder(
             self.connection, self.schema, self.mapping, self.keys, pseudonym, lock, warnings=self.warnings

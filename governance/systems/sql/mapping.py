@@ -76,7 +76,8 @@ class TableMap:
     """One table. `disposition` is what a plan's `delete` becomes here; `keep` holds rows for a time.
 
     `unlink`: columns (`table.column`) of other people's rows that may be set to NULL when they refer to a row
-    that goes. `limit`: more rows than this for one person means that a key is not a person's.
+    that goes. `limit`: more rows than this for one person means that a key is not a person's. `record_key`:
+    the column with the ids of governed records.
     """
 
     name: str
@@ -94,6 +95,7 @@ class TableMap:
     depends_on: tuple[str, ...]
     limit: int
     shared_addresses: bool
+    record_key: str | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from governance.systems.connector import Context
-from governance.systems.model import Finding, Report
+from governance.systems.findings import Finding, Report
 from governance.systems.sql.address import Refused, open_engine, read_url
 from governance.systems.sql.mapping import SqlMapping
 from governance.systems.sql.matching import is_text

@@ -47,7 +47,7 @@ class Reader:
         mapping = SqlMapping(
             self.name("schema", config.get("schema"), optional=True),
             tables,
-            config.get("phone_country") or country,
+            self._country(config.get("phone_country")) or country,
             self._whole("timeout_seconds", config.get("timeout_seconds", 30), 1, 600),
             self._whole("lock_seconds", config.get("lock_seconds", 5), 1, 60),
         )
@@ -95,6 +95,7 @@ class Reader:
                 f"{path}.limit", body.get("limit", PERSON_LIMIT if person else ROW_LIMIT), 1, MOST_ROWS
             ),
             body.get("shared_addresses", False) is True,
+            self.name(f"{path}.record_key", body.get("record_key"), optional=True),
         )
         if not (table.keys or table.belongs_to or table.shared_through):
             self.add(path, "Say how a person's rows are found: keys, belongs_to or shared_through.")
@@ -178,6 +179,12 @@ class Reader:
         column = self.name(f"{path}.column", raw["column"])
         return Restriction(column, on, off) if column else None
 
+    def _country(self, value: object) -> str | None:
+        if value is None or (isinstance(value, str) and re.fullmatch("[A-Z]{2}", value)):
+            return value
+        self.add("phone_country", "Use the ISO 3166-1 code of a country, such as DE.")
+        return None
+
     def _class(self, path: str, value: object) -> str:
         if not isinstance(value, str) or value not in self._data_classes:
             self.add(path, "Name a data class of the catalogue (data-classes.yaml).")
@@ -219,5 +226,5 @@ class Reader:
 
 _TABLE_MEMBERS = frozenset(
     {"data_class", "person", "keys", "belongs_to", "shared_through", "fields", "ignore", "disposition"}
-    | {"restriction", "unlink", "depends_on", "limit", "shared_addresses"}
+    | {"restriction", "unlink", "depends_on", "limit", "shared_addresses", "record_key"}
 )

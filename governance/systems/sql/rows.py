@@ -97,11 +97,15 @@ class Finder:
     def _add(self, rows: Rows, table: TableMap, column: str, values: Iterable[Any]) -> None:
         target = self.schema.tables[table.name].c[column]
         for chunk in chunks([each for each in values if each is not None]):
-            for row in self._select(table, target.in_(chunk), table.limit):
+            for row in self._select(table, target.in_(chunk), self._most(table)):
                 rows.found[self._key(table.name, row)] = row
 
+    def _most(self, table: TableMap) -> int:
+        """More rows than this of one table cannot be right."""
+        return table.limit
+
     def _check_limit(self, table: TableMap, count: int) -> None:
-        if count > table.limit:
+        if count > self._most(table):
             raise Problem(
                 f"The keys of table {table.name} find more than {table.limit} rows for one person: a key "
                 "that is not a person's own finds other people's rows. Put the key right, or raise `limit`."

@@ -218,6 +218,8 @@ def _columns(table: TableMap) -> Iterator[tuple[str, str]]:
         yield table.name, table.keep.column
     if table.restriction is not None:
         yield table.name, table.restriction.column
+    if table.record_key is not None:
+        yield table.name, table.record_key
     for link in table.belongs_to:
         yield table.name, link.column or ""
         yield link.table, link.references or ""
