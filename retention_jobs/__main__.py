@@ -100,7 +100,8 @@ def _known(name: str) -> Job:
 def _list(runtime: Runtime, as_json: bool) -> None:
     with runtime.engine.connect() as plain, for_reading(plain).begin():
         found = listing.rows(plain, JOBS, runtime.clock())
-    print(json.dumps({"jobs": found}) if as_json else "\n".join(listing.lines(found)))
+        missed = listing.missed(plain, runtime.clock())
+    print(json.dumps({"jobs": found, "missed": missed}) if as_json else "\n".join(listing.lines(found)))
 
 
 def _run_one(runtime: Runtime, one: Job, as_json: bool) -> int:

@@ -53,6 +53,19 @@ COUNTERS = ("runs", "failures", "given_up", "missed", "overlapped")
 """Counted since the installation began. `missed`: slots that no scheduler offered in time."""
 
 
+def missed(connection: Connection, now: datetime) -> list[Row]:
+    """The runs of the last week that stood for slots that were missed or overlapped, newest first."""
+    return [
+        {
+            "name": each.kind,
+            "due_at": wire(each.due_at),
+            "started_at": _at(each.started_at),
+            "stands_for": each.stands_for,
+        }
+        for each in queue.missed(connection, now - queue.KEEP_DONE)
+    ]
+
+
 def lines(found: Sequence[Row]) -> list[str]:
     """The rows as lines of a table for people."""
     head = f"{'job':<22} {'every':>7} {'last run':<20} {'next':<20} {'lag':>7} {'backlog':>7} "

@@ -22,9 +22,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def offer(runtime: Runtime, job: Job) -> Offered:
     """Queue what is due of a job by now; asks first, so that most of several schedulers write nothing."""
     every = timedelta(seconds=job.every_seconds)
-    offered = Offered()
+    offered, now = Offered(), runtime.clock()
     while True:
-        now = runtime.clock()
         with runtime.engine.connect() as plain, for_reading(plain).begin():
             if not queue.is_due(plain, job.name, every, now):
                 return offered

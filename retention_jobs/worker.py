@@ -157,7 +157,7 @@ class Workers:
             halted=lambda: self._stopping.is_set() or turn.lost.is_set(),
             fence=turn.fence,
         )
-        own.resources[Claim] = claim
+        own.resources = {**self._runtime.resources, Claim: claim}
         with self._lock:
             self._turns.add(turn)
         began, done, kept = time.monotonic(), 0, True

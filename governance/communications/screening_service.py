@@ -52,6 +52,9 @@ class Opener(Protocol):
     def tenant_ids(self) -> list[str]:
         """The ids of all tenants."""
 
+    def heed(self) -> None:
+        """Say that a batch is finished; raises if the worker is to stop."""
+
 
 def create(work: Work, question: Mapping[str, Any], audience: Mapping[str, Any] | IdFile) -> Screening:
     """Queue a screening of `question` (a check's properties with `action`) over `audience` (see `Audience`).
@@ -112,6 +115,7 @@ def run_due(opener: Opener, *, most: int = 10) -> int:
         for screening_id in waiting:
             if finished >= most:
                 return finished
+            opener.heed()
             finished += run(opener, tenant_id, screening_id)
     return finished
 

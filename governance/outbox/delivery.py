@@ -70,6 +70,9 @@ class Opener(Protocol):
     def tenant_ids(self) -> list[str]:
         """All tenants."""
 
+    def heed(self) -> None:
+        """Say that a batch is finished; raises if the worker is to stop."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
@@ -120,6 +123,7 @@ def serve(opener: Opener, egress: Egress, tenant_id: str, webhook_id: str) -> in
     """Send to one webhook until nothing is due or its turn is over; returns how many were acknowledged."""
     count = 0
     for _ in range(MOST_BATCHES):
+        opener.heed()
         acknowledged = deliver_batch(opener, egress, tenant_id, webhook_id)
         if acknowledged is None:
             break

@@ -180,7 +180,7 @@ def _standing(
 def missed(connection: Connection, since: datetime, *, limit: int = 200) -> list[Miss]:
     """The runs due since an instant that stood for slots that were missed or overlapped, newest first.
 
-    Runs are forgotten `KEEP_DONE` after their end; the counters of `standings` are not.
+    Runs are forgotten `KEEP_DONE` after their end; the counters of `standings` are kept.
     """
     return [
         Miss(row.kind, row.slot, row.due_at, row.started_at, row.stands_for)

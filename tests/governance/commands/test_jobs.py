@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from hashlib import sha256
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from governance.bootstrap import COMMAND_LINE
 from governance.database import for_reading
 from governance.imports import service as imports
+from governance.queue import service as queue
 from retention_jobs import __main__ as retention_jobs
 from retention_jobs import listing
 from retention_jobs.schedule import JOBS
@@ -40,6 +42,17 @@ def test_the_timetable_is_served_until_sigterm_and_listed(cli: CommandLine) -> N
     assert [one["name"] for one in listed] == [one.name for one in JOBS]
     assert all(one["every_seconds"] > 0 and one["means"] for one in listed)
     assert all(one["last_ended_at"] is None and one["backlog"] == 0 for one in listed)
+    runtime = cli.runtime()
+    now = runtime.clock()
+    with runtime.engine.connect() as connection, connection.begin():
+        for at in (now - timedelta(minutes=10), now - timedelta(minutes=5)):  # no scheduler in between
+            queue.offer(connection, "seal-checkpoint", timedelta(minutes=1), at)
+            held = queue.claim(connection, "seal-checkpoint", at, owner="wrk_1")
+            assert held is not None
+            queue.complete(connection, held, now=at)
+    runtime.close()
+    (missed,) = json.loads(jobs(cli, "list", "--json").stdout)["missed"]
+    assert (missed["name"], missed["stands_for"]) == ("seal-checkpoint", 5)
     serving = subprocess.Popen(
         [sys.executable, "-m", "governance", "jobs", "--workers", "2"],
         env=environ_of(cli.settings),
