@@ -98,13 +98,18 @@ class Gate:
         return capping.covering(self.capped, request) if self.capped else []
 
     def asked(self, request: CheckRequest) -> Asked:
-        """Make a question ready; raises InvalidError for a message class that nobody has declared."""
+        """Make a question ready; raises InvalidError for an unknown message class or purpose."""
         classes = purposes.message_classes()
         kind = classes.get(request.message_class)
         if kind is None:
             sentence = f"Give one of {', '.join(sorted(classes))}."
             raise InvalidError("This message class is not declared.", fields={"message_class": [sentence]})
         served = self.purpose(request.purpose)
+        if served is None:
+            known = ", ".join(sorted(each.purpose_id for each in purposes.every(self.snap))) or "none yet"
+            raise InvalidError(
+                "This purpose is not in the catalogue.", fields={"purpose": [f"Give one of {known}."]}
+            )
         return Asked(
             facts={
                 "message.channel": request.channel,
@@ -114,14 +119,14 @@ class Gate:
                 "message.in_reply_to": request.in_reply_to,
                 "message.call_mode": request.call_mode,
                 "message.written_by": request.written_by,
-                **purpose_facts(request.purpose, served, request.message_class),
+                **purpose_facts(served, request.message_class),
                 "tenant.country": self.ground.tenant_country,
                 "tenant.sector": frozenset(self.ground.tenant_sectors) or None,
                 "sender.country": request.sender_country,
             },
             consent=Question(
                 purpose=request.purpose,
-                controller=(served.controller or "") if served is not None else "",
+                controller=served.controller or "",
                 channel=request.channel,
                 topic=request.topic,
             ),

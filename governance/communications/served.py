@@ -1,7 +1,6 @@
 """The purpose that a message serves, as one snapshot sees it: read on the path of every check."""
 
 import json
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -25,12 +24,10 @@ def find_purpose(snap: Snapshot, purpose_id: str) -> Purpose | None:
     return _purpose(purpose_id, *rows[0]) if rows else None
 
 
-def purpose_facts(purpose_id: str, served: Purpose | None, message_class: str) -> dict[str, Any]:
-    """What rules may know of the purpose that a message of this class serves; `served` None: of none."""
-    if served is None:
-        return {**_UNSERVED, "purpose.id": purpose_id}
+def purpose_facts(served: Purpose, message_class: str) -> dict[str, Any]:
+    """What rules may know of the purpose that a message of this class serves."""
     return {
-        "purpose.id": purpose_id,
+        "purpose.id": served.purpose_id,
         "purpose.state": served.state,
         "purpose.allows_class": message_class in served.message_classes,
         "purpose.permission": served.permission or AS_THE_LAW,
@@ -38,16 +35,6 @@ def purpose_facts(purpose_id: str, served: Purpose | None, message_class: str) -
         "purpose.solely_automated": bool(served.body.get("solely_automated")),
         "purpose.impact_assessed": bool(served.body.get("impact_assessment")),
     }
-
-
-_UNSERVED: Mapping[str, Any] = {
-    "purpose.state": "missing",
-    "purpose.allows_class": False,
-    "purpose.permission": AS_THE_LAW,
-    "purpose.special_categories": False,
-    "purpose.solely_automated": False,
-    "purpose.impact_assessed": False,
-}
 
 
 @lru_cache(maxsize=1024)

@@ -10,6 +10,7 @@ from governance.communications.model import read_check
 from governance.consent import service as consents
 from governance.consent.service import NewSuppression
 from governance.errors import InvalidError
+from governance.purposes import service as purposes
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.model import SubjectReference
@@ -139,11 +140,19 @@ def test_a_promotion_inside_makes_any_message_commercial(crm: "Crm") -> None:
     assert "consent-withdrawn" in promoted.codes
 
 
-def test_an_unknown_purpose_is_refused_and_an_unknown_class_is_an_error(crm: "Crm") -> None:
+def test_an_unknown_purpose_or_class_is_an_error_that_names_the_known_ones(crm: "Crm") -> None:
     crm.person("crm-1")
-    assert "purpose-missing" in crm.check("crm-1", purpose="nothing-of-ours").codes
-    with pytest.raises(InvalidError):
-        crm.check("crm-1", message_class="nonsense")
+    for member, known in (("purpose", "marketing"), ("message_class", "promotional")):
+        with pytest.raises(InvalidError) as refused:
+            crm.check("crm-1", **{member: "nothing-of-ours"})
+        assert known in refused.value.fields[member][0]
+
+
+def test_a_purpose_that_is_not_complete_permits_nothing(crm: "Crm") -> None:
+    crm.person("crm-1", "a@example.org")
+    with crm.runtime.work("acme", ACTOR) as work:
+        purposes.put(work, "draft", {"title": "A draft", "message_classes": ["promotional"]}, None)
+    assert "purpose-missing" in crm.check("crm-1", purpose="draft").codes
 
 
 def test_restriction_and_other_reasons_are_all_returned(crm: "Crm") -> None:

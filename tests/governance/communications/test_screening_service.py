@@ -134,7 +134,7 @@ def _somebody(work: Work, chance: random.Random, number: int) -> None:
         {**EMAIL, "message_class": "transactional", "purpose": "contract"},
         {**EMAIL, "channel": "sms"},
         {**EMAIL, "message_class": "transactional", "contains_promotion": True},
-        {**EMAIL, "purpose": "no-such-purpose"},
+        {**EMAIL, "purpose": "research"},
         {**EMAIL, "context": {"time": "2027-06-01T00:00:00Z", "sender_country": "CA"}},
     ],
 )
