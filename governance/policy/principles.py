@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from governance.calendar import end_of_year
 from governance.policy.durations import plus_days
@@ -34,6 +35,9 @@ DELETE, KEEP, REVIEW = "delete", "keep", "review"
 
 OPEN: Running = RUNNING
 """In place of a last day: nobody can say it yet."""
+
+Counted = tuple[ScheduleRule, date | Running | None]
+"""A rule and the last day that it counts to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,46 +119,63 @@ def weigh(
     return settle(counted, today, on_request=on_request)
 
 
-def settle(
-    counted: Sequence[tuple[ScheduleRule, date | Running | None]], today: date, *, on_request: bool = False
-) -> Outcome:
-    """Decide between rules whose last days are known."""
-    keeps = [each for each in counted if each[0].demand is Demand.KEEP and each[1] is not None]
-    standing = [each for each in keeps if _in_force(each[1], today)]
-    chosen = _chosen([each for each in counted if each[0].demand is Demand.DELETE and each[1] is not None])
-    duty = max(standing, key=_duty_rank, default=None)
-    expired = max(keeps, key=_duty_rank, default=None)
-    if on_request:
-        chosen = None
-    if duty is not None:
-        winner, until = duty
-        if chosen is not None and until != OPEN and (chosen[1] == OPEN or _after(chosen[1], until)):
-            winner, until = chosen
-        disposition = KEEP
-    elif on_request:
-        winner, until, disposition = None, None, DELETE
-    elif chosen is not None:
-        winner, until = chosen
-        disposition = KEEP if _in_force(until, today) else str(winner.then or Then.DELETE)
-    elif expired is not None and expired[0].then is not None:
-        winner, until = expired
-        disposition = str(winner.then)
-    else:
-        winner, until, disposition = None, None, REVIEW
+def settle(counted: Sequence[Counted], today: date, *, on_request: bool = False) -> Outcome:
+    """Decide between rules whose last days are known, and say why each of the others lost."""
+    decided = decide(counted, today, on_request=on_request)
+    winner = None if decided.winner is None else decided.winner[0]
     phase = "active"
-    if disposition != KEEP:
+    if decided.disposition != KEEP:
         phase = "due"
-    elif chosen is not None and not _in_force(chosen[1], today):
+    elif decided.chosen is not None and not _in_force(decided.chosen[1], today):
         phase = "intermediate_archive"
-    lines = tuple(_line(each, winner, duty, chosen, today, on_request=on_request) for each in counted)
-    return Outcome(disposition, until, winner, phase, lines)
+    lines = tuple(
+        _line(each, winner, decided.duty, decided.chosen, today, on_request=on_request) for each in counted
+    )
+    return Outcome(decided.disposition, decided.until, winner, phase, lines)
+
+
+class Decided(NamedTuple):
+    """What the principles come to: the winner, the duty that keeps longest, the rule chosen to delete."""
+
+    disposition: str
+    winner: Counted | None
+    duty: Counted | None
+    chosen: Counted | None
+
+    @property
+    def until(self) -> date | Running | None:
+        """The winner's last day."""
+        return None if self.winner is None else self.winner[1]
+
+
+def decide(counted: Sequence[Counted], today: date, *, on_request: bool = False) -> Decided:
+    """Decide between rules whose last days are known."""
+    keeps = [each for each in counted if each[1] is not None and each[0].demand is Demand.KEEP]
+    chosen = None
+    if not on_request:
+        chosen = _chosen(
+            [each for each in counted if each[1] is not None and each[0].demand is Demand.DELETE]
+        )
+    longest = max(keeps, key=_duty_rank, default=None)
+    duty = longest if longest is not None and _in_force(longest[1], today) else None
+    if duty is not None:
+        later = chosen is not None and duty[1] != OPEN and _after(chosen[1], duty[1])
+        return Decided(KEEP, chosen if later else duty, duty, chosen)
+    if on_request:
+        return Decided(DELETE, None, None, None)
+    if chosen is not None:
+        over = not _in_force(chosen[1], today)
+        return Decided(str(chosen[0].then or Then.DELETE) if over else KEEP, chosen, None, chosen)
+    if longest is not None and longest[0].then is not None:
+        return Decided(str(longest[0].then), longest, None, None)
+    return Decided(REVIEW, None, None, None)
 
 
 def _line(
-    each: tuple[ScheduleRule, date | Running | None],
+    each: Counted,
     winner: ScheduleRule | None,
-    duty: tuple[ScheduleRule, date | Running | None] | None,
-    chosen: tuple[ScheduleRule, date | Running | None] | None,
+    duty: Counted | None,
+    chosen: Counted | None,
     today: date,
     *,
     on_request: bool,
@@ -173,7 +194,7 @@ def _line(
     elif on_request:
         lost = "on-request"
     elif chosen is not None and chosen[0] is not rule:
-        if len(rule.named) < len(chosen[0].named):
+        if rule.specificity < chosen[0].specificity:
             lost = "less-specific"
         elif until == OPEN:
             lost = "clock-not-started"
@@ -185,18 +206,18 @@ def _line(
 
 
 def _chosen(
-    deletes: Sequence[tuple[ScheduleRule, date | Running | None]],
-) -> tuple[ScheduleRule, date | Running | None] | None:
+    deletes: Sequence[Counted],
+) -> Counted | None:
     """The rule that deletes: the most specific; between equals the one that deletes first."""
     if not deletes:
         return None
-    return min(deletes, key=lambda each: (-len(each[0].named), _ordinal(each[1]), each[0].id))
+    return min(deletes, key=lambda each: (-each[0].specificity, _ordinal(each[1]), each[0].id))
 
 
-def _duty_rank(each: tuple[ScheduleRule, date | Running | None]) -> tuple[int, bool, bool, int, str]:
+def _duty_rank(each: Counted) -> tuple[int, bool, bool, int, str]:
     """Order duties: the later, then what lasts now, then the binding, then the more specific."""
     rule, until = each
-    return (_ordinal(until), rule.during is not None, rule.binding, len(rule.named), rule.id)
+    return (_ordinal(until), rule.during is not None, rule.binding, rule.specificity, rule.id)
 
 
 def _ordinal(until: date | Running | None) -> int:

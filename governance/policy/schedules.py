@@ -45,6 +45,10 @@ STATES: Mapping[str, str] = {
 """While what a rule may keep data without counting a period."""
 
 
+ALWAYS = "always"
+"""The state that lasts without end."""
+
+
 class Demand(StrEnum):
     """What a rule of a schedule demands."""
 
@@ -98,6 +102,11 @@ class ScheduleRule:
     effective_from: date | None = None
     effective_until: date | None = None
     line: int = 0
+    specificity: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count once what the rule names: it is asked for with every record."""
+        object.__setattr__(self, "specificity", len(self.named))
 
     @property
     def named(self) -> tuple[str, ...]:

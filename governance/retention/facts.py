@@ -5,7 +5,7 @@ begins with the latest of the days that it may be there, and today is the earlie
 too soon.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -18,6 +18,7 @@ from governance.calendar import local_day, zone_info, zones_of
 from governance.consent.kinds import CONSENT, REQUEST
 from governance.consent.model import ALL
 from governance.consent.tables import consent_state
+from governance.database import from_micros, micros
 from governance.policy.schedules import CLOCKS, RUNNING, Anchor, Circumstances, Running
 from governance.retention.model import OWN, Record
 from governance.subjects.model import Subject
@@ -25,11 +26,17 @@ from governance.subjects.model import Subject
 _CHUNK = 400
 _CELL = ("purpose", "controller", "channel", "topic")
 IN_FORCE = "in_force"
+CONSENTED = "consent_in_force"
 _TRADE = ("client", "active_service", "dormant", "churned")
 _SERVED = ("client", "active_service")
 
 
-Moment = datetime | Running | None
+_MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1) // _MICROSECOND
+_EPOCH = date(1970, 1, 1).toordinal()
+
+Moment = datetime | int | Running | None
+"""An instant, in SQLite's own form microseconds since 1970; `running` before it; None for never."""
 
 
 Person = Subject | sa.Row[Any]
@@ -54,7 +61,7 @@ class Place:
     names: frozenset[str]
     zones: tuple[str, ...]
 
-    def day(self, moment: datetime) -> date:
+    def day(self, moment: datetime | int) -> date:
         """The day on which something happened."""
         return _day(self.zones, moment)
 
@@ -80,8 +87,8 @@ def place_of(
 
 
 @lru_cache(maxsize=4096)
-def _offsets(zones: tuple[str, ...]) -> tuple[timedelta, timedelta]:
-    """The least and the greatest distance from UTC that the zone furthest ahead had since 1970."""
+def _offsets(zones: tuple[str, ...]) -> tuple[int, int]:
+    """The least and the greatest distance from UTC, in microseconds, of the zone furthest ahead."""
     ahead = [
         max(
             datetime(year, month, 1, tzinfo=UTC).astimezone(zone_info(zone)).utcoffset() or timedelta()
@@ -90,16 +97,21 @@ def _offsets(zones: tuple[str, ...]) -> tuple[timedelta, timedelta]:
         for year in range(1970, 2040)
         for month in (1, 7)
     ]
-    return min(ahead) - timedelta(hours=1), max(ahead) + timedelta(hours=1)
+    hour = timedelta(hours=1)
+    return (min(ahead) - hour) // _MICROSECOND, (max(ahead) + hour) // _MICROSECOND
 
 
-def _day(zones: tuple[str, ...], moment: datetime) -> date:
-    """The latest day of an instant in these zones; the zones are only asked near midnight."""
-    if not zones:
-        return moment.date()
-    least, most = _offsets(zones)
-    early, late = (moment + least).date(), (moment + most).date()
-    return early if early == late else local_day(moment, zones)
+def _day(zones: tuple[str, ...], moment: datetime | int) -> date:
+    """The latest day of an instant in these zones; the zones are only asked near midnight.
+
+    An instant may be given as microseconds since 1970, as SQLite keeps it.
+    """
+    at = moment if isinstance(moment, int) else micros(moment)
+    least, most = _offsets(zones) if zones else (0, 0)
+    early = (at + least) // _DAY
+    if early == (at + most) // _DAY:
+        return date.fromordinal(_EPOCH + early)
+    return local_day(from_micros(at), zones)
 
 
 def consent_spans(
@@ -144,7 +156,7 @@ def _span(cells: Sequence[Any], now: datetime) -> ConsentSpan:
         granted = cell.pos_status == "granted" and not expired and not later
         in_force = in_force or granted
         ends += [cell.neg_at, cell.pos_expires_at if expired else None, None if granted else cell.pos_at]
-    return ConsentSpan(in_force, _latest(ends))
+    return ConsentSpan(in_force, max((end for end in ends if end is not None), default=None))
 
 
 def circumstances(
@@ -165,9 +177,8 @@ def circumstances(
     """
     created, closed = (now, None) if record is None else (record.created_at, record.closed_at)
     registered = record is not None and record.system != OWN
-    moments = {
-        clock: moment(clock, person, consents, created, closed, registered=registered) for clock in CLOCKS
-    }
+    seen = Seen(person, consents, created, closed, registered)
+    moments = {clock: moment(clock, seen) for clock in CLOCKS}
     return Circumstances(
         data_class=data_class,
         purpose=None if record is None else record.purpose,
@@ -185,43 +196,34 @@ def anchor(at: Moment, place: Place) -> Anchor:
     return at if isinstance(at, str) or at is None else place.day(at)
 
 
-def moment(
-    clock: str,
-    person: Person | None,
-    consents: ConsentSpan,
-    created: datetime,
-    closed: datetime | None,
-    *,
-    registered: bool,
-) -> Moment:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a clock may be read from: a person, its consents, a record's own instants."""
+
+    person: Person | None
+    consents: ConsentSpan
+    created: Any
+    closed: Any
+    registered: bool
+
+
+def moment(clock: str, seen: Seen) -> Moment:
     """When a clock began; `running` before it does, None where it never will."""
     if clock == "record_created":
-        return created
+        return seen.created  # type: ignore[no-any-return]  # in the form in which it was read
     if clock == "record_closed":
-        return closed or RUNNING
+        return seen.closed or RUNNING
     if clock == "consent_ended":
-        return RUNNING if consents.in_force else consents.ended_at
-    if person is None:
-        return None
-    if clock == "became_known":
-        return person.acquired_at or person.created_at
-    if clock == "last_meaningful_contact":
-        return _contact(person)
-    if clock == "last_purchase":
-        return person.last_purchase_at
-    if clock == "contract_ended":
-        return RUNNING if person.contract_state == IN_FORCE else person.contract_ended_at
-    if clock == "subscription_ended":
-        return RUNNING if person.subscription_state == IN_FORCE else person.subscription_ended_at
-    return _relationship(person, created if registered else None)
+        return RUNNING if seen.consents.in_force else seen.consents.ended_at
+    return None if seen.person is None else _OF_PERSON[clock](seen.person, seen)
 
 
-def _contact(person: Person) -> datetime | None:
+def _contact(person: Person) -> Moment:
     known = person.acquired_at or person.created_at
     return _latest([known, person.last_contact_at, person.last_inquiry_at, person.last_purchase_at])
 
 
-def _relationship(person: Person, record_created: datetime | None) -> Moment:
+def _relationship(person: Person, record_created: Any) -> Moment:
     """When the relationship ended: after the last contract, subscription and purchase.
 
     Where none is known, a client is one still; of anybody else with a record of trade the last sign of life
@@ -239,21 +241,37 @@ def _relationship(person: Person, record_created: datetime | None) -> Moment:
     return None
 
 
+_OF_PERSON: Mapping[str, Callable[[Person, Seen], Moment]] = {
+    "became_known": lambda person, _: person.acquired_at or person.created_at,
+    "last_meaningful_contact": lambda person, _: _contact(person),
+    "last_purchase": lambda person, _: person.last_purchase_at,
+    "contract_ended": lambda person, _: _ending(person.contract_state, person.contract_ended_at),
+    "subscription_ended": lambda person, _: _ending(person.subscription_state, person.subscription_ended_at),
+    "relationship_ended": lambda person, seen: _relationship(
+        person, seen.created if seen.registered else None
+    ),
+}
+
+
+def _ending(state: str, ended_at: Any) -> Moment:
+    return RUNNING if state == IN_FORCE else ended_at
+
+
 def states(person: Person | None, consents: ConsentSpan) -> frozenset[str]:
     """Which states that may keep data last now."""
-    found = {"consent_in_force"} if consents.in_force else set()
-    if person is not None:
-        said = {
-            "contract_in_force": person.contract_state == IN_FORCE,
-            "subscription_in_force": person.subscription_state == IN_FORCE,
-            "invoice_open": person.invoice_open,
-            "warranty_open": person.warranty_open,
-            "dispute_open": person.dispute_open,
-            "restricted": person.restricted,
-        }
-        found |= {name for name, is_so in said.items() if is_so}
-    return frozenset(found)
+    found = {name for name, lasts in _STATES.items() if person is not None and lasts(person)}
+    return frozenset(found | {CONSENTED} if consents.in_force else found)
 
 
-def _latest(moments: Sequence[datetime | None]) -> datetime | None:
+_STATES: Mapping[str, Callable[[Person], bool]] = {
+    "contract_in_force": lambda person: person.contract_state == IN_FORCE,
+    "subscription_in_force": lambda person: person.subscription_state == IN_FORCE,
+    "invoice_open": lambda person: person.invoice_open,
+    "warranty_open": lambda person: person.warranty_open,
+    "dispute_open": lambda person: person.dispute_open,
+    "restricted": lambda person: person.restricted,
+}
+
+
+def _latest(moments: Sequence[Any]) -> Moment:
     return max((each for each in moments if each is not None), default=None)

@@ -7,15 +7,15 @@ bounded, so memory stays flat.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from governance.policy.principles import KEEP, last_day, settle, speaks
-from governance.policy.schedules import Anchor, Circumstances, ScheduleRule
+from governance.policy.principles import KEEP, decide, last_day, speaks
+from governance.policy.schedules import ALWAYS, Anchor, Circumstances, ScheduleRule
 from governance.retention import facts, settings, store, sweep_store
-from governance.retention.facts import NO_CONSENT, ConsentSpan, Place
+from governance.retention.facts import IN_FORCE, NO_CONSENT, ConsentSpan, Place, Seen
 from governance.retention.model import OWN, PROFILE, Touched
 from governance.retention.service import schedules
 from governance.tenants import store as tenants
@@ -29,8 +29,7 @@ HOLD, IN_ERASURE, NO_RULE = "legal-hold", "erasure-pending", "no-rule"
 """In place of a rule: why something is kept, or that nothing speaks of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What becomes of one record; `rule` is the winner's id, or HOLD, IN_ERASURE, NO_RULE."""
 
     system: str
@@ -54,6 +53,21 @@ class _Plan:
     states: frozenset[str]
     asked: Circumstances
     answers: dict[tuple[tuple[Anchor, ...], frozenset[str]], tuple[str, str, date | None]]
+
+
+_NO_STATE: frozenset[str] = frozenset()
+
+
+def _is_eventful(person: sa.Row[Any] | None) -> bool:
+    """Whether anything lasts for a person; of most nothing does."""
+    return person is not None and bool(
+        person.restricted
+        or person.dispute_open
+        or person.invoice_open
+        or person.warranty_open
+        or person.contract_state == IN_FORCE
+        or person.subscription_state == IN_FORCE
+    )
 
 
 class Scales:
@@ -120,8 +134,8 @@ class Scales:
         jurisdiction: str | None,
         person: sa.Row[Any] | None,
         consents: ConsentSpan,
-        created: datetime,
-        closed: datetime | None,
+        created: Any,
+        closed: Any,
         *,
         registered: bool = True,
     ) -> Finding:
@@ -131,13 +145,12 @@ class Scales:
             else (person.stage_relationship, person.country, person.region)
         )
         plan = self._plan(data_class, purpose, stage, system, jurisdiction, country, region)
-        anchors = tuple(
-            facts.anchor(
-                facts.moment(clock, person, consents, created, closed, registered=registered), plan.place
-            )
-            for clock in plan.clocks
-        )
-        lasting = facts.states(person, consents) & plan.states if plan.states else frozenset()
+        seen = Seen(person, consents, created, closed, registered)
+        place, moment = plan.place, facts.moment
+        anchors = tuple([facts.anchor(moment(clock, seen), place) for clock in plan.clocks])
+        lasting = _NO_STATE
+        if plan.states and (consents.in_force or _is_eventful(person)):
+            lasting = facts.states(person, consents) & plan.states
         answer = plan.answers.get((anchors, lasting)) or self._answer(plan, anchors, lasting)
         disposition, rule, until = answer
         if person is not None and (person.erasure_pending or person.erased):
@@ -188,12 +201,13 @@ class Scales:
         counted = [
             (rule, last_day(rule, began.get(rule.clock) if rule.clock else None, asked))
             for rule in plan.rules
+            if rule.during is None or rule.during in lasting or rule.during == ALWAYS
         ]
-        outcome = settle(counted, plan.today)
+        decided = decide(counted, plan.today)
         answer = (
-            outcome.disposition,
-            NO_RULE if outcome.winner is None else outcome.winner.id,
-            outcome.until if isinstance(outcome.until, date) else None,
+            decided.disposition,
+            NO_RULE if decided.winner is None else decided.winner[0].id,
+            decided.until if isinstance(decided.until, date) else None,
         )
         self._answers += 1
         if self._answers > _MOST_OUTCOMES:

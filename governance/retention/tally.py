@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from governance.policy.principles import DELETE, KEEP
@@ -33,8 +35,7 @@ class Tally:
             if len(shown) < SAMPLES:
                 shown.append({"system": found.system, "record": name or found.record_id})
         if found.until is not None:
-            month = found.until.isoformat()[:7]
-            self.forecast[month, found.data_class, found.country or UNKNOWN] += 1
+            self.forecast[_month(found.until), found.data_class, found.country or UNKNOWN] += 1
 
     def of(self, disposition: str) -> int:
         """How many records got this disposition."""
@@ -68,6 +69,11 @@ class Tally:
             {(rule, said): shown for rule, said, shown in kept["samples"]},
             Counter({(month, each, place): count for month, each, place, count in kept["forecast"]}),
         )
+
+
+@lru_cache(maxsize=100_000)
+def _month(day: date) -> str:
+    return day.isoformat()[:7]
 
 
 def difference(before: Tally | None, now: Tally) -> list[dict[str, Any]]:

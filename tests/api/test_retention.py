@@ -60,10 +60,8 @@ def test_a_record_is_registered_explained_and_proposed(any_caller: Caller, any_r
     assert caller.get(f"/v1/retention/runs/{real['id']}").get_json()["status"] == "completed"
     (waiting,) = caller.get("/v1/retention/dispositions?state=approved").get_json()["items"]
     assert (waiting["record"], waiting["subject"], waiting["rule"]) == ("inv-1", "crm-1", "de.vouchers")
-    assert [each["id"] for each in caller.get("/v1/retention/runs").get_json()["items"]] == [
-        real["id"],
-        counted.get_json()["id"],
-    ]
+    listed = {each["id"] for each in caller.get("/v1/retention/runs").get_json()["items"]}
+    assert listed == {real["id"], counted.get_json()["id"]}
     months = caller.get("/v1/retention/forecast?months=2").get_json()["months"]
     assert [each["records"] for each in months] == [1, 0]
 
