@@ -11,11 +11,13 @@ from retention_jobs import (
     forget_expired,
     notify_holds,
     probe_erasures,
+    match_rights_requests,
     reset_inactive,
     rotate_keys,
     run_erasures,
     run_imports,
     run_retention,
+    run_rights_clocks,
     run_screenings,
     seal_checkpoint,
     seal_decisions,
@@ -54,6 +56,9 @@ JOBS = (
         3600,
         probe_erasures.run,
         "look a second time, end what was kept and evidence at its term, bury whom a restore brought back",
+    Job("match-rights-requests", 5, match_rights_requests.run, "look whom requests from the form mean"),
+    Job(
+        "run-rights-clocks", 600, run_rights_clocks.run, "remind of requests, end those that nobody confirmed"
     ),
     Job("run-imports", 5, run_imports.run, "take in uploaded files that wait, or whose runner died"),
     Job("run-screenings", 5, run_screenings.run, "run screenings that nobody runs, or whose runner died"),

@@ -18,6 +18,7 @@ from governance.rights.model import (
     CLOSED_STATES,
     EXPIRED,
     IN_PROGRESS,
+    LATE_ACKNOWLEDGEMENT,
     NEED_PROOF,
     OPEN_STATES,
     REFUSED,
@@ -55,7 +56,7 @@ def extend(work: Work, request_id: str, *, because: str, until: date | None = No
         "extended",
         facts={"extension": extension_id, "until": day},
         told={"because": because},
-        reminded=0,
+        reminded=dossier.request.reminded & LATE_ACKNOWLEDGEMENT,
         overdue_at=None,
     )
     new = StoredExtension(request_id, extension_id, work.now, until, dossier.request.event_id)
@@ -105,7 +106,8 @@ def resume(work: Work, request_id: str, *, at: datetime | None = None) -> Dossie
     if case.state == WAITING:
         case = states.move(case, states.GO_ON)
     facts = {"asks": [each.ask_id for each in waiting]}
-    keep(work, dossier, "resumed", case=case, facts=facts, reminded=0, overdue_at=None)
+    noted = dossier.request.reminded & LATE_ACKNOWLEDGEMENT
+    keep(work, dossier, "resumed", case=case, facts=facts, reminded=noted, overdue_at=None)
     return rewind(work, open_dossier(work, request_id))
 
 

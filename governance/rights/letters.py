@@ -172,12 +172,14 @@ def _facts(snap: Snapshot, dossier: Dossier, said: Words, *, proved: Identity | 
     tenant = tenants.find(snap.connection, snap.tenant_id)
     regime = regime_of(snap, request)
     certain = proved is not None and proved.state == PROVED
+    # The zone may be that of somebody who is known: before proof dates are those of UTC for everybody.
+    zone = request.zone if certain else "UTC"
     return {
         "name": (content_of(snap, request).get("name") or "") if certain else "",
         "controller": "" if tenant is None else tenant.name,
         "address": "" if tenant is None else tenant.postal_address or "",
         "reference": request.request_id,
-        "received": said.day(local_day(request.received_at, request.zone)),
+        "received": said.day(local_day(request.received_at, zone)),
         "what": said.types[request.type],
         "complaint": regime.complaint or "",
         "appeal": regime.appeal is not None and request.type != APPEAL,

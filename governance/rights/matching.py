@@ -7,6 +7,7 @@ nobody until staff have said whom. Nothing here proves anything.
 
 from datetime import timedelta
 
+from governance.consent import service as consent
 from governance.errors import ConflictError, NotFoundError
 from governance.rights import letters, noes, states, store, verification
 from governance.rights.dossier import Dossier, keep, open_dossier
@@ -79,6 +80,9 @@ def match(work: Work, request_id: str) -> Dossier:
         new = Match(request_id, identity_id, person.subject_ref, state, dossier.request.event_id)
         store.add(work.connection, work.tenant_id, new)
     dossier = open_dossier(work, request_id)
+    if (content_of(work, dossier.request).get("details") or {}).get("gpc"):
+        for subject_ref in sorted(settled):
+            consent.object_by_signal(work, subject_ref)
     recent = sum(each.recorded_at > work.now - _QUIET for each in others)
     return _first_steps(work, dossier, quiet=dossier.request.channel == PUBLIC and recent >= _MOST_LETTERS)
 

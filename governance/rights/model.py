@@ -54,6 +54,10 @@ account, a check by staff with evidence.
 """
 
 
+LATE_ACKNOWLEDGEMENT = 1 << 8
+"""In `Request.reminded`: a missed acknowledgement was noted. The lower bits are the reminders given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """One identifier that a request names. `kind`: id (the CRM's own), email or phone.

@@ -26,7 +26,7 @@ from governance.rights.verification import (
     drop,
     status_of,
 )
-from governance.rights.watching import unmatched, waiting, watch
+from governance.rights.watching import is_due, unmatched, waiting, watch
 from governance.work import Work
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "extend",
     "forget",
     "fulfil",
+    "is_due",
     "letters_of",
     "match",
     "matches",

@@ -97,7 +97,7 @@ def challenge(work: Work, request_id: str, identity_id: str, *, point_ref: str |
         identity=dossier.identity(identity_id),
         link=f"{work.resource(Settings).public_url}/privacy/requests/{link_tokens.write(work, USE, named)}",
         code=_code(work, named),
-        until=said.day(local_day(work.now + LASTS, dossier.request.zone)),
+        until=said.day(local_day(work.now + LASTS, "UTC")),
     )
     return dossier
 

@@ -3,18 +3,28 @@
 Safe to repeat: each thing is noted on the request in the transaction that records it.
 """
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from governance.events import Fact
 from governance.rights import clocks, handling, states, store
+from governance.rights.clocks import Reading
 from governance.rights.dossier import Dossier, clock_of, keep, open_dossier, reading_of
-from governance.rights.model import CLOSED_STATES, EXPIRED, OPEN_STATES, RECEIVED, VERIFYING
+from governance.rights.matching import PUBLIC
+from governance.rights.model import (
+    CLOSED_STATES,
+    EXPIRED,
+    LATE_ACKNOWLEDGEMENT,
+    OPEN_STATES,
+    RECEIVED,
+    VERIFYING,
+)
 from governance.work import Snapshot, Work
 
 REMIND_BEFORE = (14, 7, 3, 1)
 """Days before an answer is due at which the controller is reminded."""
 
-_LATE_ACKNOWLEDGEMENT = 1 << len(REMIND_BEFORE)
+Act = Callable[[Work, Dossier], None]
 
 
 def waiting(snap: Snapshot, *, after: str, limit: int) -> list[str]:
@@ -27,61 +37,80 @@ def unmatched(snap: Snapshot, *, limit: int) -> list[str]:
     return store.unmatched(snap.connection, snap.tenant_id, limit=limit)
 
 
+def is_due(snap: Snapshot, request_id: str) -> bool:
+    """Whether anything is to be noted of a request now."""
+    return bool(_due(snap, open_dossier(snap, request_id)))
+
+
 def watch(work: Work, request_id: str) -> bool:
     """Note what is due of one request now; gives whether there was anything."""
-    dossier = open_dossier(work, request_id)
-    if dossier.request.state in CLOSED_STATES:
-        return False
-    return _expire(work, dossier) or _fee(work, dossier) or _remind(work, dossier)
+    due = _due(work, open_dossier(work, request_id))
+    for what in due:
+        what(work, open_dossier(work, request_id))
+    return bool(due)
 
 
-def _expire(work: Work, dossier: Dossier) -> bool:
+def _due(snap: Snapshot, dossier: Dossier) -> list[Act]:
+    """What is to be noted: one end, or what reminds of the clock."""
+    said, reading = dossier.request, reading_of(snap, dossier)
+    if said.state in CLOSED_STATES:
+        return []
+    unproved = said.state in (RECEIVED, VERIFYING)
+    if unproved and said.proof_until is not None and said.proof_until <= snap.now:
+        return [_expire]
+    if _fee_lapsed(snap, dossier, reading):
+        return [_end_for_fee]
+    if reading.paused or (unproved and said.channel == PUBLIC):
+        return []  # nobody has shown yet that somebody asks
+    due: list[Act] = []
+    if reading.due_at <= snap.now:
+        due += [_overdue] if said.overdue_at is None else []
+    elif _left(reading, snap.now, said.reminded):
+        due.append(_remind)
+    acknowledged = said.acknowledged_at is not None or reading.acknowledge_by is None
+    if not acknowledged and not said.reminded & LATE_ACKNOWLEDGEMENT:
+        due += [_miss] if reading.acknowledge_by is not None and reading.acknowledge_by <= snap.now else []
+    return due
+
+
+def _left(reading: Reading, now: datetime, reminded: int) -> list[int]:
+    """Which of the reminders are due and were not given."""
+    left = reading.due_at - now
+    due = [n for n, days in enumerate(REMIND_BEFORE) if left <= timedelta(days=days)]
+    return [n for n in due if not reminded & (1 << n)]
+
+
+def _fee_lapsed(snap: Snapshot, dossier: Dossier, reading: Reading) -> bool:
+    """Whether a fee was not confirmed in the time that the law gives (Swiss DPO Art. 19)."""
+    asked = any(each.reason == clocks.FEE and each.answered_at is None for each in dossier.asks)
+    return (
+        asked
+        and clocks.FEE_TERM in clock_of(snap, dossier.request).starts
+        and reading.waits_for != clocks.FEE
+    )
+
+
+def _expire(work: Work, dossier: Dossier) -> None:
     """End a request that nobody confirmed. No letter: the one that asked for proof said so."""
-    said = dossier.request
-    if said.state not in (RECEIVED, VERIFYING) or said.proof_until is None or said.proof_until > work.now:
-        return False
     case = states.move(dossier.case, states.EXPIRE)
     keep(work, dossier, "expired", case=case, outcome=EXPIRED)
-    return True
 
 
-def _fee(work: Work, dossier: Dossier) -> bool:
-    """End a request whose fee was not confirmed in the time that the law gives (Swiss DPO Art. 19)."""
-    clock = clock_of(work, dossier.request)
-    if clocks.FEE_TERM not in clock.starts:
-        return False
-    reading = reading_of(work, dossier)
-    asked = [each for each in dossier.asks if each.reason == clocks.FEE and each.answered_at is None]
-    if not asked or reading.waits_for == clocks.FEE:
-        return False
+def _end_for_fee(work: Work, dossier: Dossier) -> None:
     handling.withdraw(work, dossier.request_id, outcome="fee-not-confirmed")
-    return True
 
 
-def _remind(work: Work, dossier: Dossier) -> bool:
-    said, reading = dossier.request, reading_of(work, dossier)
-    if reading.paused:
-        return False
-    happened = False
-    reminded, columns = said.reminded, {}
-    facts: dict[str, Fact] = {}
-    if reading.due_at <= work.now:
-        if said.overdue_at is None:
-            keep(work, dossier, "overdue", overdue_at=work.now)
-            happened = True
-    else:
-        left = reading.due_at - work.now
-        due = [n for n, days in enumerate(REMIND_BEFORE) if left <= timedelta(days=days)]
-        new = [n for n in due if not reminded & (1 << n)]
-        if new:
-            reminded |= sum(1 << n for n in new)
-            facts = {"days": min(REMIND_BEFORE[n] for n in new)}
-            columns["reminded"] = reminded
-            keep(work, dossier, "reminded", facts=facts, reminded=reminded)
-            happened = True
-    late = said.acknowledged_at is None and reading.acknowledge_by is not None
-    if late and reading.acknowledge_by <= work.now and not reminded & _LATE_ACKNOWLEDGEMENT:  # type: ignore[operator]
-        dossier = open_dossier(work, dossier.request_id)
-        keep(work, dossier, "acknowledgement_missed", reminded=reminded | _LATE_ACKNOWLEDGEMENT)
-        happened = True
-    return happened
+def _overdue(work: Work, dossier: Dossier) -> None:
+    keep(work, dossier, "overdue", overdue_at=work.now)
+
+
+def _remind(work: Work, dossier: Dossier) -> None:
+    new = _left(reading_of(work, dossier), work.now, dossier.request.reminded)
+    facts: dict[str, Fact] = {"days": min(REMIND_BEFORE[n] for n in new)}
+    reminded = dossier.request.reminded | sum(1 << n for n in new)
+    keep(work, dossier, "reminded", facts=facts, reminded=reminded)
+
+
+def _miss(work: Work, dossier: Dossier) -> None:
+    """Note that an acknowledgement was due and no letter had gone out."""
+    keep(work, dossier, "acknowledgement_missed", reminded=dossier.request.reminded | LATE_ACKNOWLEDGEMENT)

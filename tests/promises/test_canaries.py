@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
@@ -191,6 +192,59 @@ class Day:
         self.call("GET", f"/v1/screenings/{made['id']}/results")
         self.call("GET", "/v1/decisions")
 
+    def requests(self) -> None:
+        """Requests about their data, by the CRM and by the public form, with everything that people write."""
+        some = self.canaries
+        told = {"name": some.name(), "details": {"text": some.text(), "corrections": {"email": some.email()}}}
+        agent = {
+            "kind": "guardian",
+            "name": some.name(),
+            "contact": some.email(),
+            "evidence": {"id": some.code()},
+        }
+        named = [{"id": "crm-0"}, {"email": some.email()}, {"phone": some.phone()}]
+        made = self.call(
+            "POST",
+            "/v1/rights-requests",
+            {"type": "rectification", "identities": named, "on_behalf_of": agent, **told},
+        )
+        path = f"/v1/rights-requests/{made['id']}"
+        looked = {"looked_at": some.text(), "passport": some.code()}
+        self.call("POST", f"{path}/verify", {"authority": "accepted", "evidence": looked})
+        for each in made["identities"]:
+            self.call("POST", f"{path}/verify", {"identity": each["id"], "method": "code"})
+            proof = {"identity": each["id"], "method": "staff", "evidence": looked}
+            self.call("POST", f"{path}/verify", proof)
+        self.call("POST", f"{path}/extend", {"because": some.text()})
+        assert some.made[-1] in str(self.call("GET", f"{path}/letters")), (
+            "it can be read where it is asked for"
+        )
+        self.call("POST", f"{path}/fulfil", {"because": some.text(), "partly": True})
+        other = self.call("POST", "/v1/rights-requests", {"type": "access", "identities": named[:1], **told})
+        refusal = {"ground": "identity-not-verified", "because": some.text()}
+        self.call("POST", f"/v1/rights-requests/{other['id']}/refuse", refusal)
+        for type_ in ("objection", "withdraw_consent", "erasure"):
+            self.fill_in(type_)
+        assert self.command("jobs", "run", "match-rights-requests").returncode == 0
+        assert self.command("jobs", "run", "run-rights-clocks").returncode == 0
+
+    def fill_in(self, type_: str) -> None:
+        """Somebody uses the public form, once wrongly."""
+        some = self.canaries
+        for email in (some.code(), some.email()):
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+            connection.request("GET", "/privacy/requests")
+            form = connection.getresponse().read().decode().split('name="form" value="')[1].split('"')[0]
+            said = {"type": type_, "email": email, "name": some.name(), "details": some.text(), "form": form}
+            headers = {"User-Agent": some.agent(), "Content-Type": "application/x-www-form-urlencoded"}
+            connection.request("POST", "/privacy/requests", urlencode(said), headers)
+            answer = connection.getresponse()
+            page = answer.read()
+            assert answer.status == (200 if "@" in email else 422), page
+            if answer.status == 200:
+                self.seen.append(("public form", page))
+            connection.close()
+
     def leave(self, path: str) -> None:
         """The person opens the link and leaves, from an own browser."""
         for method, form in (("GET", None), ("POST", "List-Unsubscribe=One-Click")):
@@ -355,6 +409,18 @@ class Day:
         ):
             yield "POST", "/v1/communications", sending | wrong
         yield "POST", f"/v1/communications/{some.code()}/outcomes", {"outcome": "delivered"}
+        asked = {"type": "access", "identities": [{"email": some.email()}]}
+        for wrong in (
+            {"type": some.name()},
+            {"identities": [{"id": some.email()}]},
+            {"identities": [{"email": some.text()}]},
+            {"regime": some.text()},
+            {"received_at": some.text()},
+            {"on_behalf_of": {"kind": some.name()}},
+            {"type": "objection", "details": {"scope": some.text()}},
+        ):
+            yield "POST", "/v1/rights-requests", asked | wrong
+        yield "POST", f"/v1/rights-requests/{some.code()}/verify", {"identity": some.name(), "method": "code"}
         yield "POST", "/v1/lifecycle/transitions", {**crm, "model": "relationship", "to": some.name()}
 
     def mistaken_questions(self) -> Iterator[tuple[str, str, Any]]:
@@ -437,7 +503,7 @@ def test_nobody_can_be_read_in_what_a_day_leaves_behind(
     with serving(settings, logs / "server.log") as (server,):
         token = token_from(server.port, *client)
         day = Day(server, token, settings, tmp_path)
-        for part in (day.people, day.acts, day.imports, day.gates, day.mistakes, day.end):
+        for part in (day.people, day.acts, day.imports, day.gates, day.requests, day.mistakes, day.end):
             part()
         places = (settings.data_dir, scratch, logs)
         left = list(files(*places))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -18,6 +19,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from api import create_app
 from governance.bootstrap import Runtime
 from governance.ledger import service as ledger
+from retention_jobs import match_rights_requests
 from tests.api.conftest import Caller, new_component
 from tests.promises.servers import free_port
 
@@ -76,6 +78,18 @@ class Browser:
                 return shown
             time.sleep(0.1)
         raise AssertionError(f"no page said {until!r}: {shown}")
+
+    def write(self, selector: str, text: str) -> None:
+        """Type into a field."""
+        found = self.ask("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT]
+        self.ask("POST", f"/element/{found}/value", {"text": text})
+
+    def fits(self) -> bool:
+        """Whether no field or button is wider than the window."""
+        window = self.ask("GET", "/window/rect")["width"]
+        found = self.ask("POST", "/elements", {"using": "css selector", "value": "main *"})
+        rects = [self.ask("GET", f"/element/{each[ELEMENT]}/rect") for each in found]
+        return all(rect["x"] >= 0 and rect["x"] + rect["width"] <= window for rect in rects)
 
     def close(self) -> None:
         self.ask("DELETE", "")
@@ -185,3 +199,33 @@ def test_loading_a_page_changes_nothing_and_pressing_its_button_does(
     browser.click('button[name="everything"]', until="Everything is off")
     objections = caller.get("/v1/subjects/crm-1/consents").get_json()["objections"]
     assert [each["status"] for each in objections] == ["marketing"]
+
+
+def test_the_form_for_requests_is_filled_in_confirmed_and_followed(
+    site: tuple[Runtime, Caller], browser: Browser
+) -> None:
+    runtime, caller = site
+    links(caller)
+    base = runtime.settings.public_url
+    shown = browser.open(f"{base}/privacy/requests")
+    assert "<script" not in shown
+    assert browser.fits(), "nothing is wider than a telephone"
+    browser.write("#email", "anna@example.org")
+    browser.write("#name", "<i>Anna</i>")
+    browser.click('#type option[value="access"]')
+    browser.click('#country option[value="DE"]')
+    sent = browser.click('button[type="submit"]', until="We have your request")
+    assert "anna" not in sent
+    assert match_rights_requests.run(runtime) == 1
+
+    (made,) = caller.get("/v1/rights-requests").get_json()["items"]
+    (letter,) = caller.get(f"/v1/rights-requests/{made['id']}/letters").get_json()["items"]
+    page = re.findall(rf"{base}/privacy/requests/\S+", letter["text"])[0]
+    asked = browser.open(page)
+    assert "Was that you?" in asked
+    assert caller.get(f"/v1/rights-requests/{made['id']}").get_json()["status"] == "verifying"
+    followed = browser.click('button[value="confirm"]', until="We are working on it.")
+    assert "Answer due by" in followed
+    done = caller.get(f"/v1/rights-requests/{made['id']}").get_json()
+    assert (done["status"], done["name"]) == ("in_progress", "<i>Anna</i>")
+    browser.click('button[value="withdraw"]', until="It was withdrawn.")
