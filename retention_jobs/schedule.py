@@ -9,9 +9,9 @@ from retention_jobs import (
     expire_consents,
     forget_deliveries,
     forget_expired,
+    match_rights_requests,
     notify_holds,
     probe_erasures,
-    match_rights_requests,
     reset_inactive,
     rotate_keys,
     run_erasures,
@@ -56,6 +56,7 @@ JOBS = (
         3600,
         probe_erasures.run,
         "look a second time, end what was kept and evidence at its term, bury whom a restore brought back",
+    ),
     Job("match-rights-requests", 5, match_rights_requests.run, "look whom requests from the form mean"),
     Job(
         "run-rights-clocks", 600, run_rights_clocks.run, "remind of requests, end those that nobody confirmed"

@@ -6,7 +6,7 @@ Each type has its starter; what is carried out by another room or by hand later 
 from collections.abc import Callable, Mapping
 
 from governance.events import Fact
-from governance.rights import letters, states
+from governance.rights import erasures, letters, states
 from governance.rights.dossier import Dossier, keep
 from governance.rights.model import (
     ACCESS,
@@ -79,7 +79,7 @@ def _restrict(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:
 STARTERS: Mapping[str, Starter] = {
     ACCESS: lambda work, dossier, people: "package",
     PORTABILITY: lambda work, dossier, people: "package",
-    ERASURE: lambda work, dossier, people: "erasure",
+    ERASURE: erasures.start,
     RECTIFICATION: lambda work, dossier, people: "correction",
     RESTRICTION: _restrict,
     HUMAN_REVIEW: lambda work, dossier, people: "review",

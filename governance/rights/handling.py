@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from governance.errors import ConflictError, InvalidError
-from governance.rights import clocks, letters, states, store
+from governance.rights import clocks, erasures, letters, states, store
 from governance.rights.dossier import Dossier, clock_of, keep, open_dossier, reading_of, regime_of, rewind
 from governance.rights.execution import people_of
 from governance.rights.intake import NewRequest, take, value_of
@@ -150,6 +150,7 @@ def fulfil(work: Work, request_id: str, *, partly: bool = False, because: str | 
         dossier, people = people_of(work, dossier)
         if people is None:
             return Handled(dossier, "merged-since")
+        erasures.check_done(work, dossier)
     dossier = _close(work, dossier, partly=partly, because=because)
     for other_id in store.repeating(work.connection, work.tenant_id, request_id):
         other = open_dossier(work, other_id)
@@ -161,9 +162,13 @@ def fulfil(work: Work, request_id: str, *, partly: bool = False, because: str | 
 def withdraw(
     work: Work, request_id: str, *, because: str | None = None, outcome: str = "withdrawn"
 ) -> Dossier:
-    """The person no longer wants it. What was done at once (an opt-out) stays done."""
+    """The person no longer wants it. What was done at once (an opt-out) stays done.
+
+    An erasure is taken back while it may be; ConflictError `too-late` once it has begun.
+    """
     dossier = open_dossier(work, request_id)
     case = states.move(dossier.case, states.WITHDRAW)
+    erasures.undo(work, dossier)
     told = {"because": because}
     return keep(work, dossier, "withdrawn", case=case, facts={"because": outcome}, told=told, outcome=outcome)
 

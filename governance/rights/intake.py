@@ -143,6 +143,14 @@ def value_of(snap: Snapshot, identity: Identity) -> str | None:
     return None if found is None else str(found["value"])
 
 
+def kept_address(snap: Snapshot, identity: Identity) -> dict[str, str] | None:
+    """Where answers to one whom an id names go, if that was kept with the request (before an erasure)."""
+    place = sealing.identity_place(identity.identity_id)
+    found = sealing.reveal(snap, identity.request_id, place, identity.value_sealed) or {}
+    address: dict[str, str] | None = found.get("address")
+    return address
+
+
 def first_choice(
     snap: Snapshot,
     type_: str,

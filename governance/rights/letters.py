@@ -13,7 +13,7 @@ from governance.communications import link_tokens
 from governance.errors import NotFoundError
 from governance.rights import sealing, store
 from governance.rights.dossier import Dossier, record, regime_of
-from governance.rights.intake import content_of, value_of
+from governance.rights.intake import content_of, kept_address, value_of
 from governance.rights.letter_files import Words, words, write
 from governance.rights.model import APPEAL, Identity, Letter
 from governance.rights.periods import local_day
@@ -146,6 +146,9 @@ def address_of(snap: Snapshot, identity: Identity) -> dict[str, str] | None:
     if identity.kind != "id":
         value = value_of(snap, identity)
         return None if value is None else {"type": identity.kind, "value": value}
+    kept = kept_address(snap, identity)
+    if kept is not None:
+        return kept
     if identity.subject_ref is None:
         return None
     points = [

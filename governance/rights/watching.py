@@ -7,13 +7,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from governance.events import Fact
-from governance.rights import clocks, handling, states, store
+from governance.rights import clocks, erasures, handling, states, store
 from governance.rights.clocks import Reading
 from governance.rights.dossier import Dossier, clock_of, keep, open_dossier, reading_of
 from governance.rights.matching import PUBLIC
 from governance.rights.model import (
     CLOSED_STATES,
+    ERASURE,
     EXPIRED,
+    IN_PROGRESS,
     LATE_ACKNOWLEDGEMENT,
     OPEN_STATES,
     RECEIVED,
@@ -60,6 +62,12 @@ def _due(snap: Snapshot, dossier: Dossier) -> list[Act]:
         return [_expire]
     if _fee_lapsed(snap, dossier, reading):
         return [_end_for_fee]
+    if said.type == ERASURE and said.state == IN_PROGRESS:
+        stands = erasures.standing(snap, dossier)
+        if stands is None:
+            return [_fulfil_erasure]
+        if stands != said.waits_for:
+            return [_note_erasure]
     if reading.paused or (unproved and said.channel == PUBLIC):
         return []  # nobody has shown yet that somebody asks
     due: list[Act] = []
@@ -98,6 +106,17 @@ def _expire(work: Work, dossier: Dossier) -> None:
 
 def _end_for_fee(work: Work, dossier: Dossier) -> None:
     handling.withdraw(work, dossier.request_id, outcome="fee-not-confirmed")
+
+
+def _fulfil_erasure(work: Work, dossier: Dossier) -> None:
+    """Tell the person that the erasure is done, and what had to be kept."""
+    partly, kept = erasures.report(work, dossier)
+    handling.fulfil(work, dossier.request_id, partly=partly, because=kept or None)
+
+
+def _note_erasure(work: Work, dossier: Dossier) -> None:
+    stands = erasures.standing(work, dossier)
+    keep(work, dossier, "delayed", facts={"waits_for": stands}, waits_for=stands)
 
 
 def _overdue(work: Work, dossier: Dossier) -> None:

@@ -1,0 +1,97 @@
+"""Erasure requests: the erasure room carries them out, this one tells the person what became of it.
+
+An erasure is ordered when the request is verified (the person is frozen at once) and may be undone for a day:
+a request that is withdrawn in that time takes its erasure back. A job closes the request when every erasure
+is done; one that failed leaves it open, and its clock runs on.
+"""
+
+from collections.abc import Sequence
+
+from governance.erasure import service as erasure
+from governance.erasure.model import CANCELLED, COMPLETE, FAILED, PARTLY_COMPLETE, UNDO_WINDOW, Erasure
+from governance.errors import ConflictError
+from governance.rights import letters, sealing, states, store
+from governance.rights.dossier import Dossier
+from governance.rights.intake import value_of
+from governance.rights.model import ERASURE, IN_PROGRESS, Identity
+from governance.subjects import service as subjects
+from governance.work import Snapshot, Work
+
+REASON = "rights_request"
+WAITS, FAILS, UNDONE = "erasure", "erasure-failed", "erasure-undone"
+_DONE = (COMPLETE, PARTLY_COMPLETE)
+
+
+def start(work: Work, dossier: Dossier, people: Sequence[str]) -> str:
+    """Order the erasure of these people; whoever is erased already stays so."""
+    for identity in dossier.identities:
+        _keep_address(work, dossier, identity)
+    for subject_ref in people:
+        person = subjects.find_by_ref(work, subject_ref)
+        if person is not None and not person.erased:
+            erasure.order(work, subject_ref, reason=REASON, request_id=dossier.request_id)
+    return WAITS
+
+
+def of_request(snap: Snapshot, dossier: Dossier) -> list[Erasure]:
+    """The newest erasure of each person whom the request was proved to mean."""
+    found = []
+    for subject_ref in states.entitled(dossier.case):
+        of_person = erasure.of_subject(snap, subject_ref)
+        found += of_person[:1]
+    return found
+
+
+def standing(snap: Snapshot, dossier: Dossier) -> str | None:
+    """What an erasure request waits for now; None if it waits for nothing more, or is no such request."""
+    said = dossier.request
+    if said.type != ERASURE or said.state != IN_PROGRESS:
+        return None
+    statuses = {each.status for each in of_request(snap, dossier)}
+    if statuses <= set(_DONE):
+        return None
+    if CANCELLED in statuses:
+        return UNDONE
+    return FAILS if FAILED in statuses else WAITS
+
+
+def check_done(snap: Snapshot, dossier: Dossier) -> None:
+    """Refuse to call an erasure done that is not; ConflictError `erasure-open`."""
+    if standing(snap, dossier) is not None:
+        raise ConflictError(
+            "The erasure is not complete, so the request cannot be fulfilled; look at the erasure's steps.",
+            reason="erasure-open",
+        )
+
+
+def undo(work: Work, dossier: Dossier) -> None:
+    """Take the erasures back that this request ordered; ConflictError `too-late` when they have begun."""
+    if dossier.request.type != ERASURE or dossier.request.state != IN_PROGRESS:
+        return
+    for each in of_request(work, dossier):
+        if each.request_id == dossier.request_id and (each.is_open or each.status == UNDO_WINDOW):
+            erasure.cancel(work, each.erasure_id)
+
+
+def report(snap: Snapshot, dossier: Dossier) -> tuple[bool, str]:
+    """Whether something was kept, and what, until when and why, as sentences for the letter."""
+    kept = [
+        f"{part.data_class}: {part.because}" + (f" ({part.until.isoformat()})" if part.until else "")
+        for each in of_request(snap, dossier)
+        for step in each.steps
+        for part in (*step.parts, *step.kept)
+        if part.outcome == "kept_until"
+    ]
+    return bool(kept), "; ".join(dict.fromkeys(kept))
+
+
+def _keep_address(work: Work, dossier: Dossier, identity: Identity) -> None:
+    """Keep where the answer goes with the request: the person's own contact points are about to go."""
+    address = letters.address_of(work, identity)
+    if identity.kind != "id" or address is None:
+        return
+    place = sealing.identity_place(identity.identity_id)
+    value = {"kind": identity.kind, "value": value_of(work, identity) or "", "address": address}
+    sealed = sealing.seal(work, dossier.request_id, place, value)
+    at = (work.connection, work.tenant_id)
+    store.update_part(*at, Identity, dossier.request_id, identity.identity_id, {"value_sealed": sealed})

@@ -1,0 +1,95 @@
+"""A request for erasure: ordered when verified, undone while it may be, answered when it is done."""
+
+from datetime import timedelta
+
+import pytest
+
+from governance.bootstrap import Runtime
+from governance.erasure import service as erasure
+from governance.errors import ConflictError
+from governance.rights import service as rights
+from governance.rights.model import Request
+from governance.rights.service import NewRequest
+from governance.subjects import service as subjects
+from governance.subjects.identifiers import Identifier
+from governance.subjects.model import SubjectChange, SubjectReference
+from retention_jobs import run_erasures, run_rights_clocks
+from tests.conftest import ACTOR, HandClock
+
+
+def verified(runtime: Runtime) -> tuple[str, str]:
+    """A person, and the id of the person's verified request for erasure."""
+    change = SubjectChange(
+        identifiers=(Identifier("email", "anna@example.org"),), country="DE", relationship="lead"
+    )
+    with runtime.work("acme", ACTOR) as work:
+        ref = subjects.put(work, "crm-1", change).subject_ref
+        made = rights.submit(work, NewRequest("erasure", [SubjectReference(id="crm-1")], name="Anna"))
+        proof = {"looked_at": "a call to the number on file"}
+        identity = made.identities[0].identity_id
+        rights.check(work, made.request_id, identity, method="staff", evidence=proof)
+    return ref, made.request_id
+
+
+def request_of(runtime: Runtime, request_id: str) -> Request:
+    with runtime.snapshot("acme", ACTOR) as snapshot:
+        return rights.open_dossier(snapshot, request_id).request
+
+
+def test_a_verified_request_freezes_the_person_and_is_answered_when_the_erasure_is_done(
+    any_runtime: Runtime, clock: HandClock
+) -> None:
+    runtime = any_runtime
+    ref, request_id = verified(runtime)
+    assert (request_of(runtime, request_id).state, request_of(runtime, request_id).waits_for) == (
+        "in_progress",
+        "erasure",
+    )
+    with runtime.snapshot("acme", ACTOR) as snapshot:
+        assert subjects.get_by_ref(snapshot, ref).erasure_pending
+        assert erasure.of_subject(snapshot, ref)[0].request_id == request_id
+    with pytest.raises(ConflictError) as early, runtime.work("acme", ACTOR) as work:
+        rights.fulfil(work, request_id)
+    assert early.value.reason == "erasure-open"
+    run_erasures.run(runtime)
+    run_rights_clocks.run(runtime)
+    assert request_of(runtime, request_id).state == "in_progress", "it may still be undone"
+    clock.forward(timedelta(hours=25))
+    run_erasures.run(runtime)
+    run_rights_clocks.run(runtime)
+    done = request_of(runtime, request_id)
+    assert done.state in ("fulfilled", "partly_fulfilled")
+    with runtime.snapshot("acme", ACTOR) as snapshot:
+        assert subjects.points(snapshot, ref) == [] or subjects.get_by_ref(snapshot, ref).erased
+        letter = rights.letters_of(snapshot, request_id)[-1]
+    assert letter["to"] == {"type": "email", "value": "anna@example.org"}, "where the answer goes was kept"
+    assert "Dear Anna," in letter["text"]
+
+
+def test_a_request_that_is_withdrawn_in_time_takes_its_erasure_back(
+    runtime: Runtime, clock: HandClock
+) -> None:
+    ref, request_id = verified(runtime)
+    with runtime.work("acme", ACTOR) as work:
+        assert rights.withdraw(work, request_id).request.state == "withdrawn"
+        assert not subjects.get_by_ref(work, ref).erasure_pending
+
+
+def test_what_has_begun_cannot_be_withdrawn(runtime: Runtime, clock: HandClock) -> None:
+    _, request_id = verified(runtime)
+    clock.forward(timedelta(hours=25))
+    with pytest.raises(ConflictError) as late, runtime.work("acme", ACTOR) as work:
+        rights.withdraw(work, request_id)
+    assert late.value.reason == "too-late"
+    assert request_of(runtime, request_id).state == "in_progress"
+
+
+def test_an_erasure_that_staff_undid_leaves_the_request_open_and_says_so(
+    runtime: Runtime, clock: HandClock
+) -> None:
+    ref, request_id = verified(runtime)
+    with runtime.work("acme", ACTOR) as work:
+        erasure.cancel(work, erasure.of_subject(work, ref)[0].erasure_id)
+    run_rights_clocks.run(runtime)
+    assert request_of(runtime, request_id).waits_for == "erasure-undone"
+    assert run_rights_clocks.run(runtime) == 0
