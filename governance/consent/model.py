@@ -11,8 +11,8 @@ Reading order: `Cell` (what is known), `Question` (what is asked), `resolve` (th
    naming it closes. (Topic '' says: on no topic in particular.)
 4. Suppressions are lifted by release only, never by a grant; the bar that somebody else's withdrawal put on a
    shared contact point yields to one's own later grant.
-5. Consent to the night is an act of its own: a general yes never means it, every no covers it, and after a no
-   it has to be given anew.
+5. Consent to the night is an act of its own: a general yes never means it, every no covers it. After a no it
+   has to be given anew, and so has a guardian's consent.
 
 Sources: Regulation (EU) 2016/679 Art. 7(1), 7(3), 21(2)-(3); 15 U.S.C. 7704(a)(4).
 """
@@ -252,11 +252,17 @@ def resolve(
         suppressed_all=SUPPRESSION_ALL in held,
         undeliverable=UNDELIVERABLE in held,
         pending_request=pending is not None and all(is_later(pending, no) for no in standing),
-        guardian=status == "granted" and any(grant.kind == GUARDIAN for grant in grants),
+        guardian=status == "granted" and _by_guardian(grants, noes),
         night=_at_night(nightly, noes, question, now),
         grant_event_id=dated.pos_event_id if dated and status == "granted" else None,
         event_ids=tuple(dict.fromkeys(ref for ref in used if ref)),
     )
+
+
+def _by_guardian(grants: Sequence[Cell], noes: Sequence[Cell]) -> bool:
+    """Whether a guardian's grant stands: the child's own later yes does not bring back what a no ended."""
+    against = [no for no in noes if no.kind != PROFILING]
+    return any(grant.kind == GUARDIAN and all(is_later(grant, no) for no in against) for grant in grants)
 
 
 def _at_night(nightly: Sequence[Cell], noes: Sequence[Cell], question: Question, now: datetime) -> bool:

@@ -96,6 +96,13 @@ def test_a_guardians_yes_stands_beside_the_childs_own_and_lifts_an_earlier_no() 
     assert (later_no.status, later_no.guardian) == ("withdrawn", False)
     lifted = found(no(CONSENT, 1), yes(GUARDIAN, 2))
     assert (lifted.status, lifted.guardian) == ("granted", True)
+    again = Cell(
+        "marketing", "", "sms", "", "", CONSENT, "withdrawn", 2, AT + 2 * DAY, None,
+        "granted", 3, AT + 3 * DAY, True,
+    )  # fmt: skip
+    alone = found(yes(GUARDIAN, 1), again)
+    assert (alone.status, alone.guardian) == ("granted", False), "the child's new yes revives no guardian's"
+    assert found(yes(GUARDIAN, 4), again).guardian
     assert not found(yes(CLAIM, 1)).guardian
     ended = found(yes(GUARDIAN, 1, pos_expires_at=AT + 2 * DAY), yes(CONSENT, 2))
     assert (ended.status, ended.guardian) == ("granted", False)
