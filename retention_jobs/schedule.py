@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from governance.bootstrap import Runtime
 from retention_jobs import (
+    carry_out_retention,
     deliver_webhooks,
     expire_consents,
     forget_deliveries,
@@ -73,6 +74,12 @@ JOBS = (
     ),
     Job("expire-consents", 60, expire_consents.run, "note the end of consents that were given for a time"),
     Job("sweep-retention", 86_400, sweep_retention.run, "propose what the retention schedules say is due"),
+    Job(
+        "carry-out-retention",
+        30,
+        carry_out_retention.run,
+        "end what retention found due and somebody or the blast radius let pass",
+    ),
     Job(
         "notify-holds", 3600, notify_holds.run, "give notice before legal holds end, end those that are over"
     ),

@@ -6,7 +6,7 @@ the fence. What was stopped is proposed again by the next run in which it is sti
 """
 
 from collections.abc import Collection
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from governance.errors import ConflictError, InvalidError, NotFoundError
 from governance.policy.principles import DELETE, REVIEW
@@ -31,8 +31,11 @@ LEASE = timedelta(minutes=5)
 """An outside call may take that long; whoever needs longer renews."""
 
 _LONGEST_KEEP = timedelta(days=3660)
-GONE = ("erased", "anonymised", "not_found")
-"""Outcomes after which the record is no more. Others (`kept_until`, `failed`) stop the disposition."""
+ORDERED = "erasure_ordered"
+"""The outcome for a person whose erasure was ordered, which has a course and a certificate of its own."""
+
+GONE = ("erased", "anonymised", "not_found", ORDERED)
+"""Outcomes after which there is nothing more to do. Others (`kept_until`, `failed`) stop the disposition."""
 
 
 def get(snap: Snapshot, disposition_id: str) -> Disposition:
@@ -126,6 +129,13 @@ def claim(work: Work, *, most: int = 50, systems: Collection[str] | None = None)
     Each is weighed again: what may not be deleted any more is stopped, with the reason, and not given. `OWN`
     as system stands for this service's own data of the person `subject_ref`.
     """
+    return claim_batch(work, most=most, systems=systems)[1]
+
+
+def claim_batch(
+    work: Work, *, most: int = 50, systems: Collection[str] | None = None
+) -> tuple[int, tuple[Disposition, ...]]:
+    """The same, with how many were looked at: those that were stopped count too."""
     taken = []
     free = disposition_store.free(work.connection, work.tenant_id, work.now, most, systems)
     # In the order of the people, who are locked: two executors never wait for each other in a circle.
@@ -144,15 +154,26 @@ def claim(work: Work, *, most: int = 50, systems: Collection[str] | None = None)
                 work.now,
             )
         taken.append(get(work, each.disposition_id))
-    return tuple(taken)
+    return len(free), tuple(taken)
+
+
+def is_ours(work: Work, taken: Disposition) -> bool:
+    """Whether a claimed disposition is still ours; locks it, so that it stays so until the work ends."""
+    found = disposition_store.find(work.connection, work.tenant_id, taken.disposition_id, lock=True)
+    return found is not None and found.state == EXECUTING and found.fence == taken.fence
+
+
+def rest(work: Work, taken: Disposition, *, until: datetime) -> bool:
+    """Let a disposition rest: whoever comes after `until` claims it again. False if it is not ours."""
+    with work.bookkeeping():
+        return disposition_store.stretch(
+            work.connection, work.tenant_id, taken.disposition_id, taken.fence, until
+        )
 
 
 def renew(work: Work, taken: Disposition) -> bool:
     """Give a sign of life; False if the disposition is not ours any more."""
-    with work.bookkeeping():
-        return disposition_store.stretch(
-            work.connection, work.tenant_id, taken.disposition_id, taken.fence, work.now + LEASE
-        )
+    return rest(work, taken, until=work.now + LEASE)
 
 
 def settle(
@@ -163,8 +184,7 @@ def settle(
     `outcome` is a connector's: after one of GONE the registered record is forgotten, any other stops the
     disposition. `because` is a code, never a sentence about somebody.
     """
-    found = disposition_store.find(work.connection, work.tenant_id, taken.disposition_id, lock=True)
-    if found is None or found.state != EXECUTING or found.fence != taken.fence:
+    if not is_ours(work, taken):
         return False
     gone = outcome in GONE
     event_id = work.new_id("evt")

@@ -1,0 +1,125 @@
+"""Carrying out what retention decided: records end in their systems, people who are due are erased.
+
+Dispositions are claimed under a lease and weighed again in that transaction; the system is asked with no
+transaction open; what it answered is settled under the fence. Killed anywhere, the next worker claims them
+again after the lease: a record that is gone already is `not_found`, and nothing happens twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from governance.erasure import service
+from governance.errors import ConflictError, NotFoundError
+from governance.events import Actor
+from governance.retention import dispositions
+from governance.retention.disposition_store import Disposition
+from governance.retention.dispositions import ORDERED
+from governance.retention.model import OWN
+from governance.systems import operations
+from governance.systems import service as systems
+from governance.systems.model import (
+    ANONYMISED,
+    DELETE,
+    DISPOSE,
+    DONE,
+    ERASED,
+    FAILED,
+    KEPT_UNTIL,
+    NOT_FOUND,
+    WAITING,
+    Disposal,
+    Outcome,
+    SubjectKeys,
+)
+from governance.systems.model import Disposition as Fate
+from governance.systems.operations import Opener, Operation
+from governance.work import Work
+
+ACTOR = Actor("job:carry-out-retention", "job")
+REASON = "retention"
+BATCH = 100
+MOST_ATTEMPTS = 8
+_UNKNOWN = "unknown-system"
+_NO_ANSWER = timedelta(minutes=15)
+_TOGETHER = ("sql",)
+"""Kinds of systems that end many records in one transaction and know what is gone already. Others are asked
+for each record under an id of its own, so that a second asking is the same request."""
+
+
+def carry_out(opener: Opener, tenant_id: str) -> int:
+    """Carry out a batch of what was approved; gives how many dispositions were looked at, 0 at the end."""
+    with opener.snapshot(tenant_id, ACTOR) as snap:
+        if not dispositions.waiting(snap):
+            return 0
+    with opener.work(tenant_id, ACTOR) as work:
+        looked, taken = dispositions.claim_batch(work, most=BATCH)
+        groups = list(_groups(work, taken))
+    for group in groups:
+        if group[0].system == OWN:
+            _erase(opener, tenant_id, group[0])
+        else:
+            _dispose(opener, tenant_id, group)
+    return looked
+
+
+def _groups(work: Work, taken: Sequence[Disposition]) -> Iterable[list[Disposition]]:
+    """What is asked together: records of one class in a system that can end many at once."""
+    together: dict[tuple[str, str], list[Disposition]] = {}
+    for each in taken:
+        system = None if each.system == OWN else systems.find(work, each.system)
+        if system is not None and system.kind in _TOGETHER:
+            together.setdefault((each.system, each.data_class), []).append(each)
+        else:
+            yield [each]
+    yield from together.values()
+
+
+def _erase(opener: Opener, tenant_id: str, one: Disposition) -> None:
+    """Order the erasure of a person who is due: it has its own undo window, steps and certificate."""
+    assert one.subject_ref is not None
+    with opener.work(tenant_id, ACTOR) as work:
+        if not dispositions.is_ours(work, one):
+            return
+        try:
+            service.order(work, one.subject_ref, reason=REASON)
+            outcome = ORDERED
+        except (ConflictError, NotFoundError):
+            outcome = NOT_FOUND  # erased already, or never known
+        dispositions.settle(work, one, outcome=outcome)
+
+
+def _dispose(opener: Opener, tenant_id: str, group: Sequence[Disposition]) -> None:
+    """End records in their system, and write what it answered about each."""
+    first = group[0]
+    alone = f"dispose/{first.disposition_id}"
+    name = alone if len(group) == 1 else f"{alone}/{first.fence}/{len(group)}"
+    ids = tuple(each.record_id for each in group)
+    disposal = Disposal(first.data_class, ids, Fate(DELETE))
+    asked = Operation(name, first.system, DISPOSE, SubjectKeys(""), disposal=disposal)
+    try:
+        outcome = operations.run(opener, ACTOR, tenant_id, asked)
+    except NotFoundError:
+        outcome = Outcome(FAILED, _UNKNOWN)
+    with opener.work(tenant_id, ACTOR) as work:
+        for each in group:
+            _settle(work, each, outcome)
+
+
+def _settle(work: Work, one: Disposition, outcome: Outcome) -> None:
+    if outcome.status == WAITING:
+        dispositions.rest(work, one, until=outcome.check_after or work.now + _NO_ANSWER)
+    elif outcome.status == DONE:
+        said = outcome.records.get(one.record_id) or _said(outcome)
+        rows = 1 if said in (ERASED, ANONYMISED) else 0
+        because = "kept-by-system" if said == KEPT_UNTIL else None
+        dispositions.settle(work, one, outcome=said, rows=rows, because=because)
+    elif outcome.transient and one.fence < MOST_ATTEMPTS:
+        dispositions.rest(work, one, until=work.now + timedelta(minutes=2**one.fence))
+    else:
+        because = _UNKNOWN if outcome.because == _UNKNOWN else "system-failed"
+        dispositions.settle(work, one, outcome="failed", because=because)
+
+
+def _said(outcome: Outcome) -> str:
+    """What a system said that does not answer record by record; `failed` if it said nothing."""
+    return next((each.outcome for each in outcome.steps), "failed")

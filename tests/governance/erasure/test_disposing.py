@@ -1,0 +1,156 @@
+"""What retention decided is carried out: records end in their systems, people who are due are erased."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from governance.bootstrap import Runtime
+from governance.erasure import disposing
+from governance.erasure import service as erasures
+from governance.events import Actor
+from governance.retention import dispositions, holds, records, runs, settings, sweeping
+from governance.retention.disposition_store import Disposition
+from governance.retention.model import read_filter
+from governance.retention.records import NewRecord
+from governance.subjects import service as subjects
+from governance.subjects.model import SubjectChange
+from governance.work import Work
+from retention_jobs import carry_out_retention
+from tests.conftest import HandClock
+from tests.fixtures import crm
+from tests.fixtures.crm import gone
+from tests.governance.erasure.conftest import OFFICER, SECOND, World
+
+OLD = datetime(2012, 3, 4, tzinfo=UTC)
+
+
+def approve(runtime: Runtime, *ids: str, system: str = "crm") -> None:
+    """Register records of nobody, have them proposed, and let a second person look and approve."""
+    with runtime.work("acme", OFFICER) as work:
+        settings.put(work, percent=100, count=1000)
+        for each in ids:
+            records.put(work, NewRecord(system, each, None, "financial", OLD))
+        made = runs.create(work, dry_run=False)
+    assert sweeping.run(runtime, "acme", made.run_id)
+    with runtime.snapshot("acme", SECOND) as snapshot:
+        proposed = dispositions.listed(snapshot, state="proposed")
+    with runtime.work("acme", SECOND) as work:
+        for one in proposed:
+            dispositions.approve(work, one.disposition_id)
+
+
+def all_of(runtime: Runtime) -> dict[str, Disposition]:
+    with runtime.snapshot("acme", OFFICER) as snapshot:
+        return {each.record_id: each for each in dispositions.listed(snapshot)}
+
+
+def test_records_end_in_their_system_and_what_it_keeps_is_said(world: World) -> None:
+    world.put_system()
+    before = world.dump()
+    approve(world.runtime, "R-1", "R-2", "R-404")
+    assert carry_out_retention.run(world.runtime) == 3
+    assert gone(before, world.dump()) == {"invoice": 1, "invoice_line": 1}
+    found = all_of(world.runtime)
+    assert {name: (each.state, each.outcome) for name, each in found.items()} == {
+        "R-1": ("done", "erased"),
+        "R-2": ("blocked", "kept_until"),
+        "R-404": ("done", "not_found"),
+    }
+    with world.runtime.snapshot("acme", OFFICER) as snapshot:
+        keys = [("crm", name) for name in found]
+        left = records.record_store.find_many(snapshot.connection, "acme", keys)
+    assert list(left) == [("crm", "R-2")], "what is gone is watched no longer"
+    assert carry_out_retention.run(world.runtime) == 0
+
+
+def test_a_person_who_is_due_is_erased_with_everything_that_belongs_to_an_erasure(world: World) -> None:
+    world.put_system()
+    with world.runtime.work("acme", OFFICER) as work:
+        settings.put(work, percent=100, count=1000)
+        change = SubjectChange(country="DE", relationship="lead", acquired_at=OLD)
+        ref = subjects.put(work, "crm-9", change).subject_ref
+        made = runs.create(work, dry_run=False)
+    assert sweeping.run(world.runtime, "acme", made.run_id)
+    assert carry_out_retention.run(world.runtime) == 1
+    (done,) = all_of(world.runtime).values()
+    assert (done.state, done.outcome) == ("done", "erasure_ordered")
+    with world.runtime.snapshot("acme", OFFICER) as snapshot:
+        assert subjects.get_by_ref(snapshot, ref).erasure_pending
+        (ordered,) = erasures.of_subject(snapshot, ref)
+    assert ordered.is_open
+    with world.runtime.work("acme", OFFICER) as work:
+        again = runs.create(work, dry_run=True)
+    assert sweeping.run(world.runtime, "acme", again.run_id)
+    with world.runtime.snapshot("acme", OFFICER) as snapshot:
+        counted = runs.get(snapshot, again.run_id).tally
+    assert counted is not None
+    assert (counted.total, counted.deletions) == (3, 0), "whoever is being erased is asked about no more"
+
+
+def test_under_a_hold_no_system_is_asked(world: World) -> None:
+    world.put_system()
+    approve(world.runtime, "R-1")
+    with world.runtime.work("acme", OFFICER) as work:
+        scope = read_filter({"system": ["crm"]})
+        holds.place(work, matter="M-1", reason="a claim", scope=scope)
+    before = world.dump()
+    carry_out_retention.run(world.runtime)
+    assert world.dump() == before
+    assert all_of(world.runtime)["R-1"].because == "legal-hold"
+
+
+def test_a_system_that_is_not_there_is_a_failure_that_stops_nothing_else(world: World) -> None:
+    world.put_system()
+    approve(world.runtime, "X-1", system="lost")
+    approve(world.runtime, "R-1")
+    carry_out_retention.run(world.runtime)
+    found = all_of(world.runtime)
+    assert (found["X-1"].state, found["X-1"].because) == ("blocked", "unknown-system")
+    assert found["R-1"].state == "done"
+
+
+def test_a_table_that_is_gone_is_a_failure_and_is_proposed_again(world: World) -> None:
+    world.put_system()
+    approve(world.runtime, "R-1")
+    crm.run(world.url, "DROP TABLE invoice_line;\nDROP TABLE invoice;\n")
+    carry_out_retention.run(world.runtime)
+    found = all_of(world.runtime)["R-1"]
+    assert (found.state, found.because) == ("blocked", "system-failed")
+    approve(world.runtime, "R-1")
+    with world.runtime.snapshot("acme", OFFICER) as snapshot:
+        assert [each.record_id for each in dispositions.listed(snapshot, state="approved")] == ["R-1"]
+
+
+@pytest.mark.parametrize("point", range(1, 7))
+def test_killed_at_any_transaction_it_happens_once(world: World, clock: HandClock, point: int) -> None:
+    world.put_system(tables=crm.tables(keep_invoices=False))
+    approve(world.runtime, "R-1", "R-2")
+    before = world.dump()
+    try:
+        disposing.carry_out(Dying(world.runtime, point), "acme")
+    except Death:
+        clock.forward(dispositions.LEASE + timedelta(seconds=1))
+    carry_out_retention.run(world.runtime)
+    assert gone(before, world.dump())["invoice"] == 2
+    assert {each.state for each in all_of(world.runtime).values()} == {"done"}
+    assert carry_out_retention.run(world.runtime) == 0
+
+
+class Death(BaseException):
+    """The worker dies."""
+
+
+class Dying:
+    """A runtime whose worker dies before its n-th unit of work."""
+
+    def __init__(self, runtime: Runtime, left: int) -> None:
+        self.runtime, self.left = runtime, left
+        self.snapshot: Callable[..., AbstractContextManager[object]] = runtime.snapshot
+
+    def work(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Work]:
+        self.left -= 1
+        if self.left == 0:
+            raise Death
+        return self.runtime.work(tenant_id, actor)
