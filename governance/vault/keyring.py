@@ -259,11 +259,19 @@ def destroy_subject_key(connection: Connection, tenant_id: str, subject_ref: str
 def compact_epochs(engine: Engine) -> None:
     """Write the small table of epoch keys anew, without its dead rows. SQLite overwrites them anyway.
 
-    Readers wait for a moment. A login that does not own the table is passed over by the database.
+    Readers wait for a moment; if one holds on to the table, it is left as it is, lest those behind it wait
+    too. A login that does not own the table is passed over by the database.
     """
-    if engine.dialect.name == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    if engine.dialect.name != "postgresql":
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SET lock_timeout = '2s'")
+        try:
             connection.exec_driver_sql("VACUUM FULL epoch_key")
+        except sa.exc.OperationalError:  # the lock was not to be had: the next rotation writes it anew
+            return
+        finally:
+            connection.exec_driver_sql("RESET lock_timeout")
 
 
 def _among(

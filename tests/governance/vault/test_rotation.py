@@ -71,3 +71,20 @@ def test_after_a_rotation_an_old_copy_of_a_wrapped_key_is_useless(vault):
         connection.execute(sa.insert(table).values(**{**backup._mapping, "epoch": 2}))
     with pytest.raises(UnreadableError):
         vault.reveal("acme", "sub_1", OPERATIONAL, EMAIL, sealed)
+
+
+def test_a_reader_that_holds_on_does_not_keep_the_old_epoch_alive(any_vault):
+    any_vault.ensure_keys("acme", ["sub_1"])
+    with any_vault._engine.connect() as reader:
+        reader.execute(sa.select(keyring.epoch_key.c.epoch)).all()
+        if any_vault._engine.dialect.name == "sqlite":
+            reader.rollback()  # a statement is a transaction of its own there
+        any_vault.open_epoch(AT)
+        while any_vault.rewrap():
+            pass
+        assert any_vault.destroy_old_epochs() == 1
+    assert epochs(any_vault) == [2]
+    any_vault.open_epoch(AT)
+    while any_vault.rewrap():
+        pass
+    assert any_vault.destroy_old_epochs() == 1
