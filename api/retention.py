@@ -84,6 +84,7 @@ def schedule() -> Response:
 
 @room.get("/v1/retention/explain", scope="retention:read")
 @room.query(ExplainQuery)
+@room.refuses(404)
 @room.answers(200, AnyObject)
 def explain(query: Mapping[str, Any]) -> Response:
     """Say why data is still here and when it goes: every rule, the winner, the day, the blockers."""
