@@ -77,6 +77,11 @@ def check(
     missing = sorted(found.data_classes - set(data_classes)) if body.get("data_classes") is not None else []
     if missing:
         add("data_classes", f"The config also maps {', '.join(missing)}.")
+    unmapped = sorted(set(data_classes) - found.data_classes) if found.data_classes else []
+    if unmapped:
+        add(
+            "data_classes", f"The config maps no data of class {', '.join(unmapped)}, so none could be found."
+        )
     depends_on = _codes("depends_on", body.get("depends_on"), sorted(around.systems), add)
     if system_id in depends_on:
         add("depends_on", "A system does not depend on itself.")

@@ -36,6 +36,7 @@ from governance.systems.model import (
     FAILED,
     RELEASE,
     RESTRICT,
+    UNSUPPORTED,
     VERBS,
     WAITING,
     Change,
@@ -237,7 +238,12 @@ def _settle(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
 
 
 def _complete(record: Record, outcome: Outcome) -> Outcome:
-    """An erasure is finished only when it says what became of every class that it was asked about."""
+    """An erasure is finished only when it says what became of every class that it was asked about.
+
+    One that this kind of system cannot be asked is failed: data is there, and somebody must see to it.
+    """
+    if record.verb in (ERASE, DISPOSE) and outcome.status == UNSUPPORTED:
+        return failed(outcome.because)
     said = {each.data_class for each in outcome.steps}
     missing = sorted({each["data_class"] for each in record.remembered} - said)
     if record.verb not in (ERASE, DISPOSE) or outcome.status != DONE or not missing:

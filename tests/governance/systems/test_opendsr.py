@@ -254,7 +254,9 @@ def test_what_opendsr_cannot_do_is_said(registered: Runtime, processor: Processo
             "interactions": Disposition("keep_until", date(2030, 1, 1), "A dispute."),
         }
     )
-    assert ask(registered, plan=kept).status == "unsupported"
+    refused = ask(registered, plan=kept)  # data is there and stays: never anything but failed
+    assert (refused.status, refused.transient) == ("failed", False)
+    assert "all or nothing" in refused.because
     assert ask(registered, "restrict", "op-2").status == "unsupported"
     assert ask(registered, "count", "op-3").status == "unsupported"
     assert processor.requests == {}

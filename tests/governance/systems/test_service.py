@@ -69,6 +69,13 @@ def test_what_cannot_be_kept_is_named_all_at_once(runtime: Runtime) -> None:
     assert "config.owner" in complaints(runtime, {"kind": "manual", "config": {"owner": "anna@example.org"}})
 
 
+def test_a_class_that_is_declared_is_mapped_and_the_other_way_round(sqlite_crm: Crm) -> None:
+    body = crm.body(sqlite_crm.url) | {"data_classes": ["identification", "special_categories"]}
+    found = complaints(sqlite_crm.runtime, body, "crm2")["data_classes"]
+    assert any("special_categories" in each for each in found)
+    assert any("also maps" in each and "financial" in each for each in found)
+
+
 def test_dependencies_never_go_in_a_circle(runtime: Runtime) -> None:
     put(runtime, "a", MANUAL)
     put(runtime, "b", MANUAL | {"depends_on": ["a"]})
