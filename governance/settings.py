@@ -13,6 +13,7 @@ from governance.errors import NotReadyError
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 
 _HOST_AND_PORT = re.compile(r"(?:\[[0-9a-f:.]+\]|[a-z0-9.-]+):[0-9]{1,5}")
+_SYSTEM_PLACE = re.compile(rf"(?:[A-Za-z0-9_-]+=)?(?:{_HOST_AND_PORT.pattern}|/[^=]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,10 @@ class Settings:
         if not all(_HOST_AND_PORT.fullmatch(each) for each in webhook_allow):
             complaints.append("GOVERNANCE_WEBHOOK_ALLOW must be a list of host:port, such as 127.0.0.1:9000")
         system_allow = frozenset(environ.get("GOVERNANCE_SYSTEM_ALLOW", "").replace(",", " ").split())
-        if not all(_HOST_AND_PORT.fullmatch(each) or each.startswith("/") for each in system_allow):
+        if not all(_SYSTEM_PLACE.fullmatch(each) for each in system_allow):
             complaints.append(
                 "GOVERNANCE_SYSTEM_ALLOW must be a list of host:port and of folders, such as "
-                "crm-db.example.org:5432 or /srv/crm"
+                "crm-db.example.org:5432 or acme=/srv/crm (for the tenant acme only)"
             )
 
         settings = cls(

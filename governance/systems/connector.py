@@ -69,12 +69,16 @@ class Context:
 
 
 class Problem(Exception):
-    """A system cannot do what is asked; the sentence says what to put right, without secrets or persons."""
+    """A system cannot do what is asked; the sentence says what to put right, without secrets or persons.
 
-    def __init__(self, sentence: str, *, transient: bool = False) -> None:
+    `transient`: worth trying again; `unsupported`: as it is set up it cannot be asked that at all.
+    """
+
+    def __init__(self, sentence: str, *, transient: bool = False, unsupported: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.transient = transient
+        self.unsupported = unsupported
 
 
 class Connector(Protocol):

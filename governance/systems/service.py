@@ -118,10 +118,22 @@ def surroundings(snap: Snapshot) -> Surroundings:
     settings = snap.resource(Settings)
     return Surroundings(
         catalogue.vocabulary(settings.policies_dir).data_classes,
-        settings.system_allow,
+        allowed(settings, snap.tenant_id),
         (settings.database_url, settings.keyring_url, settings.decision_log_url),
         {each.system_id: each for each in every(snap)},
     )
+
+
+def allowed(settings: Settings, tenant_id: str) -> frozenset[str]:
+    """Where the operator lets this tenant's systems lie: places for everybody, and `tenant=place` for one."""
+    places = set()
+    for each in settings.system_allow:
+        tenant, equals, place = each.partition("=")
+        if not equals:
+            places.add(each)
+        elif tenant == tenant_id:
+            places.add(place)
+    return frozenset(places)
 
 
 def _get(snap: Snapshot, system_id: str) -> store.Stored:

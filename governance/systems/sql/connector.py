@@ -28,6 +28,7 @@ from governance.systems.model import (
     StepOutcome,
     SubjectKeys,
     failed,
+    unsupported,
 )
 from governance.systems.sql import probing, writes
 from governance.systems.sql.address import Refused, open_engine, read_url
@@ -179,6 +180,8 @@ def _guarded(answer: Answer) -> Outcome:
     try:
         return answer()
     except Problem as problem:
+        if problem.unsupported:
+            return unsupported(problem.sentence)
         return failed(problem.sentence, transient=problem.transient)
     except SQLAlchemyError as error:
         sentence, transient = sentence_for(error)

@@ -37,7 +37,10 @@ def condition_for(
         ids = [found for each in values if (found := read_uuid(each)) is not None]
         return column.in_(ids) if ids else None
     if matches == "email":
-        lowered = sa.func.lower(sa.func.trim(sa.cast(column, sa.Text)))
+        text = (
+            column if is_text(column) else sa.cast(column, sa.Text)
+        )  # an index on lower(trim(column)) serves
+        lowered = sa.func.lower(sa.func.trim(text))
         return lowered.in_([each.lower() for each in values])
     if matches == "phone":
         digits: sa.ColumnElement[str] = sa.cast(column, sa.Text)

@@ -29,8 +29,9 @@ def correct(
         ]
         if not targets:
             raise Problem(
-                f"No field of this system is mapped as {change.name}; give a field this `attribute`, or name "
-                "it as table.column."
+                f"No field of this system is mapped as {change.name}; give a field this `attribute`, name it "
+                "as table.column, or see by hand whether it is held.",
+                unsupported=True,
             )
         for name, field in targets:
             steps += _correct(connection, schema, name, field, found[name], change)
@@ -58,7 +59,10 @@ def restrict(
     """Write the mark. Problem if no table of the mapping has one."""
     marked = {name: table.restriction for name, table in schema.maps.items() if table.restriction is not None}
     if not marked:
-        raise Problem("No table of this system has a `restriction` column; map one, or restrict by hand.")
+        raise Problem(
+            "No table of this system has a `restriction` column; map one, or restrict by hand.",
+            unsupported=True,
+        )
     steps = []
     for name, restriction in marked.items():
         mine = {key: row for key, row in found[name].found.items() if key not in found[name].shared}

@@ -116,6 +116,16 @@ def test_secrets_go_in_and_never_come_out(sqlite_crm: Crm) -> None:
     assert SECRET not in repr(refused.value.fields) + refused.value.message
 
 
+def test_a_place_can_be_one_tenants_alone(sqlite_crm: Crm) -> None:
+    runtime = sqlite_crm.runtime
+    (place,) = runtime.settings.system_allow
+    allowing(runtime, f"other={place}")
+    assert "config.url" in complaints(runtime, crm.body(sqlite_crm.url), "crm2")
+    assert sqlite_crm.ask("count", crm.ANNA).status == "failed"  # taken back, and so no longer asked
+    allowing(runtime, f"acme={place}")
+    assert sqlite_crm.ask("count", crm.ANNA).status == "done"
+
+
 def test_a_new_url_never_inherits_the_old_ones_secrets(runtime: Runtime) -> None:
     config = {"domain": "dsr.example.com", "url": "https://dsr.example.com/v2", "authorization": "Bearer x"}
     body = {"kind": "opendsr", "data_classes": ["identification"], "config": config}
