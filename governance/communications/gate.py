@@ -24,7 +24,7 @@ from governance.communications.situations import (
     Asked,
     Point,
     Situation,
-    World,
+    told,
 )
 from governance.consent.model import Question
 from governance.decisions.ground import Ground, stand
@@ -221,7 +221,7 @@ class Gate:
             later = eligibility.next_eligible_at(policy, situation, worlds, now, outlook, free)
         return Judged(
             whole,
-            [_said(world) for world in worlds],
+            [told(world, now) for world in worlds],
             situation.subject_ref,
             situation.stage,
             tuple(
@@ -294,10 +294,6 @@ def open_gate(snap: Snapshot, ground: Ground | None = None) -> Gate:
 def check(snap: Snapshot, request: CheckRequest, *, asked_for: AskedFor | None = None) -> DecisionRecord:
     """Decide one question in its own right; see `Gate.check`. Logging the record is the caller's task."""
     return open_gate(snap).check(request, asked_for=asked_for)
-
-
-def _said(world: World) -> FactValues:
-    return world.facts if world.point_ref is None else {**world.facts, "contact_point.ref": world.point_ref}
 
 
 def _place(error: BaseException) -> str:

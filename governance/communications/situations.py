@@ -249,6 +249,16 @@ def born(birth_month: str | None) -> datetime | None:
     return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
 
 
+def told(world: World, now: datetime) -> dict[str, Any]:
+    """The facts of a world as a decision keeps them: of a birthday only the age in whole years."""
+    facts = world.facts if world.point_ref is None else {**world.facts, "contact_point.ref": world.point_ref}
+    since = facts.get(AGE)
+    if since is None:
+        return facts
+    years = now.year - since.year - ((now.month, now.day) < (since.month, since.day))
+    return {**facts, AGE: max(years, 0)}
+
+
 UNKNOWN_PERSON: Mapping[str, Any] = {
     "person.known": False,
     "person.restricted": False,

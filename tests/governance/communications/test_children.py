@@ -29,6 +29,7 @@ def test_a_child_consents_alone_then_its_guardian_does_and_takes_it_back(
     (reason,) = alone.document()["reasons"]
     assert reason["rule"] == "minors.child-in-de"
     assert reason["verified"] is False
+    assert alone.facts[0]["person.age"] == 15, "what is kept of a decision tells no month of birth"
     assert not crm.authorise("m-1", "crm-1").allowed
     # Sixteen in March 2027; the day is sealed, so the month has to be over.
     assert alone.next_eligible_at == datetime(2027, 4, 1, tzinfo=UTC)
