@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from governance.communications import capping
 from governance.communications.caps import Full
@@ -117,25 +118,23 @@ def answer_everyone(
     The selections together are in the order of references. Memory does not grow with the number of people.
     """
     inquiry = Inquiry(snap, request)
-    page = _Page(inquiry.judge, spool)
+    judge = inquiry.judge
     done = 0
-    for ref, number, usable in inquiry.people(selections):
-        page.members.append(ref)
-        page.outcomes.append(number)
-        page.points.append(usable)
-        if len(page.members) == CHUNK_PEOPLE:
-            done += page.flush()
-            beat(done)
-    done += page.flush()
+    people = inquiry.people(selections)
+    while batch := list(islice(people, CHUNK_PEOPLE)):
+        members, outcomes, points = zip(*batch, strict=True)
+        spool.add(members, outcomes, points)
+        judge.people.update(outcomes)
+        done += len(batch)
+        beat(done)
     if strangers:
         number = inquiry.nobody()
         for start in range(0, len(strangers), CHUNK_PEOPLE):
-            page.members = list(strangers[start : start + CHUNK_PEOPLE])
-            page.outcomes = [number] * len(page.members)
-            page.points = [_NO_POINTS] * len(page.members)
-            done += page.flush(known=False)
+            part = strangers[start : start + CHUNK_PEOPLE]
+            spool.add(part, [number] * len(part), [_NO_POINTS] * len(part), known=False)
+            judge.people[number] += len(part)
+            done += len(part)
             beat(done)
-    judge = inquiry.judge
     return Answered(
         counts=judge.counts(),
         outcomes=tuple(judge.outcomes),
@@ -189,24 +188,3 @@ class Inquiry:
         """The number of the outcome of an id that leads to nobody."""
         world = {**self._asked.facts, **UNKNOWN_PERSON}
         return self.judge.answer(self.judge.policy.bucketed(ACTION, world, self.now))
-
-
-class _Page:
-    """The people of the chunk that is being filled."""
-
-    __slots__ = ("_judge", "_spool", "members", "outcomes", "points")
-
-    def __init__(self, judge: Judge, spool: Spool) -> None:
-        self._judge, self._spool = judge, spool
-        self.members: list[str] = []
-        self.outcomes: list[int] = []
-        self.points: list[tuple[str, ...]] = []
-
-    def flush(self, *, known: bool = True) -> int:
-        """Give the chunk to the spool and begin a new one; returns how many people it had."""
-        size = len(self.members)
-        if size:
-            self._judge.people.update(self.outcomes)
-            self._spool.add(self.members, self.outcomes, self.points, known=known)
-            self.members, self.outcomes, self.points = [], [], []
-        return size

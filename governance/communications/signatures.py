@@ -8,6 +8,7 @@ point, and the row of each point. Whoever shares a signature shares every answer
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from governance.communications import dealings
 from governance.communications.passes import (
     BAR_ORIGIN,
     BAR_POINT,
@@ -22,6 +23,23 @@ from governance.communications.passes import (
 )
 
 _EVERY, _ANOTHER = -1, -2
+
+
+def signature_of(
+    rows: Sequence[Sequence[Any]],
+    cells: Sequence[Sequence[Any]],
+    bars: Sequence[Sequence[Any]],
+    dealt: Sequence[Sequence[Any]],
+    ref_at: int,
+) -> Hashable:
+    """The signature of anybody, with dealings; `ref_at` is where a row has its contact point."""
+    if len(rows) == 1 and len(cells) == 1 and not bars:
+        signature = alone(rows[0], cells[0], ref_at)
+    else:
+        signature = together(rows, cells, bars, ref_at)
+    if not dealt:
+        return signature
+    return signature, dealings.signature(dealt, {row[ref_at]: place for place, row in enumerate(rows)})
 
 
 def alone(row: Sequence[Any], cell: Sequence[Any], ref_at: int) -> Hashable:

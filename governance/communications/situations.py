@@ -64,7 +64,7 @@ class Asked:
 
     `signing_up`: the message asks to confirm a sign-up, so a sign-up that waits is what its status is, even
     where an earlier withdrawal still stands against everything else. `product_family`: what the message is
-    about.
+    about. `at_all_hours`: no rule looks at local time, so none is reckoned.
     """
 
     facts: Mapping[str, Any]
@@ -72,6 +72,7 @@ class Asked:
     point_type: str
     signing_up: bool = False
     product_family: str | None = None
+    at_all_hours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,10 @@ class Situation:
             facts[LISTED], facts[CHECKED_AGE] = self.registers
         if self.dealings is not None:
             facts.update(dealing_facts([each for each in self.dealings if each.point_ref == ref]))
-        place = whereabouts(facts, facts.pop(TIME_ZONE, None))
+        zone = facts.pop(TIME_ZONE, None)
+        if asked.at_all_hours:
+            return World(ref, facts, consent)
+        place = whereabouts(facts, zone)
         facts.update(local_facts(place, now))
         return World(ref, facts, consent, place)
 

@@ -9,7 +9,7 @@ same answer; the first of them goes through the same `Situation` as a check.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
@@ -18,12 +18,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.communications import dealings, facts
+from governance.communications.alike import Alike
 from governance.communications.facts import Raw, Reading
-from governance.communications.local_time import CLOCK, WEEKDAY
+from governance.communications.local_time import CLOCK, LOCAL, WEEKDAY
 from governance.communications.model import ACTION
 from governance.communications.narrowing import Key, narrowed
 from governance.communications.passes import POINT_NAMES, Passes, Side
-from governance.communications.signatures import alone, together
+from governance.communications.signatures import signature_of
 from governance.communications.situations import (
     APART,
     CALL_WINDOWS,
@@ -45,6 +46,9 @@ COVERED = "place.covered"
 _REDUCED = ("consent.age", "consent.refused_age", SOFT_OPT_IN_AGE, *CALL_WINDOWS, CLOCK, WEEKDAY)
 """Facts that a world holds as they are; all others a rule compares by size are reduced by the database."""
 _CHUNK = 500
+_NOBODY: Raw = (None,)
+"""Where a pass is at its end."""
+
 _NO_POINT = (None,) * len(POINT_NAMES)
 _MEMORY = 200_000
 """So many situations are remembered before remembering starts afresh: memory stays flat."""
@@ -108,8 +112,9 @@ class _Stream(Generic[Answer]):
         now: datetime,
         evaluate: Callable[[Vector], Answer],
     ) -> None:
-        self.connection, self.asked, self.now = connection, asked, now
+        self.connection, self.now = connection, now
         self.bucketer: Bucketer = policy.bucketer(ACTION, now)
+        self.asked = replace(asked, at_all_hours=LOCAL.isdisjoint(self.bucketer.names))
         self.evaluate = evaluate
         self.answers: dict[Vector, Answer] = {}
         self.people_by_key: dict[Raw, dict[str, Any]] = {}
@@ -141,6 +146,9 @@ class _Stream(Generic[Answer]):
         self.ref_at = self.point_at + len(facts.POINT_COLUMNS) - 1
         self.by_point = itemgetter(self.ref_at)
         self.remembered: dict[Any, Sequence[tuple[int | None, Answer]]] = {}
+        # Those who differ in nothing that counts where they are, by a signature of their own.
+        self.alike = Alike(policy, self.bucketer, same_for_all(asked), now)
+        self.counted: dict[Any, Sequence[tuple[int | None, Answer]]] = {}
 
     def people(self, selection: Selection) -> Iterator[Found[Answer]]:
         """Pass over the selected people."""
@@ -164,68 +172,109 @@ class _Stream(Generic[Answer]):
             dealt: Iterator[Raw] = iter(())
             if dealings.counts(self.asked) and self.passes.any_dealings(self.connection, self.values):
                 dealt = self.passes.rows(self.connection, queries[4], values, stack)
-            sides = Side(points), Side(cells), Side(bars), Side(dealt)
-            yield from self._answered(people, *sides)
+            sides = Side(cells), Side(bars), Side(dealt)
+            yield from self._answered(people, points, *sides)
             # Whoever is left over was passed by in another order: somebody's no might have been missed.
             if any(side.ref is not None for side in sides):
                 raise ValueError("consent state and people came in different orders; see the collation")
 
     def _answered(
-        self, people: Iterator[Raw], reached: Side, said: Side, barred: Side, dealt: Side
+        self, people: Iterator[Raw], points: Iterator[Raw], *sides: Side
     ) -> Iterator[Found[Answer]]:
-        plain: dict[Raw, Answer] = {}
-        known = plain.get
+        """Lay the passes side by side. Most people are met here only, so this loop does little for each."""
+        plain: dict[Any, Sequence[tuple[str | None, Answer]]] = {}
+        reached: dict[Any, Answer] = {}
+        known, known_at = plain.get, reached.get
+        spoken = _least(sides)
+        point = next(points, _NOBODY)
+        whose = point[0]
         for row in people:
             ref = row[0]
-            points = reached.take(ref) if reached.ref == ref else ()
-            if said.ref == ref or barred.ref == ref or dealt.ref == ref or len(points) > 1:
-                rows = [(*row, *point[1:]) for point in points] or [(*row, *_NO_POINT)]
+            if ref == whose:
+                # Of whom nothing is said: the person's key and that of the contact point are all there is.
+                first = point
+                point = next(points, _NOBODY)
+                whose = point[0]
+                if ref != spoken and ref != whose:
+                    key = (*row[1:], *first[1:-1])
+                    answer = known_at(key)
+                    if answer is None:
+                        answer = reached[key] = self._of_alike(((*row, *first[1:]),), (), (), ())[0][1]
+                    yield ref, ((first[-1], answer),)
+                    continue
+                several = [first]
+                while ref == whose:
+                    several.append(point)
+                    point = next(points, _NOBODY)
+                    whose = point[0]
+                rows = [(*row, *each[1:]) for each in several]
                 rows.sort(key=self.by_point)
-                yield ref, self._mixed(rows, said.take(ref), barred.take(ref), dealt.take(ref))
+            elif ref != spoken:
+                alone = row[1:]
+                found = known(alone)
+                if found is None:
+                    answer = self._of_alike(((*row, *_NO_POINT),), (), (), ())[0][1]
+                    found = plain[alone] = ((None, answer),)
+                yield ref, found
                 continue
-            # Of whom nothing is said: the person's key and that of the contact point are all there is.
-            key = (*row[1:], *points[0][1:-1]) if points else row[1:]
-            answer = known(key)
-            if answer is None:
-                whole = (*row, *(points[0][1:] if points else _NO_POINT))
-                answer = plain[key] = self._reckoned((whole,), (), (), ())[0][1]
-            yield ref, ((points[0][-1] if points else None, answer),)
+            else:
+                rows = [(*row, *_NO_POINT)]
+            said = [side.take(ref) for side in sides]
+            spoken = _least(sides)
+            yield ref, self._mixed(rows, *said)
+        if whose is not None:
+            raise ValueError("contact points and people came in different orders; see the collation")
 
     def _mixed(
         self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw], dealt: Sequence[Raw]
     ) -> Sequence[tuple[str | None, Answer]]:
         """The answers of somebody with several contact points, or of whom consent state says something."""
         at = self.ref_at
-        if len(rows) == 1 and len(cells) == 1 and not bars:
-            signature = alone(rows[0], cells[0], at)
-        else:
-            signature = together(rows, cells, bars, at)
-        if dealt:
-            places = {row[at]: place for place, row in enumerate(rows)}
-            signature = signature, dealings.signature(dealt, places)
+        signature = signature_of(rows, cells, bars, dealt, at)
         found = self.remembered.get(signature)
         if found is None:
             if len(self.remembered) >= _MEMORY:
                 self.remembered.clear()
-            found = self.remembered[signature] = self._reckoned(rows, cells, bars, dealt)
+            found = self.remembered[signature] = self._of_alike(rows, cells, bars, dealt)
         if len(found) == 1:
             place, answer = found[0]
             return ((None if place is None else rows[place][at], answer),)
         return [(None if place is None else rows[place][at], answer) for place, answer in found]
+
+    def _of_alike(
+        self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw], dealt: Sequence[Raw]
+    ) -> Sequence[tuple[int | None, Answer]]:
+        """The answers of whoever differs in nothing that counts; reckoned for the first of them."""
+        at = self.point_at
+        person = self.alike.reduced(self._person(rows[0]), (row[at + 1] for row in rows))
+        short = [(row[0], person, *row[at:]) for row in rows]
+        signature = signature_of(short, cells, bars, dealt, self.ref_at - at + 2)
+        found = self.counted.get(signature)
+        if found is None:
+            if len(self.counted) >= _MEMORY:
+                self.counted.clear()
+            found = self.counted[signature] = self._reckoned(rows, cells, bars, dealt)
+        return found
+
+    def _person(self, row: Raw) -> Mapping[str, Any]:
+        """The facts of a person's own row."""
+        key = row[1 : self.point_at]
+        known = self.people_by_key.get(key)
+        if known is None:
+            if len(self.people_by_key) >= _MEMORY:
+                self.people_by_key.clear()
+            known = self.people_by_key[key] = self.key.person(key)
+        return known
 
     def _reckoned(
         self, rows: Sequence[Raw], cells: Sequence[Raw], bars: Sequence[Raw], dealt: Sequence[Raw]
     ) -> Sequence[tuple[int | None, Answer]]:
         """The answers of a person as a check reckons them, with the place of each contact point's row."""
         first = rows[0]
-        key = first[1 : self.point_at]
-        known = self.people_by_key.get(key)
-        if known is None:
-            known = self.people_by_key[key] = self.key.person(key)
         situation = Situation(
             subject_ref=first[0],
             external_id="",
-            person=known,
+            person=self._person(first),
             points=self.reading.points(rows, self.point_at),
             cells=tuple(self.passes.cell(self.reading, raw) for raw in cells),
             bars=self.passes.bars(self.reading, bars),
@@ -253,3 +302,8 @@ class _Stream(Generic[Answer]):
         if answer is None:
             answer = self.answers[vector] = self.evaluate(vector)
         return answer
+
+
+def _least(sides: Sequence[Side]) -> str | None:
+    """Who comes next in any of the passes; None at the end of all."""
+    return min((side.ref for side in sides if side.ref is not None), default=None)

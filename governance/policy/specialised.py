@@ -46,6 +46,21 @@ def specialised(
     return found
 
 
+def facts_used(
+    policy: CompiledPolicy, action: str, given: Mapping[str, Any], now: datetime
+) -> frozenset[str]:
+    """Give the facts that can still bear on the answer to questions that have all of `given` facts."""
+    program = policy.program(action)
+    test = _Test(program.layout, frozenset(given), policy.bucketed(action, given, now))
+    used: set[str] = set()
+    for pack in program.packs:
+        for rule in pack.rules:
+            if rule.effect is Effect.PERMIT or test.may_match(pack, rule):
+                used |= program.uses[rule.id]
+                used.update(name for name, _ in rule.finer_codes)
+    return frozenset(used)
+
+
 def _narrowed(policy: CompiledPolicy, action: str, given: frozenset[str], vector: Vector) -> CompiledPolicy:
     whole = policy.program(action)
     test = _Test(whole.layout, given, vector)
@@ -70,6 +85,7 @@ class _Test:
         self._given = given
         self._writer = Writer(layout)
         self._values = dict(zip((*map(variable, layout.names), "epoch"), vector, strict=True))
+        self._held: dict[str, bool] = {}
 
     def may_match(self, pack: CheckedPack, rule: CheckedRule) -> bool:
         """Whether somebody may exist for whom the rule matches."""
@@ -95,7 +111,9 @@ class _Test:
         return None if None in parts else not decisive
 
     def _holds(self, text: str) -> bool:
-        names = ", ".join(name for name in self._values if name in text)
-        space = run_text(f"def holds({names}):\n    return bool({text})\n", "one comparison")
-        held: bool = space["holds"](*(self._values[name] for name in self._values if name in text))
+        held = self._held.get(text)
+        if held is None:
+            names = [name for name in self._values if name in text]
+            space = run_text(f"def holds({', '.join(names)}):\n    return bool({text})\n", "one comparison")
+            held = self._held[text] = space["holds"](*(self._values[name] for name in names))
         return held
