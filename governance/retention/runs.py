@@ -26,7 +26,7 @@ COMPLETED, CANCELLED, FAILED, RUNNING = "completed", "cancelled", "failed", "run
 FEW = 20_000
 """So many records are counted while somebody waits for the answer."""
 
-PAGE = 5_000
+PAGE = 2_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from governance.retention.service import schedules
 from governance.tenants import store as tenants
 from governance.work import Snapshot
 
-_MOST_OUTCOMES = 50_000
+_MOST_OUTCOMES = 20_000
 _MOST_PLANS = 5_000
 _CONSENT_STATE, _CONSENT_CLOCK = "consent_in_force", "consent_ended"
 
@@ -42,6 +42,10 @@ class Finding(NamedTuple):
     until: date | None
 
 
+_Answers = dict[tuple[tuple[Anchor, ...], frozenset[str]], tuple[str, str, date | None]]
+"""(disposition, rule, last day) by the days on which the clocks began and by what lasts."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """The rules that speak of some records, what they ask, and the answers given so far."""
@@ -52,7 +56,7 @@ class _Plan:
     clocks: tuple[str, ...]
     states: frozenset[str]
     asked: Circumstances
-    answers: dict[tuple[tuple[Anchor, ...], frozenset[str]], tuple[str, str, date | None]]
+    answers: _Answers
 
 
 _NO_STATE: frozenset[str] = frozenset()
@@ -82,6 +86,7 @@ class Scales:
         self._wide = store.active_holds(snap.connection, snap.tenant_id)
         self._held = store.held_subjects(snap.connection, snap.tenant_id)
         self._plans: dict[tuple[Any, ...], _Plan] = {}
+        self._shared: dict[tuple[tuple[str, ...], date], _Answers] = {}
         self._covered: dict[tuple[Any, ...], bool] = {}
         self._answers = 0
 
@@ -174,6 +179,7 @@ class Scales:
         if found is None:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
+                self._shared.clear()
             place = facts.place_of(jurisdiction, self._controller, country, region)
             today = place.today(self._snap.now)
             asked = Circumstances(
@@ -187,7 +193,8 @@ class Scales:
                 tuple(sorted({rule.clock for rule in rules if rule.clock is not None})),
                 frozenset(rule.during for rule in rules if rule.during is not None),
                 asked,
-                {},
+                # Where the same rules speak, the same days get the same answer, whatever the country.
+                self._shared.setdefault((tuple(rule.id for rule in rules), today), {}),
             )
         return found
 
@@ -212,8 +219,8 @@ class Scales:
         self._answers += 1
         if self._answers > _MOST_OUTCOMES:
             self._answers = 0
-            for other in self._plans.values():
-                other.answers.clear()
+            for answers in self._shared.values():
+                answers.clear()
         plan.answers[anchors, lasting] = answer
         return answer
 

@@ -71,7 +71,7 @@ class Tally:
         )
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def _month(day: date) -> str:
     return day.isoformat()[:7]
 
