@@ -27,7 +27,7 @@ class Oracle:
             for path in sorted(directory.rglob("*.yaml")):
                 if (
                     path.name.endswith(".cases.yaml")
-                    or path.relative_to(directory).parts[0] in ("catalogue", "retention", "vendor")
+                    or path.relative_to(directory).parts[0] in ("catalogue", "retention", "rights", "vendor")
                     or path.name == "sources.yaml"
                 ):
                     continue
