@@ -21,12 +21,12 @@ from api.rights_shapes import (
     WithdrawBody,
 )
 from api.rooms import Room
-from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot
+from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, request_work
 from api.shapes import Listing
 from governance.errors import InvalidError
 from governance.idempotency.model import Outcome
+from governance.rights import package, store
 from governance.rights import service as rights
-from governance.rights import store
 from governance.rights.dossier import Dossier
 from governance.rights.intake import NewRequest
 from governance.subjects import service as subjects
@@ -35,6 +35,7 @@ from governance.work import Snapshot, Work
 
 room = Room("rights", description="What people ask about their data: proof, clocks, answers, letters.")
 
+_BINARY = {"type": "string", "format": "binary"}
 _REFUSED = {
     "wrong-code": (409, "The code is wrong", "This is not the code; the attempt was counted."),
     "merged-since": (
@@ -199,6 +200,18 @@ def letters(request_id: str) -> Response:
     with request_snapshot() as snapshot:
         rights.open_dossier(snapshot, request_id)
         return reply({"items": rights.letters_of(snapshot, request_id), "next": None})
+
+
+@room.get("/v1/rights-requests/<request_id>/package", scope="rights:read")
+@room.refuses(409)
+@room.answers(200, _BINARY, content_type="application/zip", description="Two files in a ZIP.")
+def get_package(request_id: str) -> Response:
+    """Give the package of an access request, one HTML and one JSON file in a ZIP; 409 until it was made."""
+    with request_work() as work:
+        content = package.read(work, request_id)
+        package.note_fetched(work, request_id)
+    headers = {"Content-Disposition": 'attachment; filename="your-data.zip"', "Cache-Control": "no-store"}
+    return Response(content, 200, headers, content_type="application/zip")
 
 
 @room.post("/v1/rights-requests/<request_id>/letters/<letter_id>/sent", scope="rights:write")

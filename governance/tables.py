@@ -21,6 +21,7 @@ from governance.purposes import store as purposes
 from governance.queue import store as queue
 from governance.retention import run_store as retention_runs
 from governance.retention import store as retention
+from governance.rights import package_store as packages
 from governance.rights import store as rights
 from governance.subjects import store as subjects
 from governance.systems import store as systems
@@ -39,6 +40,7 @@ __all__ = [
     "ledger",
     "lifecycle",
     "outbox",
+    "packages",
     "policy",
     "preferences",
     "purposes",

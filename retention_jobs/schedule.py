@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from governance.bootstrap import Runtime
 from retention_jobs import (
+    build_packages,
     carry_out_retention,
     deliver_webhooks,
     expire_consents,
@@ -58,6 +59,7 @@ JOBS = (
         probe_erasures.run,
         "look a second time, end what was kept and evidence at its term, bury whom a restore brought back",
     ),
+    Job("build-packages", 60, build_packages.run, "collect what verified requests for access ask for"),
     Job("match-rights-requests", 5, match_rights_requests.run, "look whom requests from the form mean"),
     Job(
         "run-rights-clocks", 600, run_rights_clocks.run, "remind of requests, end those that nobody confirmed"

@@ -1,0 +1,250 @@
+"""The package of an access request: everything held about a person, for people to read and for machines.
+
+Collected from every connected system and from here, for exactly the people whom the request was proved to
+mean, and only after that: `people_of` is asked before anything is collected and again before anything is
+kept. No transaction is open while a system works. A system that does not answer is named; the request then
+stays open and is tried again. The file lies in pieces, sealed under the request's own key, until its term.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from governance.clock import wire
+from governance.errors import ConflictError
+from governance.events import Actor
+from governance.purposes import service as purposes
+from governance.retention import service as retention
+from governance.rights import handling, holdings, package_store, states
+from governance.rights.dossier import Dossier, keep, open_dossier
+from governance.rights.execution import people_of
+from governance.rights.model import ACCESS, ANSWERED, IN_PROGRESS, PORTABILITY
+from governance.rights.package_page import render
+from governance.subjects import service as subjects
+from governance.systems import operations
+from governance.systems import service as systems
+from governance.systems.model import COLLECT, DONE, Item, SubjectKeys
+from governance.systems.operations import Opener, Operation
+from governance.vault.model import EVIDENCE, Place
+from governance.vault.service import Vault
+from governance.work import Snapshot, Work
+
+ACTOR = Actor("job:build-packages", "job")
+TERM = timedelta(days=30)
+"""How long a package can be fetched after it was made."""
+
+WAITS, INCOMPLETE = "package", "package-incomplete"
+_PIECE = 262_144
+_TYPES = (ACCESS, PORTABILITY)
+_BY_TYPE = {
+    "email": "emails",
+    "phone": "phones",
+    "postal": "postal",
+    "device": "devices",
+    "social": "socials",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What the systems gave: items by system id, and why others gave nothing."""
+
+    items: dict[str, list[Item]]
+    missing: dict[str, str]
+
+
+def due(snap: Snapshot, *, limit: int = 50) -> list[str]:
+    """Ids of verified requests whose package has still to be made or completed."""
+    return package_store.due(snap.connection, snap.tenant_id, (WAITS, INCOMPLETE), _TYPES, limit)
+
+
+def build(opener: Opener, tenant_id: str, request_id: str) -> bool:
+    """Collect and keep a request's package, and answer the request if nothing is missing; gives whether so.
+
+    Raises ConflictError `not-verified`, `no-package` for a request of another type.
+    """
+    with opener.work(tenant_id, ACTOR) as work:
+        dossier, people = _people(work, request_id)
+        if people is None:
+            return False
+        keys = [_keys(work, ref) for ref in people]
+        registered = systems.every(work)
+    collected = _collect(opener, tenant_id, request_id, keys, [each.system_id for each in registered])
+    with opener.work(tenant_id, ACTOR) as work:
+        dossier, again = _people(work, request_id)
+        if again != people:
+            return False  # a record was merged meanwhile: it is proved anew
+        _keep(work, dossier, people, collected)
+        if collected.missing:
+            return False
+        handling.fulfil(work, request_id)
+        return True
+
+
+def read(snap: Snapshot, request_id: str) -> bytes:
+    """The ZIP of a request; ConflictError `not-ready` before it was made, `expired` after its term."""
+    dossier = open_dossier(snap, request_id)
+    if dossier.request.state != IN_PROGRESS and dossier.request.state not in ANSWERED:
+        raise ConflictError("This request has no package.", reason="not-ready")
+    made_at = package_store.made_at(snap.connection, snap.tenant_id, request_id)
+    if made_at is None:
+        raise ConflictError("The package has not been made yet.", reason="not-ready")
+    if made_at + TERM <= snap.now:
+        raise ConflictError("The package could be fetched for 30 days; ask anew.", reason="expired")
+    vault = snap.resource(Vault)
+    pieces = package_store.pieces(snap.connection, snap.tenant_id, request_id)
+    return b"".join(
+        vault.reveal(snap.tenant_id, request_id, EVIDENCE, _place(request_id, number), sealed)
+        for number, sealed in pieces
+    )
+
+
+def note_fetched(work: Work, request_id: str) -> None:
+    """Record that the package left the house."""
+    dossier = open_dossier(work, request_id)
+    keep(work, dossier, "package_fetched")
+
+
+def forget_old(work: Work, *, limit: int = 100) -> int:
+    """Drop packages whose term is over; gives how many."""
+    old = package_store.made_before(work.connection, work.tenant_id, work.now - TERM, limit)
+    for request_id in old:
+        package_store.remove(work.connection, work.tenant_id, request_id)
+        keep(work, open_dossier(work, request_id), "package_expired")
+    return len(old)
+
+
+def _people(work: Work, request_id: str) -> tuple[Dossier, tuple[str, ...] | None]:
+    dossier = open_dossier(work, request_id)
+    if dossier.request.type not in _TYPES:
+        raise ConflictError("Only access and portability have a package.", reason="no-package")
+    states.entitled(dossier.case)
+    return people_of(work, dossier)
+
+
+def _keys(snap: Snapshot, subject_ref: str) -> SubjectKeys:
+    known = subjects.known_as(snap, subject_ref)
+    values: dict[str, tuple[str, ...]] = {"external_ids": known.external_ids}
+    for kind, value in known.values:
+        values[_BY_TYPE[kind]] = (*values.get(_BY_TYPE[kind], ()), value)
+    return SubjectKeys(subject_ref, **values)
+
+
+def _collect(
+    opener: Opener, tenant_id: str, request_id: str, keys: Sequence[SubjectKeys], system_ids: Sequence[str]
+) -> Collected:
+    items: dict[str, list[Item]] = {}
+    missing: dict[str, str] = {}
+    for system_id in system_ids:
+        for each in keys:
+            name = f"{request_id}/{system_id}/{each.subject_ref}/collect"
+            outcome = operations.run(opener, ACTOR, tenant_id, Operation(name, system_id, COLLECT, each))
+            if outcome.status == DONE:
+                items.setdefault(system_id, []).extend(outcome.items)
+            else:
+                missing[system_id] = outcome.because
+    return Collected(items, missing)
+
+
+def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collected) -> None:
+    document = _document(work, dossier, people, collected)
+    vault, request_id = work.resource(Vault), dossier.request_id
+    content = _zip(document, render(document))
+    pieces = [
+        vault.seal(work.tenant_id, request_id, EVIDENCE, _place(request_id, number), piece)
+        for number, piece in enumerate(_pieces(content))
+    ]
+    package_store.put(work.connection, work.tenant_id, request_id, work.now, pieces)
+    for system_id in collected.items:
+        for ref in people:
+            operations.forget_items(work, f"{request_id}/{system_id}/{ref}/collect")
+    keep(
+        work,
+        dossier,
+        "package_made",
+        facts={"systems": len(collected.items), "missing": sorted(collected.missing)},
+        waits_for=INCOMPLETE if collected.missing else None,
+    )
+
+
+def _document(work: Work, dossier: Dossier, people: Sequence[str], collected: Collected) -> dict[str, Any]:
+    registered = {each.system_id: each for each in systems.every(work)}
+    held = [section for ref in people for section in holdings.own(work, ref)]
+    classes = {section["data_class"] for section in held if section["rows"]}
+    classes |= {item.data_class for items in collected.items.values() for item in items}
+    return {
+        "request": dossier.request_id,
+        "language": dossier.request.language,
+        "made_at": wire(work.now),
+        "held_here": [section for section in held if section["rows"]],
+        "systems": [
+            {
+                "system": system_id,
+                "processor": registered[system_id].processor,
+                "country": registered[system_id].country,
+                "items": [_item(item) for item in items],
+            }
+            for system_id, items in sorted(collected.items.items())
+        ],
+        "not_answered": [
+            {"system": system_id, "because": because}
+            for system_id, because in sorted(collected.missing.items())
+        ],
+        "about": [_about(work, people[0] if people else None, each) for each in sorted(classes)],
+        "recipients": [
+            {"system": each.system_id, "processor": each.processor, "country": each.country}
+            for each in registered.values()
+        ],
+    }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    return {
+        "data_class": item.data_class,
+        "table": item.table,
+        "values": dict(item.values),
+        "free_text": list(item.free_text),
+        "about_others_too": item.shared,
+    }
+
+
+def _about(work: Work, subject_ref: str | None, data_class: str) -> dict[str, Any]:
+    """Why a class of data is used, on what basis, and how long it is kept."""
+    used = [
+        each for each in purposes.every(work) if data_class in each.data_classes and each.state == "active"
+    ]
+    said = retention.verdict(work, subject_ref, data_class, created_at=work.now, occasion=retention.SCHEDULE)
+    return {
+        "data_class": data_class,
+        "purposes": [{"title": each.title, "lawful_basis": each.lawful_basis} for each in used],
+        "kept_until": None if said.until is None else said.until.isoformat(),
+        "because": said.because,
+    }
+
+
+def _zip(document: dict[str, Any], page: str) -> bytes:
+    """Two members with fixed names: no path ever comes from data."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in (
+            ("your-data.html", page),
+            ("your-data.json", json.dumps(document, ensure_ascii=False, indent=1)),
+        ):
+            archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    for start in range(0, len(content), _PIECE):
+        yield content[start : start + _PIECE]
+
+
+def _place(request_id: str, number: int) -> Place:
+    return Place("rights_package_piece", "sealed", f"{request_id}/{number}")
+
+
+__all__ = ["ACTOR", "build", "due", "forget_old", "note_fetched", "read"]

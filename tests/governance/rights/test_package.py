@@ -1,0 +1,130 @@
+"""The package of an access request: exactly the person's data, from here and from a CRM of 13 tables."""
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from governance.bootstrap import Runtime
+from governance.errors import ConflictError
+from governance.rights import package
+from governance.rights import service as rights
+from governance.rights.intake import NewRequest
+from governance.settings import Settings
+from governance.subjects import service as subjects
+from governance.subjects.identifiers import Identifier
+from governance.subjects.model import SubjectChange, SubjectReference
+from governance.systems import service as systems
+from retention_jobs import build_packages
+from tests.conftest import ACTOR, HandClock
+from tests.fixtures import crm
+
+EVIDENCE = {"seen": "passport at the desk"}
+
+
+@pytest.fixture
+def far(any_runtime: Runtime, tmp_path: Path) -> str:
+    """A CRM on SQLite that holds Anna (crm-1) and others; Anna and Dora are known here."""
+    folder = tmp_path / "crm"
+    folder.mkdir()
+    url = f"sqlite:///{folder}/crm.db"
+    crm.make(url)
+    settings = replace(any_runtime.settings, system_allow=frozenset({str(folder)}))
+    any_runtime.settings = settings
+    any_runtime.resources[Settings] = settings
+    with any_runtime.work("acme", ACTOR) as work:
+        systems.put(work, "crm", crm.body(url), None)
+        for external_id, email in (("crm-1", "anna@example.org"), ("crm-4", "dora@example.org")):
+            change = SubjectChange(identifiers=(Identifier("email", email),), country="DE")
+            subjects.put(work, external_id, change)
+    return url
+
+
+def asked(runtime: Runtime, *, proved: bool = True, language: str = "en") -> str:
+    with runtime.work("acme", ACTOR) as work:
+        new = NewRequest("access", [SubjectReference(id="crm-1")], language=language)
+        made = rights.submit(work, new)
+        if proved:
+            identity = made.identities[0].identity_id
+            rights.check(work, made.request_id, identity, method="staff", evidence=EVIDENCE)
+    return made.request_id
+
+
+def opened(runtime: Runtime, request_id: str) -> tuple[str, dict[str, Any]]:
+    with runtime.snapshot("acme", ACTOR) as snap:
+        content = package.read(snap, request_id)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == ["your-data.html", "your-data.json"]
+        return archive.read("your-data.html").decode(), json.loads(archive.read("your-data.json"))
+
+
+def state_of(runtime: Runtime, request_id: str) -> tuple[str, str | None]:
+    with runtime.snapshot("acme", ACTOR) as snap:
+        said = rights.open_dossier(snap, request_id).request
+        return said.state, said.waits_for
+
+
+def test_the_package_holds_exactly_the_persons_data_and_answers_the_request(
+    any_runtime: Runtime, far: str
+) -> None:
+    crm.run(far, "UPDATE contact SET given_name = '<script>alert(1)</script>' WHERE id = 1;\n")
+    request_id = asked(any_runtime)
+    assert build_packages.run(any_runtime) == 1
+    assert state_of(any_runtime, request_id) == ("fulfilled", None)
+    page, document = opened(any_runtime, request_id)
+    text = json.dumps(document, ensure_ascii=False)
+    for own in ("anna@example.org", "Änderlich", "R-2", "My name is Anna", "030 / 1234 56-78"):
+        assert own in text, own
+        assert own in page, own
+    for other in ("dora", "Dora", "R-3", "hanna@example.org", "Wien"):
+        assert other not in text, other
+        assert other not in page, other
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    about = {each["data_class"]: each for each in document["about"]}
+    assert about["contact_details"]["purposes"], "why it is used"
+    assert [each["system"] for each in document["recipients"]] == ["crm"]
+    shared = [item for system in document["systems"] for item in system["items"] if item["about_others_too"]]
+    assert shared, "rows that are about others too are marked"
+
+
+def test_nothing_is_collected_before_the_person_is_proved(any_runtime: Runtime, far: str) -> None:
+    request_id = asked(any_runtime, proved=False)
+    assert build_packages.run(any_runtime) == 0
+    with pytest.raises(ConflictError), any_runtime.snapshot("acme", ACTOR) as snap:
+        package.read(snap, request_id)
+    with pytest.raises(ConflictError):
+        package.build(any_runtime, "acme", request_id)
+
+
+def test_a_system_that_does_not_answer_is_named_and_the_request_stays_open(
+    any_runtime: Runtime, far: str
+) -> None:
+    path = Path(far.removeprefix("sqlite:///"))
+    path.rename(path.with_suffix(".away"))
+    request_id = asked(any_runtime, language="de")
+    assert build_packages.run(any_runtime) == 0
+    assert state_of(any_runtime, request_id) == ("in_progress", "package-incomplete")
+    page, document = opened(any_runtime, request_id)
+    assert [each["system"] for each in document["not_answered"]] == ["crm"]
+    assert "Ihre Daten" in page
+    path.with_suffix(".away").rename(path)
+    assert build_packages.run(any_runtime) == 1
+    assert opened(any_runtime, request_id)[1]["not_answered"] == []
+
+
+def test_a_package_can_be_fetched_for_thirty_days(any_runtime: Runtime, far: str, clock: HandClock) -> None:
+    request_id = asked(any_runtime)
+    build_packages.run(any_runtime)
+    clock.forward(timedelta(days=30))
+    with pytest.raises(ConflictError), any_runtime.snapshot("acme", ACTOR) as snap:
+        package.read(snap, request_id)
+    build_packages.run(any_runtime)
+    with any_runtime.snapshot("acme", ACTOR) as snap:
+        tables = snap.connection.exec_driver_sql("SELECT count(*) FROM rights_package_piece").scalar()
+    assert tables == 0
