@@ -16,7 +16,8 @@ from governance.work import Snapshot
 _ATTRIBUTES = (
     "country", "region", "time_zone", "language", "customer_type", "birth_month", "organisation_id",
     "organisation_country", "acquired", "acquired_at", "capture_point", "source_channel",
-    "stage_relationship", "stage_since", "restricted", "contract_state", "subscription_state", "created_at", "updated_at",
+    "stage_relationship", "stage_since", "restricted", "contract_state", "subscription_state",
+    "created_at", "updated_at",
 )  # fmt: skip
 _SAID = (
     "purpose",
