@@ -101,6 +101,7 @@ def show(request_id: str) -> Response:
 @room.post("/v1/rights-requests/<request_id>/verify", scope="rights:write")
 @room.body(VerifyBody)
 @room.answers(200, RequestReply)
+@room.refuses(410)
 def verify(body: Mapping[str, Any], request_id: str) -> Response:
     """Take one step of proof; a wrong code is counted and answered 409 `wrong-code`."""
     return act(lambda work: _verify(work, request_id, body), again=_again)

@@ -107,7 +107,10 @@ def take(work: Work, new: NewRequest) -> Dossier:
         overdue_at=None,
         event_id=event_id,
     )
-    identities = [_identity(work, request_id, each, country) for each in new.identities]
+    # Ids in order, so that identities stay in the order in which they were named.
+    ids = sorted(work.new_id("idn") for _ in new.identities)
+    named = zip(ids, new.identities, strict=True)
+    identities = [_identity(work, request_id, each, one, country) for each, one in named]
     work.record(
         "rights.received",
         facts={
@@ -211,9 +214,10 @@ def _place(new: NewRequest) -> tuple[str | None, str | None]:
     return country or country_of_region(region), region
 
 
-def _identity(work: Work, request_id: str, named: SubjectReference, country: str | None) -> Identity:
+def _identity(
+    work: Work, request_id: str, identity_id: str, named: SubjectReference, country: str | None
+) -> Identity:
     """Seal an identifier and make its keyed hashes, by which it is found later."""
-    identity_id = work.new_id("idn")
     index = suppression = None
     if named.id is not None:
         kind, value = "id", check_external_id(named.id)

@@ -1,0 +1,205 @@
+"""The same promise as in `test_unverified_requests`, with the real service on a real database, at random.
+
+An impostor who reads only an own mailbox, careless staff, a CRM that merges records and puts addresses on
+file, time that passes: after every step nobody's data is restricted, being erased, or to be answered with,
+unless the code that proves it went to an address of that person and came back in that very request.
+"""
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from governance.bootstrap import Runtime
+from governance.errors import GovernanceError
+from governance.rights import service as rights
+from governance.rights.model import Identity
+from governance.rights.reach import reached
+from governance.rights.service import NewRequest
+from governance.subjects import service as subjects
+from governance.subjects.identifiers import Identifier
+from governance.subjects.model import SubjectChange, SubjectReference
+from governance.work import Work
+from retention_jobs import match_rights_requests, run_rights_clocks
+from tests.conftest import ACTOR, HandClock
+
+VICTIM, IMPOSTOR = "victim@example.org", "impostor@example.org"
+TYPES = ("restriction", "erasure", "access")
+
+
+@dataclass
+class Story:
+    """What happened so far. `proved`: (request, person) whose code came back from an address of theirs."""
+
+    runtime: Runtime
+    clock: HandClock
+    type: str
+    chance: random.Random
+    victim: str = ""
+    twin: str = ""
+    requests: dict[str, str] = field(default_factory=dict)
+    proved: set[tuple[str, str]] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        with self.runtime.work("acme", ACTOR) as work:
+            self.victim = _put(work, "crm-1", VICTIM)
+            self.twin = _put(work, "crm-2", "twin@example.org")
+        self.submit("own", [VICTIM])
+        self.submit("other", [VICTIM, IMPOSTOR])
+
+    def submit(self, who: str, addresses: list[str]) -> None:
+        named = [SubjectReference(email=each) for each in addresses]
+        channel = self.chance.choice(("api", "web_form"))
+        with self.runtime.work("acme", ACTOR) as work:
+            dossier = rights.take(work, NewRequest(self.type, named, channel=channel))
+            self.requests[who] = dossier.request_id
+        match_rights_requests.run(self.runtime)
+
+    def identity(self, work: Work, who: str, number: int) -> Identity:
+        return rights.open_dossier(work, self.requests[who]).identities[number]
+
+    def answer(self, work: Work, who: str, number: int, *, reads: str) -> None:
+        """Whoever reads this mailbox answers the code that went there."""
+        identity = self.identity(work, who, number)
+        found = [
+            each for each in rights.letters_of(work, self.requests[who]) if each["kind"] == "verification"
+        ]
+        mine = [each for each in found if each["to"]["value"] == reads]
+        code = re.search(r"\b([0-9]{8})\.", mine[-1]["text"]) if mine else None
+        guess = "".join(self.chance.choices("0123456789", k=8))
+        people = reached(work, identity.blind_index or "")
+        answered = rights.answer(
+            work, self.requests[who], identity.identity_id, code.group(1) if code else guess
+        )
+        if answered.refusal is None:
+            self.proved |= {(self.requests[who], each) for each in people}
+
+    def check(self) -> None:
+        """Nobody is touched who was not proved."""
+        with self.runtime.work("acme", ACTOR) as work:
+            for request_id in self.requests.values():
+                try:
+                    people = rights.entitled(work, request_id) or ()
+                except GovernanceError:
+                    people = ()
+                for each in people:
+                    assert (request_id, each) in self.proved, self.told
+            for ref in (self.victim, self.twin):
+                person = subjects.find_by_ref(work, ref)
+                assert person is not None
+                touched = person.restricted or person.erasure_pending
+                proved = {people for _, people in self.proved}
+                assert not touched or proved & {ref, self.victim, self.twin}, self.told
+
+
+def _put(work: Work, external_id: str, *addresses: str) -> str:
+    points = tuple(Identifier("email", each) for each in addresses)
+    change = SubjectChange(identifiers=points, country="DE", relationship="lead")
+    return subjects.put(work, external_id, change).subject_ref
+
+
+def _challenge(story: Story, work: Work) -> None:
+    who, number = story.chance.choice((("own", 0), ("other", 0), ("other", 1)))
+    rights.challenge(work, story.requests[who], story.identity(work, who, number).identity_id)
+
+
+def _settle(story: Story, work: Work) -> None:
+    number, named = story.chance.choice((0, 1)), story.chance.choice(("crm-1", "crm-2"))
+    identity = story.identity(work, "other", number).identity_id
+    rights.decide(work, story.requests["other"], identity, named, story.chance.random() < 0.8)
+
+
+def _drop(story: Story, work: Work) -> None:
+    identity = story.identity(work, "other", story.chance.choice((0, 0, 1))).identity_id
+    rights.drop(work, story.requests["other"], identity)
+
+
+def _put_on_file(story: Story, work: Work) -> None:
+    """The CRM puts the impostor's address on the person's file."""
+    subjects.ensure_point(work, story.victim, "email", IMPOSTOR)
+
+
+STEPS: dict[str, Callable[[Story, Work], object]] = {
+    "challenge": _challenge,
+    "the person answers": lambda story, work: story.answer(work, "own", 0, reads=VICTIM),
+    "the impostor guesses": lambda story, work: story.answer(work, "other", 0, reads=IMPOSTOR),
+    "the impostor answers": lambda story, work: story.answer(work, "other", 1, reads=IMPOSTOR),
+    "staff settle": _settle,
+    "staff drop": _drop,
+    "staff fulfil": lambda story, work: rights.fulfil(work, story.requests["other"]),
+    "staff refuse": lambda story, work: rights.refuse(
+        work, story.requests["other"], ground="identity-not-verified"
+    ),
+    "withdraw": lambda story, work: rights.withdraw(work, story.requests["own"]),
+    "merge": lambda story, work: subjects.move_to(work, story.victim, story.twin),
+    "on file": _put_on_file,
+}
+
+
+def tell(story: Story, steps: int) -> None:
+    """One story of so many steps."""
+    story.begin()
+    story.check()
+    for _ in range(steps):
+        name = story.chance.choice((*STEPS, "challenge", "the impostor answers", "resubmit", "time"))
+        story.told.append(name)
+        try:
+            if name == "resubmit":
+                story.submit("other", [VICTIM, IMPOSTOR])
+            elif name == "time":
+                story.clock.forward(timedelta(days=story.chance.choice((1, 8, 31))))
+                run_rights_clocks.run(story.runtime)
+            else:
+                with story.runtime.work("acme", ACTOR) as work:
+                    STEPS[name](story, work)
+        except GovernanceError:
+            pass
+        story.clock.forward(timedelta(seconds=1))
+        story.check()
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(6), *(pytest.param(n, marks=pytest.mark.full) for n in range(6, 200))]
+)
+def test_no_story_touches_anybody_who_was_not_proved(runtime: Runtime, clock: HandClock, seed: int) -> None:
+    tell(Story(runtime, clock, TYPES[seed % 3], random.Random(seed)), 8)
+
+
+def test_an_unchecked_address_that_staff_settle_is_caught(
+    runtime: Runtime, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: staff's word turns the proof of any address into that of the person."""
+    from governance.rights import matching, states
+
+    def trusting(
+        case: states.Case, identity: str, subject: str | None, *, shared: bool = False
+    ) -> states.Case:
+        proofs = tuple(
+            states.Proof(each.identity, each.state, subject, shared) if each.identity == identity else each
+            for each in case.proofs
+        )
+        return states.settle(states.Case(case.type, case.state, proofs, case.authority, case.repeats))
+
+    monkeypatch.setattr(matching.states, "mean", trusting)
+    monkeypatch.setattr(matching, "reached", lambda work, index: {story.victim, story.twin})
+    story = Story(runtime, clock, "restriction", random.Random(1))
+    story.begin()
+    with runtime.work("acme", ACTOR) as work:
+        _drop_first(story, work)
+        rights.challenge(work, story.requests["other"], story.identity(work, "other", 1).identity_id)
+        rights.decide(
+            work, story.requests["other"], story.identity(work, "other", 1).identity_id, "crm-1", True
+        )
+    monkeypatch.setattr("governance.rights.verification.reached", lambda work, index: {story.victim})
+    with runtime.work("acme", ACTOR) as work:
+        story.answer(work, "other", 1, reads=IMPOSTOR)
+    with pytest.raises(AssertionError):
+        story.check()
+
+
+def _drop_first(story: Story, work: Work) -> None:
+    rights.drop(work, story.requests["other"], story.identity(work, "other", 0).identity_id)
