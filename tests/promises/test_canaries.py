@@ -191,6 +191,11 @@ class Day:
         self.until(f"/v1/screenings/{made['id']}")
         self.call("GET", f"/v1/screenings/{made['id']}/results")
         self.call("GET", "/v1/decisions")
+        for scope in ({"subject": {"id": "crm-9"}}, {"filter": {"country": ["JP"]}}):
+            held = self.call(
+                "POST", "/v1/holds", {"matter": some.text(), "reason": some.text(), "scope": scope}
+            )
+            assert held["reason"] in some.made
 
     def requests(self) -> None:
         """Requests about their data, by the CRM and by the public form, with everything that people write."""
