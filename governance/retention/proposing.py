@@ -39,7 +39,7 @@ def propose(work: Work, row: sa.Row[Any]) -> bool:
         counted.add(each)
     counted.forecast.clear()  # only dry runs forecast: this is written with every batch
     values: dict[str, Any] = {
-        "cursor": cursor,
+        "cursor": {**cursor, "fence": row.fence},
         "tally": counted.document(),
         "progress": counted.total,
         "policy": policy,
@@ -155,7 +155,7 @@ def decide(work: Work, row: sa.Row[Any]) -> bool:
             "event_id": event.id,
         }
         disposition_store.set_state(work.connection, work.tenant_id, ids, PROPOSED, values)
-        advance(work, row.run_id, row.fence, {})
+        advance(work, row.run_id, row.fence, {"cursor": {**(row.cursor or {}), "fence": row.fence}})
         return False
     counted = Tally() if row.tally is None else Tally.read(row.tally)
     kind = "retention.run_called_off" if cancelled else "retention.run_completed"

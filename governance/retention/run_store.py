@@ -83,6 +83,7 @@ disposition = sa.Table(
 
 LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 10
+"""So often a run is taken up without getting any further; `cursor` remembers the fence that got so far."""
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> None:

@@ -71,7 +71,7 @@ def run(opener: Opener, tenant_id: str, run_id: str) -> bool:
         row = run_store.find(work.connection, tenant_id, run_id)
         assert row is not None
     try:
-        if fence > run_store.MOST_ATTEMPTS:
+        if fence - (row.cursor or {}).get("fence", 0) > run_store.MOST_ATTEMPTS:
             return _fail(opener, tenant_id, run_id, fence, "given-up")
         if row.dry_run and row.status == QUEUED:
             return _count(opener, tenant_id, run_id, fence)
