@@ -250,12 +250,13 @@ def _summary(found: Summary) -> dict[str, Any]:
         **found.counts,
         "behind": found.behind,
         "resumes_at": None if found.resumes_at is None else wire(found.resumes_at),
-        "lag_seconds": _spread(found.lag),
-        "lag_of_all_seconds": _spread(found.lag_of_all),
+        "lag_seconds": spread(found.lag),
+        "lag_of_all_seconds": spread(found.lag_of_all),
     }
 
 
-def _spread(found: Spread) -> dict[str, Any]:
+def spread(found: Spread) -> dict[str, Any]:
+    """Write times in seconds."""
     return {"p50": _seconds(found.p50), "p95": _seconds(found.p95), "max": _seconds(found.longest)}
 
 

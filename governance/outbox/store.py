@@ -210,7 +210,7 @@ def counts(connection: Connection, tenant_id: str, webhook_id: str) -> dict[str,
 
 def lag(connection: Connection, tenant_id: str, webhook_id: str) -> Spread:
     """How long this webhook's receiver took to acknowledge, from the event on."""
-    return _spread(
+    return spread(
         connection,
         sa.select(webhook_delivery.c.lag_micros.label("lag")).where(
             _of(webhook_delivery, tenant_id, webhook_id), webhook_delivery.c.state == DELIVERED
@@ -230,7 +230,7 @@ def lag_of_all(connection: Connection, tenant_id: str) -> Spread:
         .where(webhook_cursor.c.tenant_id == tenant_id, webhook_cursor.c.webhook_id.in_(active))
         .scalar_subquery()
     )
-    return _spread(
+    return spread(
         connection,
         sa.select(sa.func.max(webhook_delivery.c.lag_micros).label("lag"))
         .where(
@@ -260,7 +260,7 @@ def _of(table: sa.Table, tenant_id: str, webhook_id: str) -> sa.ColumnElement[bo
     return sa.and_(table.c.tenant_id == tenant_id, table.c.webhook_id == webhook_id)
 
 
-def _spread(connection: Connection, lags: sa.Select[Any]) -> Spread:
+def spread(connection: Connection, lags: sa.Select[Any]) -> Spread:
     """The middle, the 95th of a hundred and the greatest (nearest rank), found by the database."""
     found = lags.subquery()
     total: int = connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()

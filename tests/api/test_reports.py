@@ -43,3 +43,20 @@ def test_a_campaign_of_two_kinds_is_listed_with_counts_and_samples(caller: Calle
 def test_a_period_that_cannot_be_read_or_is_none_is_refused(caller: Caller) -> None:
     for query in ("since=yesterday", "since=2027-01-01T00:00:00Z&until=2026-01-01T00:00:00Z", "day=1"):
         assert caller.get(f"{PLACE}?{query}").status_code == 422, query
+
+
+def test_where_no_system_listens_the_report_on_opt_outs_says_so(caller: Caller) -> None:
+    answer = caller.get("/v1/reports/consents")
+    assert answer.status_code == 200, answer.data
+    assert answer.get_json()["opt_outs"] == {
+        "systems": [],
+        "told": 0,
+        "waiting": 0,
+        "given_up": 0,
+        "seconds": {"p50": None, "p95": None, "max": None},
+    }
+
+
+def test_reports_want_the_scope_of_auditors(client: FlaskClient, runtime: Runtime) -> None:
+    other = Caller(client, new_component(runtime, "consents:read"))
+    assert other.get("/v1/reports/consents").status_code == 403

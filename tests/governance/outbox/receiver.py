@@ -15,6 +15,7 @@ class Request:
 
     headers: Mapping[str, str]
     body: bytes
+    path: str = "/"
 
 
 HANG_UP = 0
@@ -59,7 +60,8 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            request = Request({name.lower(): value for name, value in self.headers.items()}, body)
+            named = {name.lower(): value for name, value in self.headers.items()}
+            request = Request(named, body, self.path)
             with receiver.lock:
                 receiver.requests.append(request)
                 status, headers, wait = receiver.plan(request)

@@ -13,8 +13,8 @@ from governance.egress.addresses import read_target
 from governance.egress.client import Egress, Limits
 from governance.egress.signatures import verify
 from governance.ledger import service as ledger
-from governance.outbox import delivery, leases, service
-from governance.outbox.model import ACTIVE, DISABLED, Delivery, Summary
+from governance.outbox import delivery, leases, reach, service
+from governance.outbox.model import ACTIVE, DISABLED, Delivery, Spread, Summary
 from governance.settings import Settings
 from tests.conftest import ACTOR, HandClock
 from tests.governance.outbox.receiver import Receiver, Request, serving
@@ -305,6 +305,40 @@ def test_the_summary_tells_how_long_acknowledgements_take_and_when_the_last_syst
         assert house.summary(webhook_id).lag_of_all.p95 == timedelta(seconds=32)
     assert house.summary("fast").lag.longest == timedelta(seconds=2)
     assert house.summary("slow").lag.p50 == timedelta(seconds=32)
+
+
+def test_a_no_is_told_once_the_last_system_that_wants_it_has_acknowledged(house: House) -> None:
+    def opt_outs() -> reach.Reach:
+        with house.runtime.snapshot("acme", ACTOR) as snap:
+            return reach.of_opt_outs(snap)
+
+    house.happen(1, "consent.withdrawn")
+    assert opt_outs() == reach.Reach((), 0, 0, 0, Spread(None, None, None))
+    house.put("governance.consent", webhook_id="fast", path="fast")
+    house.put("governance.consent.withdrawn", webhook_id="slow", path="slow")
+    house.put("governance.subject", webhook_id="deaf", path="deaf")
+    house.happen(3, "consent.withdrawn")
+    house.happen(1, "consent.objected")
+    house.happen(2, "consent.granted")
+    assert opt_outs().systems == ("fast", "slow")
+    assert (opt_outs().told, opt_outs().waiting) == (0, 4)
+    slow_works = False
+    house.receiver.plan = lambda request: (200 if slow_works or "slow" not in request.path else 500, {}, 0.0)
+    house.clock.forward(timedelta(seconds=2))
+    house.run()
+    assert (opt_outs().told, opt_outs().waiting) == (1, 3), "the objection, which the slow one does not want"
+    assert opt_outs().lag.longest == timedelta(seconds=2)
+    slow_works = True
+    house.clock.forward(timedelta(minutes=1))
+    house.run()
+    assert (opt_outs().told, opt_outs().waiting, opt_outs().given_up) == (4, 0, 0)
+    assert (opt_outs().lag.p50, opt_outs().lag.longest) == (timedelta(seconds=62),) * 2
+    slow_works = False
+    house.happen(1, "consent.withdrawn")
+    for _ in range(200):
+        house.clock.forward(timedelta(hours=1))
+        house.run()
+    assert (opt_outs().waiting, opt_outs().given_up) == (0, 1)
 
 
 def test_one_tenant_s_events_never_go_to_another_s_webhook(house: House) -> None:
