@@ -107,7 +107,7 @@ def _run_chunk(
 
 def _run_line(work: Work, line: Line, one: One, again: Again | None, key: str | None) -> Pending:
     line_key = None if key is None else f"{key}#{line.number}"
-    events = len(work.events)
+    mark = work.mark()
     try:
         with work.connection.begin_nested():
             return start(work, lambda work: one(work, line.value), again, key=line_key, body=line.raw)
@@ -115,7 +115,7 @@ def _run_line(work: Work, line: Line, one: One, again: Again | None, key: str | 
         fault = problems.of_domain(error)
     except DBAPIError as error:
         fault = problems.of_database(error)
-    del work.events[events:]
+    work.rewind(mark)
     return Pending(fault)
 
 

@@ -14,12 +14,13 @@ from governance.clock import Clock, system_clock
 from governance.database import Writes, enter_tenant, for_reading, make_engine
 from governance.decisions.service import DecisionLog
 from governance.errors import NotFoundError, NotReadyError
-from governance.events import Actor
+from governance.events import Actor, Sealing
 from governance.ids import IdMaker, system_ids
 from governance.ledger import service as ledger
 from governance.policy import service as policies
 from governance.purposes import service as purposes
 from governance.settings import Settings
+from governance.subjects.attesting import attest
 from governance.tenants import service as tenancy
 from governance.tenants import store as tenants
 from governance.vault.keyring import keyring_engine
@@ -97,7 +98,7 @@ class Runtime:
             actor,
             self.ids,
             self.resources,
-            sealer=ledger.append,
+            sealer=_seal,
             writes=writes,
         )
         yield work
@@ -153,6 +154,12 @@ class Runtime:
         self.engine.dispose()
         self.decision_log.close()
         self.vault.close()
+
+
+def _seal(work: Work) -> list[Sealing]:
+    """Let the ledger take what was recorded, and with it what the records that were touched have come to."""
+    attest(work)
+    return ledger.append(work)
 
 
 def assemble(settings: Settings, *, clock: Clock = system_clock, ids: IdMaker = system_ids) -> Runtime:

@@ -1,6 +1,7 @@
 """Engines, the table registry, and the few column types that both databases share."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -181,6 +182,24 @@ def as_database_error(dialect: sa.Dialect, problem: Exception) -> Exception:
         None, None, problem, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
     )
     return error
+
+
+_PAGE = 1000
+
+
+def paged(
+    connection: Connection, which: sa.Select[Any], keys: Sequence[sa.Column[Any]]
+) -> Iterator[sa.Row[Any]]:
+    """All rows in order of their keys (which are among the columns), a page at a time."""
+    page = which.order_by(*keys).limit(_PAGE)
+    after: tuple[Any, ...] = ()
+    while True:
+        at = page.where(sa.tuple_(*keys) > sa.tuple_(*after)) if after else page
+        rows = connection.execute(at).all()
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        after = tuple(rows[-1]._mapping[key] for key in keys)
 
 
 class Prepared:

@@ -7,6 +7,11 @@ from datetime import datetime
 Fact = str | int | bool | None | list[str]
 """A value that may stand in a ledger leaf: never personal data, never free text."""
 
+RECORD, ROW, BARS = "record", "row", "bars"
+DIGESTS = frozenset((RECORD, ROW, BARS))
+"""Facts that hold keyed digests of rows: of a person's record, of one row, of bars on contact points. They
+are for the check from inside alone and say nothing to anybody else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:

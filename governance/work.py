@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -43,6 +43,14 @@ class Snapshot:
         return new_secret()
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How much a unit of work had recorded and touched at some point."""
+
+    events: int
+    touched: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Work(Snapshot):
     """A unit of work: what is written in it stands or falls together with the events it records.
@@ -53,6 +61,7 @@ class Work(Snapshot):
     sealer: Callable[["Work"], list[Sealing]] | None = None
     writes: Writes = field(default_factory=Writes)
     events: list[Event] = field(default_factory=list)
+    touched: dict[str, None] = field(default_factory=dict)
     sealings: dict[str, Sealing] = field(default_factory=dict)
 
     def record(
@@ -80,6 +89,31 @@ class Work(Snapshot):
         )
         self.events.append(event)
         return event
+
+    def touch(self, *subject_refs: str) -> None:
+        """Say that the record of these people changes here: the seal attests what it has come to.
+
+        Whoever says so holds their locks (`subjects.service.lock`), lest another transaction is between.
+        """
+        self.touched.update(dict.fromkeys(subject_refs))
+
+    def add_facts(self, event_id: str, facts: Mapping[str, Fact]) -> None:
+        """Let an event that was recorded here and is not sealed yet carry more facts."""
+        for number in range(len(self.events) - 1, -1, -1):
+            if self.events[number].id == event_id:
+                event = self.events[number]
+                self.events[number] = replace(event, facts={**event.facts, **facts})
+                return
+        raise UnrecordedWriteError("an event must be recorded before it can say more")
+
+    def mark(self) -> Mark:
+        """Where this work stands, to come back to when a savepoint is rolled back."""
+        return Mark(len(self.events), tuple(self.touched))
+
+    def rewind(self, mark: Mark) -> None:
+        """Forget what was recorded and touched since the mark."""
+        del self.events[mark.events :]
+        self.touched = dict.fromkeys(mark.touched)
 
     @contextmanager
     def bookkeeping(self) -> Iterator[None]:

@@ -144,3 +144,21 @@ def postgres_runtime(make_settings: Callable[[str], Settings], clock: HandClock)
     runtime = assemble(make_settings("postgresql"), clock=clock)
     yield runtime
     runtime.close()
+
+
+def disagreements(request: pytest.FixtureRequest) -> Iterator[None]:
+    """See, after a test, that people and consents are what the ledger of its installation tells.
+
+    For autouse fixtures. A test that lays hands on the database says so: `@pytest.mark.by_hand`.
+    """
+    names = [name for name in ("runtime", "any_runtime", "postgres_runtime") if name in request.fixturenames]
+    used: list[Runtime] = [request.getfixturevalue(name) for name in names]
+    yield
+    if used and request.node.get_closest_marker("by_hand") is None:
+        from governance.consent.checking import check as check_consents
+        from governance.subjects.checking import check as check_subjects
+
+        for runtime in used:
+            with runtime.snapshot("acme", ACTOR) as snapshot:
+                assert check_subjects(snapshot) == []
+                assert check_consents(snapshot) == []

@@ -87,8 +87,8 @@ def fsck(as_json: bool) -> None:
             with runtime.snapshot(tenant_id, COMMAND_LINE) as snapshot:
                 found = list(check_ledger(snapshot.connection, tenant_id, vkey))
                 found += check_decisions(snapshot.connection, tenant_id, runtime.decision_log)
-                found += check_subjects(snapshot.connection, tenant_id)
-                found += check_consents(snapshot.connection, tenant_id)
+                found += check_subjects(snapshot)
+                found += check_consents(snapshot)
                 if found:
                     problems[tenant_id] = found
     for tenant_id, found in problems.items():

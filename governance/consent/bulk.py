@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from governance.consent import acts, store, suppression_store
+from governance.consent import acts, attesting, store
 from governance.consent.acts import SUPPRESSION_SCOPES, Draft, ImportedAct
 from governance.consent.consents import check_purpose
 from governance.consent.kinds import CONSENT, OBJECTION, PROFILING, REQUEST, SCOPE_KIND
@@ -77,7 +77,7 @@ def record_many(work: Work, rows: Sequence[ImportedAct]) -> list[BulkOutcome]:
     store.put_cells(
         work.connection, work.tenant_id, {ref: list(each.values()) for ref, each in changed.items()}
     )
-    suppression_store.add(work.connection, work.tenant_id, bars)
+    attesting.keep(work, bars)
     return [outcomes.get(number) or BulkOutcome("", "", refused.get(number)) for number in range(len(rows))]
 
 

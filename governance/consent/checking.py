@@ -6,7 +6,6 @@ merge or a split made are only counted: the ledger keeps how many there were, no
 """
 
 import heapq
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -15,23 +14,26 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from governance.consent.bar_checking import bar_problems
 from governance.consent.carrying import voiding
 from governance.consent.model import Cell
 from governance.consent.projection import ConsentEvent, fold
-from governance.consent.tables import consent_event, consent_state, suppression
+from governance.consent.tables import consent_event, consent_state
+from governance.database import paged
+from governance.ledger.model import facts_told
 from governance.ledger.store import ledger_entry
+from governance.work import Snapshot
 
 MAX_PROBLEMS = 100
-_PAGE = 1000
 _COPIED = ("consent.merged", "consent.split")
 _ACTED = "act"
-_BAR_SET, _BAR_RELEASED = "consent.point_suppressed", "consent.point_released"
 _LEDGER, _EVENTS, _STATE = range(3)
 
 
-def check(connection: Connection, tenant_id: str) -> list[str]:
+def check(snap: Snapshot) -> list[str]:
     """Give disagreements as sentences, at most 100, read from one snapshot; they name ids, never values."""
     found: list[str] = []
+    connection, tenant_id = snap.connection, snap.tenant_id
     people = heapq.merge(
         _told(connection, tenant_id), _events(connection, tenant_id), _cells(connection, tenant_id)
     )
@@ -42,7 +44,7 @@ def check(connection: Connection, tenant_id: str) -> list[str]:
         found += [f"{subject_ref}: {problem}" for problem in _person_problems(subject_ref, *by_kind)]
         if len(found) > MAX_PROBLEMS:
             break
-    found += _bar_problems(connection, tenant_id)
+    found += bar_problems(snap)
     return found[:MAX_PROBLEMS]
 
 
@@ -58,14 +60,14 @@ def _told(connection: Connection, tenant_id: str) -> Iterator[Part]:
         .where(ledger_entry.c.tenant_id == tenant_id, ledger_entry.c.subject_ref.is_not(None))
         .where(ledger_entry.c.kind.like("consent.%"))
     )
-    for row in _paged(connection, which, columns[:2]):
+    for row in paged(connection, which, columns[:2]):
         yield row.subject_ref, _LEDGER, row.position, row
 
 
 def _events(connection: Connection, tenant_id: str) -> Iterator[Part]:
     columns = [consent_event.c[name] for name in ConsentEvent.__slots__]
     which = sa.select(*columns).where(consent_event.c.tenant_id == tenant_id)
-    for row in _paged(connection, which, (consent_event.c.subject_ref, consent_event.c.seq)):
+    for row in paged(connection, which, (consent_event.c.subject_ref, consent_event.c.seq)):
         values: list[Any] = list(row)
         yield row.subject_ref, _EVENTS, row.seq, ConsentEvent(*values)
 
@@ -74,24 +76,9 @@ def _cells(connection: Connection, tenant_id: str) -> Iterator[Part]:
     columns = [consent_state.c[name] for name in Cell.__slots__]
     which = sa.select(consent_state.c.subject_ref, *columns).where(consent_state.c.tenant_id == tenant_id)
     keys = [consent_state.c[name] for name in ("subject_ref", *Cell.__slots__[:6])]
-    for number, row in enumerate(_paged(connection, which, keys)):
+    for number, row in enumerate(paged(connection, which, keys)):
         values: list[Any] = list(row)[1:]
         yield row.subject_ref, _STATE, number, Cell(*values)
-
-
-def _paged(
-    connection: Connection, which: sa.Select[Any], keys: Sequence[sa.Column[Any]]
-) -> Iterator[sa.Row[Any]]:
-    """All rows in order of their keys, a page at a time."""
-    page = which.order_by(*keys).limit(_PAGE)
-    after: tuple[Any, ...] = ()
-    while True:
-        at = page.where(sa.tuple_(*keys) > sa.tuple_(*after)) if after else page
-        rows = connection.execute(at).all()
-        yield from rows
-        if len(rows) < _PAGE:
-            return
-        after = tuple(rows[-1]._mapping[key] for key in keys)
 
 
 def _person_problems(
@@ -101,7 +88,7 @@ def _person_problems(
     wanted: dict[int, ConsentEvent] = {}
     copies: dict[int, str] = {}
     for row in told:
-        facts = json.loads(row.leaf).get("facts") or {}
+        facts = facts_told(row.leaf)
         if row.kind in _COPIED:
             copies |= {facts["sequence"] + step: row.event_id for step in range(facts["count"])}
         elif _ACTED in facts and "sequence" in facts:
@@ -154,38 +141,3 @@ def _instant(text: str | None) -> datetime | None:
 def _differences(one: ConsentEvent, other: ConsentEvent) -> str:
     names = (name for name in ConsentEvent.__slots__ if getattr(one, name) != getattr(other, name))
     return ", ".join(names)
-
-
-def _bar_problems(connection: Connection, tenant_id: str) -> Iterator[str]:
-    """Compare the bars on contact points with the ledger: none without its event, none lost, none lifted."""
-    of_tenant = ledger_entry.c.tenant_id == tenant_id
-    made = {facts["suppression"]: _said(facts) for facts in _facts(connection, tenant_id, _BAR_SET)}
-    released = {facts["suppression"] for facts in _facts(connection, tenant_id, _BAR_RELEASED)}
-    which = sa.select(suppression, ledger_entry.c.position).outerjoin(
-        ledger_entry,
-        sa.and_(of_tenant, ledger_entry.c.event_id == suppression.c.event_id),
-    )
-    which = which.where(suppression.c.tenant_id == tenant_id)
-    keys = (suppression.c.suppression_hash, suppression.c.suppression_id)
-    for row in _paged(connection, which, keys):
-        told = made.pop(row.suppression_id, None)
-        if row.position is None:
-            yield f"{row.suppression_id}: the suppression's event is not in the ledger."
-        elif told is not None and told != (row.scope, row.channel, row.reason):
-            yield f"{row.suppression_id}: the suppression differs from the ledger."
-        if (row.released_at is not None) != (row.suppression_id in released):
-            yield f"{row.suppression_id}: the suppression's release and the ledger disagree."
-    for suppression_id in made:
-        yield f"{suppression_id}: the suppression is in the ledger and not in its table."
-
-
-def _said(facts: Mapping[str, str]) -> tuple[str, str, str]:
-    return facts["scope"], facts["channel"], facts["reason"]
-
-
-def _facts(connection: Connection, tenant_id: str, kind: str) -> Iterator[dict[str, Any]]:
-    rows = sa.select(ledger_entry.c.position, ledger_entry.c.leaf).where(
-        ledger_entry.c.tenant_id == tenant_id, ledger_entry.c.kind == kind
-    )
-    for row in _paged(connection, rows, (ledger_entry.c.position,)):
-        yield json.loads(row.leaf)["facts"]

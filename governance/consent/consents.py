@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from governance.consent import acts, confirmations, notices, suppression_store
+from governance.consent import acts, attesting, confirmations, notices
 from governance.consent.acts import Draft, NewConsent
 from governance.consent.kinds import CONSENT, NIGHT, REQUEST
 from governance.consent.model import ALL, OUTSIDE_CATALOGUE
@@ -130,7 +130,7 @@ def bar_point(work: Work, events: Sequence[ConsentEvent], suppression_hash: str 
         released_at=None,
         event_id=event.event_id,
     )
-    suppression_store.add(work.connection, work.tenant_id, [bar])
+    attesting.keep(work, [bar])
 
 
 def _no(

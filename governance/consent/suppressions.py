@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from governance.consent import acts, store, suppression_store
+from governance.consent import acts, attesting, store, suppression_store
 from governance.consent.acts import SUPPRESSION_SCOPES, Draft
 from governance.consent.consents import living
 from governance.consent.kinds import SCOPE_KIND
@@ -159,7 +159,7 @@ def suppress_point(
         work, suppression_hash, work.new_id("sup"), scope, "", reason, work.now, event_id, origin_subject_ref
     )
     _record_bar(work, bar, "consent.point_suppressed", event_id)
-    suppression_store.add(work.connection, work.tenant_id, [bar])
+    attesting.keep(work, [bar])
     return _of_point(bar)
 
 
@@ -173,7 +173,7 @@ def _on_point(
     event_id, suppression_id = work.new_id("evt"), work.new_id("sup")
     bar = _bar(work, value.suppression_hash, suppression_id, scope, channel, code, at, event_id, None)
     _record_bar(work, bar, "consent.point_suppressed", event_id, _payload(new.evidence, reason=told))
-    suppression_store.add(work.connection, work.tenant_id, [bar])
+    attesting.keep(work, [bar])
     return _of_point(bar)
 
 

@@ -35,7 +35,7 @@ def take_rows(
     waiting = list(rows)
     wrong: list[tuple[Readable, RowError]] = []
     while True:
-        events, attempt = len(work.events), dict(counts)
+        mark, attempt = work.mark(), dict(counts)
         savepoint = work.connection.begin_nested()
         refused, undone = _try(work, waiting, attempt)
         out = refused | undone
@@ -45,7 +45,7 @@ def take_rows(
             counts.update(attempt)
             return wrong
         savepoint.rollback()
-        del work.events[events:]
+        work.rewind(mark)
         waiting = [row for at, row in enumerate(waiting) if at not in out]
 
 

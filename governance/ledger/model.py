@@ -66,6 +66,15 @@ class Entry:
         return facts
 
 
+def facts_told(leaf: object) -> dict[str, Any]:
+    """Give the facts of a leaf as it lies in the table; none of one that cannot be read (`fsck` tells)."""
+    try:
+        facts = json.loads(leaf)["facts"] if isinstance(leaf, bytes) else {}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
 def build_leaf(event: Event, *, tenant_ref: str, position: int) -> bytes:
     """Return the leaf of `event` at `position` (from 0); UnfitLeafError if it must not become one."""
     check_event(event)

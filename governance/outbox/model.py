@@ -9,6 +9,7 @@ from typing import Any
 from governance.clock import wire
 from governance.egress.model import Attempt
 from governance.errors import InvalidError
+from governance.events import DIGESTS
 from governance.ledger.model import Entry
 
 TYPE_PREFIX = "governance."
@@ -133,6 +134,7 @@ def cloud_event(entry: Entry, *, tenant_ref: str, external_id: str | None) -> di
 
     `external_id` is the CRM's own opaque id of the person, looked up when it is read: the ledger has none.
     """
+    facts = {name: fact for name, fact in entry.facts.items() if name not in DIGESTS}
     event: dict[str, Any] = {
         "specversion": "1.0",
         "id": entry.event_id,
@@ -140,7 +142,7 @@ def cloud_event(entry: Entry, *, tenant_ref: str, external_id: str | None) -> di
         "type": TYPE_PREFIX + entry.kind,
         "time": wire(entry.at),
         "datacontenttype": "application/json",
-        "data": {"position": entry.position, "facts": entry.facts, "external_id": external_id},
+        "data": {"position": entry.position, "facts": facts, "external_id": external_id},
     }
     if entry.subject_ref is not None:
         event["subject"] = entry.subject_ref

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from governance.clock import wire
 from governance.errors import InvalidError, NotFoundError
-from governance.subjects import point_store, store
+from governance.events import ROW
+from governance.subjects import attesting, point_store, store
 from governance.subjects.identifiers import check_code
 from governance.subjects.lookups import group, lock, points
 from governance.subjects.model import RelationshipEvent, Subject
@@ -62,10 +63,12 @@ def record_event(
         opt_out_offered=opt_out_offered,
         event_id=recorded.id,
     )
+    work.add_facts(recorded.id, {ROW: attesting.row_of(work, happened)})
     point_store.add_event(work.connection, work.tenant_id, happened)
     columns = _follows(work, person, happened)
     if columns:
         store.update(work.connection, work.tenant_id, subject_ref, {**columns, "updated_at": work.now})
+        work.touch(subject_ref)
     return happened
 
 

@@ -47,6 +47,7 @@ def move_to(work: Work, from_ref: str, into_ref: str) -> Merged:
     _check_apart(gone, stays)
     keys = hold(work, [from_ref, into_ref])
     mapping = _move_points(work, keys, points(work, from_ref), points(work, into_ref), into_ref)
+    work.touch(from_ref, into_ref, *store.members(work.connection, work.tenant_id, from_ref))
     store.redirect(work.connection, work.tenant_id, from_ref, into_ref)
     store.update(work.connection, work.tenant_id, from_ref, {"merged_into": into_ref, "updated_at": work.now})
     event = work.record(
@@ -87,6 +88,7 @@ def split(work: Work, from_ref: str, *, point_refs: Sequence[str] | None = None)
         leaving = [point for point in held if point.point_ref in set(point_refs)]
         if len(leaving) != len(set(point_refs)):
             raise InvalidError("Name only contact points that the merged person has.")
+    work.touch(from_ref, stays.subject_ref)
     keys = hold(work, [from_ref, stays.subject_ref])
     _align(work, points(work, from_ref), held)
     mapping = _move_points(work, keys, leaving, points(work, from_ref), from_ref)

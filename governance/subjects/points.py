@@ -51,6 +51,7 @@ def set_point_state(work: Work, subject_ref: str, point_ref: str, state: str) ->
     point = _known(work, subject_ref, point_ref)
     if point.state == state:
         return point
+    work.touch(subject_ref)
     changed = {"state": state, "since": work.now}
     point_store.update(work.connection, work.tenant_id, subject_ref, point_ref, changed)
     work.record(
@@ -67,6 +68,7 @@ def set_point_verified(work: Work, subject_ref: str, point_ref: str) -> ContactP
     point = _known(work, subject_ref, point_ref)
     if point.verified:
         return point
+    work.touch(subject_ref)
     point_store.update(work.connection, work.tenant_id, subject_ref, point_ref, {"verified": True})
     work.record(
         "subject.point_changed",

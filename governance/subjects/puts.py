@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from governance.database import is_sqlite
-from governance.events import Fact
-from governance.subjects import point_store, store
+from governance.events import RECORD, Fact
+from governance.subjects import attesting, point_store, store
 from governance.subjects.changes import (
     BLANK,
     NO_PLAN,
@@ -66,7 +66,7 @@ def put(work: Work, external_id: str, change: SubjectChange, *, by_act: bool = F
     if current is not None and current.erased:
         if not by_act:
             return blocked(work, [EXTERNAL_ID], current.subject_ref)
-        store.release_external_id(work.connection, work.tenant_id, external_id)
+        work.touch(*store.release_external_id(work.connection, work.tenant_id, external_id))
         current = None
     if current is not None:
         known = point_store.of(work.connection, work.tenant_id, current.subject_ref)
@@ -123,23 +123,19 @@ def create(work: Work, arrivals: Sequence[Arrival]) -> bool:
                 store.add(work.connection, rows)
         except sa.exc.IntegrityError:
             return False
-    points = [new_point(work, keys, each.subject_ref, value) for each in arrivals for value in each.values]
-    if points:
-        point_store.add(work.connection, work.tenant_id, points)
+    points = [[new_point(work, keys, each.subject_ref, value) for value in each.values] for each in arrivals]
+    if any(points):
+        point_store.add(work.connection, work.tenant_id, [point for of_one in points for point in of_one])
     stages = []
-    for arrival in arrivals:
-        stage = arrival.change.relationship
-        event = work.record("subject.created", subject_ref=arrival.subject_ref, facts=_facts(arrival))
-        if stage is not None:
-            stages.append(
-                {
-                    "subject_ref": arrival.subject_ref,
-                    "model": RELATIONSHIP,
-                    "stage": stage,
-                    "since": work.now,
-                    "event_id": event.id,
-                }
-            )
+    for arrival, row, of_one in zip(arrivals, rows, points, strict=True):
+        event_id, stage = work.new_id("evt"), arrival.change.relationship
+        opening = {} if stage is None else {RELATIONSHIP: (stage, work.now, event_id)}
+        facts = {**_facts(arrival), RECORD: attesting.state_of(work, row, of_one, opening)}
+        work.record("subject.created", subject_ref=arrival.subject_ref, facts=facts, event_id=event_id)
+        stages += [
+            {"subject_ref": arrival.subject_ref, "model": model, "stage": name, "since": at, "event_id": by}
+            for model, (name, at, by) in opening.items()
+        ]
     if stages:
         store.add_stages(work.connection, work.tenant_id, stages)
     return True
@@ -186,6 +182,7 @@ def update_known(
 
 def carry_out(work: Work, subject_ref: str, plan: PointPlan) -> list[ContactPoint]:
     """Write a plan for a person's contact points; the caller records the event. Gives the added ones."""
+    work.touch(subject_ref)
     for point_ref, columns in plan.amend.items():
         since = {"since": work.now} if "state" in columns else {}
         point_store.update(work.connection, work.tenant_id, subject_ref, point_ref, {**columns, **since})

@@ -16,6 +16,7 @@ def set_stage(
 
     `since` is now if absent. Whether the transition is allowed is the gate's question, not asked here.
     """
+    work.touch(subject_ref)
     store.put_stage(
         work.connection,
         work.tenant_id,
@@ -44,6 +45,7 @@ def set_restriction(work: Work, subject_ref: str, restricted: bool, *, because: 
     store.update(
         work.connection, work.tenant_id, subject_ref, {"restricted": restricted, "updated_at": work.now}
     )
+    work.touch(subject_ref)
     event_id = work.new_id("evt")
     sealed = None
     if because is not None:
@@ -62,4 +64,5 @@ def set_held(work: Work, subject_ref: str, held: bool) -> Subject:
     person = lock(work, subject_ref)
     if person.held != held:
         store.update(work.connection, work.tenant_id, subject_ref, {"held": held, "updated_at": work.now})
+        work.touch(subject_ref)
     return lock(work, subject_ref)

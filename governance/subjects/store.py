@@ -172,13 +172,18 @@ def _update(names: tuple[str, ...]) -> sa.Update:
     )
 
 
-def release_external_id(connection: Connection, tenant_id: str, external_id: str) -> None:
-    """Let the row of an erased person keep its reference only: the CRM's id now means who came back."""
-    connection.execute(
+def release_external_id(connection: Connection, tenant_id: str, external_id: str) -> list[str]:
+    """Let the row of an erased person keep its reference only: the CRM's id now means who came back.
+
+    Gives whose row that was (it may be one merged away).
+    """
+    released = (
         sa.update(subject)
         .where(subject.c.tenant_id == tenant_id, subject.c.external_id == external_id)
         .values(external_id=subject.c.subject_ref)
+        .returning(subject.c.subject_ref)
     )
+    return list(connection.scalars(released))
 
 
 def find(connection: Connection, tenant_id: str, subject_ref: str, *, lock: bool = False) -> Subject | None:
@@ -202,6 +207,14 @@ def find_many(connection: Connection, tenant_id: str, external_ids: Iterable[str
         .with_for_update()
     )
     return {row.external_id: Subject(*row) for row in connection.execute(statement)}
+
+
+def find_refs(connection: Connection, tenant_id: str, subject_refs: Sequence[str]) -> dict[str, Subject]:
+    """The persons of these references, merged away or not, by reference."""
+    statement = sa.select(*_COLUMNS).where(
+        subject.c.tenant_id == tenant_id, subject.c.subject_ref.in_(subject_refs)
+    )
+    return {row.subject_ref: Subject(*row) for row in connection.execute(statement)}
 
 
 def external_ids(connection: Connection, tenant_id: str, subject_refs: Iterable[str]) -> dict[str, str]:
@@ -264,6 +277,19 @@ def stages(connection: Connection, tenant_id: str, subject_ref: str) -> dict[str
         subject_stage.c.tenant_id == tenant_id, subject_stage.c.subject_ref == subject_ref
     )
     return {row.model: (row.stage, row.since, row.event_id) for row in connection.execute(statement)}
+
+
+def stages_of(
+    connection: Connection, tenant_id: str, subject_refs: Sequence[str]
+) -> dict[str, dict[str, tuple[str, datetime, str]]]:
+    """The stages of several persons, by reference; whoever has none is not listed."""
+    statement = sa.select(subject_stage).where(
+        subject_stage.c.tenant_id == tenant_id, subject_stage.c.subject_ref.in_(subject_refs)
+    )
+    found: dict[str, dict[str, tuple[str, datetime, str]]] = {}
+    for row in connection.execute(statement):
+        found.setdefault(row.subject_ref, {})[row.model] = (row.stage, row.since, row.event_id)
+    return found
 
 
 def add_tombstones(connection: Connection, tenant_id: str, rows: Sequence[Mapping[str, Any]]) -> None:

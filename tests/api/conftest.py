@@ -1,7 +1,7 @@
 """Fixtures of the HTTP door: the application over a real installation, and a caller with a token."""
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from api import create_app
 from governance.access import service as access
 from governance.access.model import SCOPES, NewComponent
 from governance.bootstrap import COMMAND_LINE, Runtime
+from tests.conftest import disagreements
 
 
 def basic(made: NewComponent) -> dict[str, str]:
@@ -72,3 +73,8 @@ def any_app(any_runtime: Runtime) -> Flask:
 def any_caller(any_app: Flask, any_runtime: Runtime) -> Caller:
     """A component of `acme` with every scope, on each database."""
     return Caller(any_app.test_client(), new_component(any_runtime))
+
+
+@pytest.fixture(autouse=True)
+def _ledger_and_rows_agree(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield from disagreements(request)

@@ -1,11 +1,13 @@
 """The stage on which the stories play: the whole service over HTTP, on SQLite and on PostgreSQL."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from api import create_app
 from governance.bootstrap import Runtime
 from tests.api.conftest import Caller, new_component
-from tests.conftest import HandClock
+from tests.conftest import HandClock, disagreements
 from tests.stories.crm import Crm
 
 
@@ -14,3 +16,8 @@ def crm(any_runtime: Runtime, clock: HandClock) -> Crm:
     """A company's CRM with every scope, on each database."""
     app = create_app(any_runtime)
     return Crm(app, Caller(app.test_client(), new_component(any_runtime)), clock)
+
+
+@pytest.fixture(autouse=True)
+def _ledger_and_rows_agree(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield from disagreements(request)

@@ -162,6 +162,11 @@ HEAD = "(SELECT max(position) FROM ledger_entry)"
         "UPDATE suppression SET event_id = 'evt_0'",
         "UPDATE subject SET subject_ref = 'sub_0' WHERE external_id = 'lead-000001'",
         "DELETE FROM subject WHERE external_id = 'lead-000001'",
+        "UPDATE subject SET country = 'US' WHERE country <> 'US'",
+        "UPDATE subject SET restricted = 1",
+        "UPDATE contact_point SET state = 'closed'",
+        "UPDATE relationship_event SET occurred_at = occurred_at - 1",
+        "DELETE FROM suppression WHERE scope = 'purpose'",
     ],
 )
 def test_fsck_is_red_after_a_change_by_hand(filled: CommandLine, statement: str) -> None:

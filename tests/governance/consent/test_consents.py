@@ -297,6 +297,7 @@ def test_somebody_being_erased_can_say_no_but_not_yes(runtime: Runtime) -> None:
         from governance.subjects.store import update
 
         update(work.connection, "acme", ref, {"erasure_pending": True})
+        work.touch(ref)
         work.record("subject.erasure_requested", subject_ref=ref)
     with pytest.raises(ConflictError):
         say(runtime, ref, "granted")

@@ -105,6 +105,7 @@ def test_a_record_is_not_merged_with_itself_or_the_erased(desk: Desk, pair: tupl
         with pytest.raises(InvalidError):
             service.move_to(work, gone, gone)
         store.update(work.connection, work.tenant_id, stays, {"erased": True})
+        work.touch(stays)
         work.record("erasure.completed", subject_ref=stays)
         with pytest.raises(ConflictError):
             service.move_to(work, gone, stays)

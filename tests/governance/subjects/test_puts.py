@@ -46,6 +46,7 @@ def bury(work: Work, external_id: str) -> str:
     ]
     store.add_tombstones(work.connection, work.tenant_id, rows)
     store.update(work.connection, work.tenant_id, person.subject_ref, {"erased": True})
+    work.touch(person.subject_ref)
     work.record("erasure.completed", subject_ref=person.subject_ref)
     return person.subject_ref
 
