@@ -19,7 +19,9 @@ from governance.communications import unsubscribe as unsubscribes
 from governance.consent import service as consent
 from governance.database import for_reading
 from governance.errors import ConflictError, ExpiredError, GovernanceError, NotFoundError
+from governance.purposes import service as purposes
 from governance.tenants import store as tenants
+from governance.work import Snapshot
 
 room = Room("pages", description="Pages behind links that people are sent.")
 
@@ -37,13 +39,9 @@ def show_confirmation(token: str) -> Response:
     def page() -> Response:
         tenant_id, secret = links.open_link(this_runtime(), token)
         with this_runtime().snapshot(tenant_id, links.PERSON) as snapshot:
-            events = consent.waiting_for(snapshot, secret)
-        return _page(
-            say("confirm"),
-            say("confirm.text"),
-            button=say("confirm.button"),
-            about=_about(events[0].purpose, events[0].channel, events[0].topic),
-        )
+            first = consent.waiting_for(snapshot, secret)[0]
+            about = _about(snapshot, first.purpose, first.channel, first.topic)
+        return _page(say("confirm"), say("confirm.text"), button=say("confirm.button"), about=about)
 
     return or_trouble(page)
 
@@ -74,13 +72,11 @@ def show_unsubscription(token: str) -> Response:
     def page() -> Response:
         with this_runtime().snapshot(tenant_of(token), links.PERSON) as snapshot:
             ends = communications.describe_unsubscription(snapshot, token)
+            about = _about(snapshot, ends.purpose, ends.channel, ends.topic)
         if ends.done:
             return _page(say("unsubscribed"), say("unsubscribed.already"))
         return _page(
-            say("unsubscribe"),
-            say("unsubscribe.text"),
-            button=say("unsubscribe.button"),
-            about=_about(ends.purpose, ends.channel, ends.topic),
+            say("unsubscribe"), say("unsubscribe.text"), button=say("unsubscribe.button"), about=about
         )
 
     return or_trouble(page)
@@ -118,9 +114,11 @@ def tenant_of(token: str) -> str:
     return found.tenant_id
 
 
-def _about(purpose: str, channel: str, topic: str | None) -> dict[str, str]:
+def _about(snap: Snapshot, purpose: str, channel: str, topic: str | None) -> dict[str, str]:
+    """What a link is about, in words for the person: of a purpose its title."""
+    known = purposes.find(snap, purpose) if purpose else None
     return {
-        say("about.purpose"): purpose or say("every.purpose"),
+        say("about.purpose"): (known.title if known else purpose) or say("every.purpose"),
         say("about.channel"): say(f"channel.{channel}") if channel else say("every.channel"),
         say("about.topic"): topic or say("every.topic"),
     }

@@ -70,6 +70,15 @@ def put_purpose(body: Mapping[str, Any], purpose_id: str) -> Response:
     return reply(_purpose(put), 200 if exists else 201, etag(put.version))
 
 
+@room.get("/v1/capture-points", scope="purposes:read")
+@room.answers(200, Listing)
+def list_capture_points() -> Response:
+    """List where people give data, with the whole record of each."""
+    with request_snapshot() as snapshot:
+        found = purposes.every_capture_point(snapshot)
+    return reply({"items": [_capture_point(each) for each in found], "next": None})
+
+
 @room.get("/v1/capture-points/<capture_point_id>", scope="purposes:read")
 @room.answers(200, CapturePointReply)
 def get_capture_point(capture_point_id: str) -> Response:

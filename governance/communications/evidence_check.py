@@ -10,7 +10,9 @@ import hashlib
 import io
 import json
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +53,10 @@ class EvidenceResult:
     key_was_embedded: bool = False
 
 
+_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, UnicodeError)
+"""What reading a damaged ZIP raises; RuntimeError also for encrypted and unheard-of ones."""
+
+
 class _Doubt(Exception):
     """Something does not hold; the sentence says what."""
 
@@ -78,18 +84,21 @@ def check_evidence(raw: bytes, *, vkey: str | None = None) -> EvidenceResult:
         _check_notices(files, leaves)
     except (_Doubt, NoteError) as problem:
         return EvidenceResult(False, (str(problem),))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, zipfile.BadZipFile):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return EvidenceResult(False, ("The file is not of the form of evidence, or was cut short.",))
     return EvidenceResult(True, (), message["id"], decision["decision"], len(leaves), key.text, vkey is None)
 
 
 def _read(raw: bytes) -> dict[str, bytes]:
     """The files of the ZIP, each name once, in bounded memory."""
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        listed = archive.infolist()
-        if len(listed) > _MOST_FILES or sum(each.file_size for each in listed) > _MOST_BYTES:
-            raise _Doubt("The file is larger than evidence is.")
-        files = {each.filename: archive.read(each) for each in listed}
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            listed = archive.infolist()
+            if len(listed) > _MOST_FILES or sum(each.file_size for each in listed) > _MOST_BYTES:
+                raise _Doubt("The file is larger than evidence is.")
+            files = {each.filename: archive.read(each) for each in listed}
+    except _BROKEN:
+        raise _Doubt("The file is no ZIP that can be read, or was damaged on its way.") from None
     if len(files) != len(listed):
         raise _Doubt("A file stands in the ZIP twice.")
     missing = sorted(_MUST - files.keys())

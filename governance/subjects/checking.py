@@ -94,15 +94,14 @@ def _problems(
         for table, is_now, was in zip(attesting.TABLES, now, states[-1], strict=True):
             if is_now != was:
                 yield f"what {table} says is not what the ledger tells of."
-    yield from _event_problems(snap, told, events, erased=people[0].erased)
+    if not people[0].erased:  # what an erasure leaves of relationship events decides nothing any more
+        yield from _event_problems(snap, told, events)
 
 
 def _event_problems(
     snap: Snapshot,
     told: Sequence[tuple[str, dict[str, Any]]],
     events: Sequence[RelationshipEvent],
-    *,
-    erased: bool,
 ) -> Iterator[str]:
     wanted = {
         facts["relationship_event"]: facts.get(ROW)
@@ -115,5 +114,5 @@ def _event_problems(
             yield "relationship_event has a row that is not in the ledger."
         elif digest is not None and digest != attesting.row_of(snap, happened):
             yield "what relationship_event says is not what the ledger tells of."
-    if wanted and not erased:
+    if wanted:
         yield "relationship_event lacks a row that the ledger tells of."

@@ -79,6 +79,7 @@ def set_erasure_pending(work: Work, subject_ref: str, pending: bool) -> Subject:
     person = lock(work, subject_ref)
     if person.erasure_pending != pending and not person.erased:
         values = {"erasure_pending": pending, "updated_at": work.now}
+        work.touch(subject_ref)
         store.update(work.connection, work.tenant_id, subject_ref, values)
     return lock(work, subject_ref)
 
@@ -90,6 +91,7 @@ def bury(work: Work, subject_ref: str) -> int:
     caller records the event.
     """
     refs = group(work, subject_ref)
+    work.touch(*refs)
     tombstones = []
     count = 0
     for ref in refs:

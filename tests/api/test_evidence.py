@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,21 @@ def test_any_changed_added_or_removed_file_is_found(caller: Caller, runtime: Run
         assert not check_evidence(zipped({each: files[each] for each in files if each != name})).ok, name
     assert not check_evidence(zipped({**files, "consent/extra.json": b"{}"})).ok
     assert check_evidence(zipped(files)).ok
+
+
+def test_a_damaged_or_forged_zip_is_told_so_and_never_breaks_the_check(caller: Caller) -> None:
+    raw = story(caller)
+    files = files_of(raw)
+    random_ = random.Random(20261121)
+    for _ in range(300):
+        damaged = bytearray(raw)
+        for _ in range(random_.randrange(1, 4)):
+            damaged[random_.randrange(len(raw))] ^= 1 << random_.randrange(8)
+        result = check_evidence(bytes(damaged))
+        # What lies in the ZIP beside the files' content (a date, an attribute) is no part of the evidence.
+        assert not result.ok or files_of(bytes(damaged)) == files
+    for end in (0, 1, 4, 22, 1000, len(raw) // 2, len(raw) - 1):
+        assert not check_evidence(raw[:end]).ok
 
 
 Change = Callable[[dict[str, Any]], None]

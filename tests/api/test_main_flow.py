@@ -132,6 +132,7 @@ def test_a_double_opt_in_is_confirmed_through_the_link(caller: Caller, client: F
     assert "consent-unconfirmed" in codes(check(caller))
     shown = client.get(f"/confirm/{token}")
     assert shown.status_code == 200, shown.data
+    assert "Marketing of our own goods and services" in shown.get_data(as_text=True), "not its id"
     assert not check(caller)["decision"]
     assert client.post(f"/confirm/{token}").status_code == 200
     assert check(caller)["decision"]
@@ -294,6 +295,10 @@ def test_catalogue_and_notices_change_by_version(any_caller: Caller) -> None:
         "/v1/capture-points/fair", {"title": "Fair", "owner": "sales", "purposes": ["marketing"]}
     )
     assert point.status_code == 201, point.data
+    listed = caller.get("/v1/capture-points").get_json()["items"]
+    (fair,) = [each for each in listed if each["id"] == "fair"]
+    assert (fair["title"], fair["owner"], fair["purposes"]) == ("Fair", "sales", ["marketing"])
+    assert {"web-form", "phone-call", "event-desk"} <= {each["id"] for each in listed}
     taken = caller.post(
         "/v1/captures",
         {

@@ -1,6 +1,9 @@
 """Reports over HTTP."""
 
-from tests.api.conftest import Caller
+from flask.testing import FlaskClient
+
+from governance.bootstrap import Runtime
+from tests.api.conftest import Caller, new_component
 
 PLACE = "/v1/reports/message-classes"
 
