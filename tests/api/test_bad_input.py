@@ -149,6 +149,7 @@ def test_a_message_to_a_merged_record_is_decided_by_the_person_and_counted_there
         assert reasons[0]["code"] == "objection"
 
 
+@pytest.mark.by_hand
 @pytest.mark.parametrize(("flag", "code"), [("erased", "erased"), ("erasure_pending", "erasure-pending")])
 def test_a_message_to_somebody_erased_or_being_erased_is_denied(
     caller: Caller, runtime: Runtime, flag: str, code: str
