@@ -160,8 +160,8 @@ def _faults(runtime: Runtime) -> list[str]:
         return [
             *check_ledger(snap.connection, "acme", vkey),
             *check_decisions(snap.connection, "acme", runtime.decision_log),
-            *check_subjects(snap.connection, "acme"),
-            *check_consents(snap.connection, "acme"),
+            *check_subjects(snap),
+            *check_consents(snap),
         ]
 
 

@@ -52,7 +52,9 @@ def people(runtime: Runtime, client: FlaskClient) -> None:
 
 
 def welch(one: list[float], other: list[float]) -> float:
-    """Welch's t of two samples."""
+    """Welch's t of two samples, without the slowest tenth of all: what a busy machine adds says nothing."""
+    most = sorted([*one, *other])[(len(one) + len(other)) * 9 // 10]
+    one, other = [each for each in one if each < most], [each for each in other if each < most]
     spread = statistics.variance(one) / len(one) + statistics.variance(other) / len(other)
     return (statistics.mean(one) - statistics.mean(other)) / spread**0.5
 
@@ -98,5 +100,5 @@ def test_a_form_that_looks_people_up_while_the_browser_waits_is_caught(
     quiet_runtime: Runtime, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(public, "take", rights.submit)
-    taken, _ = times(quiet_runtime, clock, 40)
+    taken, _ = times(quiet_runtime, clock, 100)
     assert abs(welch(taken[True], taken[False])) > LIMIT
