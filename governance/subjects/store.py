@@ -97,8 +97,7 @@ relationship_event = sa.Table(
     sa.Column("point_ref", sa.Text),
     sa.Column("opt_out_offered", sa.Boolean),
     sa.Column("event_id", sa.Text, nullable=False),
-    # Few events are offers to refuse; screenings look for them among all.
-    sa.Index(
+    sa.Index(  # few events are offers to refuse; screenings look for them among all
         "relationship_event_offer",
         "tenant_id",
         "subject_ref",
@@ -302,8 +301,8 @@ def add_tombstones(connection: Connection, tenant_id: str, rows: Sequence[Mappin
 
 def has_tombstones(connection: Connection, tenant_id: str) -> bool:
     """Whether anybody was ever erased here: spares the hashing of ids where nobody was."""
-    statement = sa.select(subject_tombstone.c.hash).where(subject_tombstone.c.tenant_id == tenant_id).limit(1)
-    return connection.execute(statement).first() is not None
+    of_tenant = sa.select(subject_tombstone.c.hash).where(subject_tombstone.c.tenant_id == tenant_id)
+    return connection.execute(of_tenant.limit(1)).first() is not None
 
 
 def tombstones(connection: Connection, tenant_id: str, hashes: Sequence[str]) -> dict[str, tuple[str, str]]:

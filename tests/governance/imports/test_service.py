@@ -589,5 +589,6 @@ def test_refused_rows_are_sealed(importer: Importer) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
+    before = threading.active_count()  # other tests of this worker may have left some of theirs
     yield
-    assert threading.active_count() == 1
+    assert threading.active_count() <= before
