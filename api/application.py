@@ -53,8 +53,8 @@ from api import (
 from api.background import Background
 from api.rooms import Room
 from api.uploads import MemoryRequest
-from governance.access.model import SCOPES
 from governance.bootstrap import Runtime
+from governance.callers.model import SCOPES
 from governance.errors import GovernanceError
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from api import strict_json, tokens
-from governance.access import service as access
-from governance.access.model import SCOPES, Component, is_secret_of
 from governance.bootstrap import Runtime
+from governance.callers import service as callers
+from governance.callers.model import SCOPES, Component, is_secret_of
 from governance.errors import ConflictError
 from governance.events import Actor
 
@@ -126,7 +126,7 @@ class OAuthServer:
 
     def _find(self, client_id: str) -> _Client | None:
         with self._runtime.engine.connect() as connection:
-            found = access.find(connection, client_id)
+            found = callers.find(connection, client_id)
         return None if found is None or not found.active else _Client(found)
 
     def _make(self, grant_type: str, client: _Client, scope: str | None = None, **_: Any) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class OAuthServer:
         actor = Actor(component.client_id)
         try:
             with self._runtime.work(component.tenant_id, actor) as work:
-                access.note_token(
+                callers.note_token(
                     work,
                     client_id=component.client_id,
                     jti=g.new_jti,
@@ -171,7 +171,7 @@ class OAuthServer:
         except tokens.InvalidToken:
             return None
         with self._runtime.snapshot(caller.tenant_id, Actor(caller.client_id)) as snapshot:
-            standing = access.standing(snapshot, caller.client_id, caller.jti)
+            standing = callers.standing(snapshot, caller.client_id, caller.jti)
         return _Token(caller, revoked=not standing.good)
 
     def _assertion(self) -> JWTBearerClientAssertion:
@@ -216,7 +216,7 @@ class OAuthServer:
             def revoke_token(self, token: _Token, request: Any) -> None:
                 caller = token.caller
                 with server._runtime.work(caller.tenant_id, Actor(caller.client_id)) as work:
-                    access.revoke_token(
+                    callers.revoke_token(
                         work, client_id=caller.client_id, jti=caller.jti, expires_at=caller.expires_at
                     )
 

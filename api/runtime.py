@@ -13,8 +13,8 @@ from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 from api import strict_json
 from api.problems import problem
 from api.tokens import Caller, InvalidToken, TokenReader
-from governance.access import service as access
 from governance.bootstrap import Runtime
+from governance.callers import service as callers
 from governance.errors import InvalidError
 from governance.events import Actor
 from governance.idempotency import service as idempotency
@@ -122,7 +122,7 @@ def request_snapshot() -> Iterator[Snapshot]:
 def check_standing(snapshot: Snapshot) -> None:
     """Refuse a token that was taken back or whose component left, as of this very snapshot."""
     caller = this_caller()
-    if not access.standing(snapshot, caller.client_id, caller.jti).good:
+    if not callers.standing(snapshot, caller.client_id, caller.jti).good:
         raise _refusal(Unauthorized, "The access token was revoked.", 'error="invalid_token"')
     g.standing_checked = True
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.machine import cores
 from bench.sites import ACTOR, TENANT, Site
-from governance.access import service as access
+from governance.callers import service as callers
 from governance.settings import Settings
 
 _ROOT = Path(__file__).parents[1]
@@ -121,7 +121,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 def _token(site: Site, port: int) -> str:
     with site.runtime.work(TENANT, ACTOR) as work:
-        made = access.create_client(work, name="bench", scopes=_SCOPES)
+        made = callers.create_client(work, name="bench", scopes=_SCOPES)
     basic = b64encode(f"{made.component.client_id}:{made.secret}".encode()).decode()
     headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)

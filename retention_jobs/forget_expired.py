@@ -1,7 +1,7 @@
 """Forgets what has run out by itself: idempotency keys, revoked tokens, used assertions, old slots."""
 
-from governance.access import service as access
 from governance.bootstrap import Runtime
+from governance.callers import service as callers
 from governance.events import Actor
 from governance.idempotency import service as idempotency
 from governance.queue import service as queue
@@ -15,7 +15,7 @@ def run(runtime: Runtime) -> int:
     for tenant_id in runtime.tenant_ids():
         runtime.heed()
         with runtime.work(tenant_id, ACTOR) as work:
-            gone += idempotency.sweep(work) + access.sweep(work)
+            gone += idempotency.sweep(work) + callers.sweep(work)
     runtime.heed()
     with runtime.engine.connect() as connection, connection.begin():
         runtime.fence(connection)

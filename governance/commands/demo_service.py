@@ -13,8 +13,8 @@ from typing import Any
 import click
 import httpx2
 
-from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE, assemble, initialise
+from governance.callers import service as callers
 from governance.settings import Settings
 
 TENANT = "demo"
@@ -108,7 +108,7 @@ def serving(folder: Path) -> Iterator[Service]:
             TENANT, name="Acme Education", country="US", address="1 Main Street, Springfield"
         )
         with runtime.work(TENANT, COMMAND_LINE) as work:
-            client = access.create_client(work, name="demo", scopes=SCOPES)
+            client = callers.create_client(work, name="demo", scopes=SCOPES)
     finally:
         runtime.close()
     log = (folder / "server.log").open("wb")

@@ -2,8 +2,8 @@
 
 import click
 
-from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE, assemble, initialise
+from governance.callers import service as callers
 from governance.commands.console import json_option, opened, say, settings, tenant_option
 from governance.subjects.places import check_country
 from governance.tenants import service as tenants
@@ -110,7 +110,7 @@ def create(name: str, scopes: tuple[str, ...], tenant: str, as_json: bool) -> No
     """Register a component; its secret is printed once and kept nowhere."""
     wanted = [scope for given in scopes for scope in given.split()]
     with opened() as runtime, runtime.work(tenant, COMMAND_LINE) as work:
-        made = access.create_client(work, name=name, scopes=wanted)
+        made = callers.create_client(work, name=name, scopes=wanted)
     say(
         as_json,
         {

@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api import create_app
-from governance.access import service as access
-from governance.access.model import SCOPES, NewComponent
 from governance.bootstrap import COMMAND_LINE, Runtime
+from governance.callers import service as callers
+from governance.callers.model import SCOPES, NewComponent
 from tests.conftest import disagreements
 
 
@@ -25,7 +25,7 @@ def basic(made: NewComponent) -> dict[str, str]:
 def new_component(runtime: Runtime, *scopes: str, tenant: str = "acme") -> NewComponent:
     """Make a component with these scopes (all, if none is named)."""
     with runtime.work(tenant, COMMAND_LINE) as work:
-        return access.create_client(work, name="test", scopes=scopes or SCOPES)
+        return callers.create_client(work, name="test", scopes=scopes or SCOPES)
 
 
 class Caller:

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE, Runtime
+from governance.callers import service as callers
 from governance.ledger import service as ledger
 from tests.api.conftest import Caller, basic, new_component
 
@@ -94,7 +94,7 @@ def assertion(key: ECKey, client_id: str, runtime: Runtime, **claims: object) ->
 def test_private_key_jwt_proves_a_component_once(client: FlaskClient, runtime: Runtime) -> None:
     key = ECKey.generate_key("P-256")
     with runtime.work("acme", COMMAND_LINE) as work:
-        made = access.create_client(
+        made = callers.create_client(
             work, name="keyed", scopes=["evaluate"], jwks={"keys": [key.as_dict(private=False)]}
         )
     assert made.secret is None
@@ -126,7 +126,7 @@ def test_an_assertion_with_a_bad_claim_is_refused(
 ) -> None:
     key = ECKey.generate_key("P-256")
     with runtime.work("acme", COMMAND_LINE) as work:
-        made = access.create_client(
+        made = callers.create_client(
             work, name="keyed", scopes=["evaluate"], jwks={"keys": [key.as_dict(private=False)]}
         )
     form = {
@@ -153,7 +153,7 @@ def test_a_revoked_token_is_refused_from_the_next_request_on(caller: Caller) -> 
 
 def test_a_component_that_left_is_refused_from_the_next_request_on(caller: Caller, runtime: Runtime) -> None:
     with runtime.work("acme", COMMAND_LINE) as work:
-        access.let_go(work, caller.made.component.client_id)
+        callers.let_go(work, caller.made.component.client_id)
     assert caller.get("/v1/audit/entries").status_code == 401
 
 

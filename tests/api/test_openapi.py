@@ -7,7 +7,7 @@ from openapi_spec_validator import validate
 
 from api.application import ROOMS
 from api.rooms import PUBLIC
-from governance.access.model import SCOPES
+from governance.callers.model import SCOPES
 
 UNDOCUMENTED = {"/static/<path:filename>"}
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE, assemble
+from governance.callers import service as callers
 from tests.conftest import settings_in
 from tests.promises.servers import Client, free_port, serving, token_from
 
@@ -78,7 +78,7 @@ def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     settings = settings_in(folder / "data")
     runtime = assemble(settings)
     with runtime.work("acme", COMMAND_LINE) as work:
-        made = access.create_client(work, name="crm", scopes=scopes())
+        made = callers.create_client(work, name="crm", scopes=scopes())
     runtime.close()
     with serving(settings, folder / "server.log") as (server,):
         crm = Crm(server.port, token_from(server.port, made.component.client_id, made.secret or ""))

@@ -19,8 +19,8 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE, Runtime, assemble
+from governance.callers import service as callers
 from governance.commands import main
 from governance.communications import service as communications
 from governance.consent import service as consent
@@ -143,7 +143,7 @@ def credentials(settings: Settings, scopes: Sequence[str] = SCOPES) -> tuple[str
     runtime = assemble(settings)
     try:
         with runtime.work("acme", COMMAND_LINE) as work:
-            made = access.create_client(work, name="writer", scopes=scopes)
+            made = callers.create_client(work, name="writer", scopes=scopes)
     finally:
         runtime.close()
     return made.component.client_id, made.secret or ""

@@ -23,9 +23,9 @@ from urllib.parse import urlencode
 import psycopg
 import pytest
 
-from governance.access import service as access
-from governance.access.model import SCOPES
 from governance.bootstrap import COMMAND_LINE, assemble
+from governance.callers import service as callers
+from governance.callers.model import SCOPES
 from governance.settings import Settings
 from tests.promises.canaries import Canaries, files, forms, hits
 from tests.promises.servers import Client, Server, environ_of, serving, token_from
@@ -488,7 +488,7 @@ def credentials(settings: Settings) -> tuple[str, str]:
     runtime = assemble(settings)
     try:
         with runtime.work("acme", COMMAND_LINE) as work:
-            made = access.create_client(work, name="crm", scopes=SCOPES)
+            made = callers.create_client(work, name="crm", scopes=SCOPES)
     finally:
         runtime.close()
     return made.component.client_id, made.secret or ""

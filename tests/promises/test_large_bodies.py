@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE, Runtime
+from governance.callers import service as callers
 from tests.promises.servers import serving, token_from
 
 LINE = json.dumps({"subject": {"id": "crm-1"}, "purpose": "marketing", "evidence": {"note": "x" * 3000}})
@@ -27,7 +27,7 @@ def pieces() -> Iterator[bytes]:
 def line(runtime: Runtime, tmp_path: Path) -> Iterator[tuple[http.client.HTTPConnection, dict[str, str]]]:
     """A connection to a server, and the headers of a caller."""
     with runtime.work("acme", COMMAND_LINE) as work:
-        made = access.create_client(work, name="sender", scopes=["consents:write"])
+        made = callers.create_client(work, name="sender", scopes=["consents:write"])
     assert made.secret
     with serving(replace(runtime.settings, max_batch_bytes=1_048_576), tmp_path / "server.log") as [server]:
         token = token_from(server.port, made.component.client_id, made.secret)

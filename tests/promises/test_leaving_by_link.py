@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from governance.access import service as access
-from governance.access.model import SCOPES
 from governance.bootstrap import COMMAND_LINE, Runtime, assemble
+from governance.callers import service as callers
+from governance.callers.model import SCOPES
 from governance.clock import system_clock
 from governance.egress.client import Egress, Limits
 from governance.ledger import service as ledger
@@ -55,7 +55,7 @@ class Scene:
     def __init__(self, runtime: Runtime, ahead: Ahead, servers: list[Server], receiver: Receiver) -> None:
         self.runtime, self.ahead, self.servers = runtime, ahead, servers
         with runtime.work("acme", COMMAND_LINE) as work:
-            made = access.create_client(work, name="crm", scopes=SCOPES)
+            made = callers.create_client(work, name="crm", scopes=SCOPES)
         token = token_from(servers[0].port, made.component.client_id, made.secret or "")
         self.clients = [Client(server.port, token) for server in servers]
         hook = {"url": receiver.url, "types": ["governance.consent.withdrawn"]}

@@ -19,9 +19,9 @@ from schemathesis.specs.openapi.checks import (
 
 from api import create_app
 from api.application import ROOMS
-from governance.access import service as access
-from governance.access.model import SCOPES
 from governance.bootstrap import COMMAND_LINE, Runtime
+from governance.callers import service as callers
+from governance.callers.model import SCOPES
 from tests.api.conftest import Caller
 
 CASES = 2_000
@@ -53,7 +53,7 @@ def one_report(_: object, value: Any) -> bytes:
 
 def token_of(app: Flask, runtime: Runtime) -> str:
     with runtime.work("acme", COMMAND_LINE) as work:
-        made = access.create_client(work, name="schemathesis", scopes=SCOPES)
+        made = callers.create_client(work, name="schemathesis", scopes=SCOPES)
     caller = Caller(app.test_client(), made)
     assert caller.put("/v1/subjects/crm-1", PERSON).status_code == 201
     return caller.token

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE, assemble
+from governance.callers import service as callers
 from governance.settings import Settings
 from tests.promises.servers import Client, Server, check_body, serving, token_from
 
@@ -21,7 +21,7 @@ def credentials(settings: Settings) -> tuple[str, str]:
     runtime = assemble(settings)
     try:
         with runtime.work("acme", COMMAND_LINE) as work:
-            made = access.create_client(
+            made = callers.create_client(
                 work, name="test", scopes=["evaluate", "subjects:write", "consents:write", "consents:read"]
             )
     finally:

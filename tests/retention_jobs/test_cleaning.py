@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from governance.access import service as access
-from governance.access.store import revoked_token, used_assertion
 from governance.bootstrap import COMMAND_LINE, Runtime
+from governance.callers import service as callers
+from governance.callers.store import revoked_token, used_assertion
 from governance.idempotency import service as idempotency
 from governance.idempotency.store import idempotency_key
 from governance.queue import service as queue
@@ -28,12 +28,12 @@ def test_what_has_run_out_is_forgotten_and_nothing_else(any_runtime: Runtime, cl
     runtime, hour = any_runtime, timedelta(hours=1)
     for number in range(2):  # one of each that will have run out, one that will not
         with runtime.work("acme", COMMAND_LINE) as work:
-            made = access.create_client(work, name="crm", scopes=["evaluate"]).component
-            access.revoke_token(
+            made = callers.create_client(work, name="crm", scopes=["evaluate"]).component
+            callers.revoke_token(
                 work, client_id=made.client_id, jti=f"jti-{number}", expires_at=work.now + hour
             )
             assertion = (f"assertion-{number}", work.now + hour)
-            access.note_token(
+            callers.note_token(
                 work, client_id=made.client_id, jti="x", scopes=["evaluate"], assertion=assertion
             )
             attempt = idempotency.attempt(work, caller="c", key=f"key-{number}", request=b"")

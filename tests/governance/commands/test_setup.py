@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE
+from governance.callers import service as callers
 from governance.ledger import service as ledger
 from tests.governance.commands.conftest import CommandLine
 
@@ -107,8 +107,8 @@ def test_a_component_is_told_its_secret_once_and_it_works(any_cli: CommandLine) 
     assert len(made["client_secret"]) >= 43
     runtime = any_cli.runtime()
     with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
-        found = access.authenticate(snapshot.connection, made["client_id"], made["client_secret"])
-        wrong = access.authenticate(snapshot.connection, made["client_id"], "x" + made["client_secret"])
+        found = callers.authenticate(snapshot.connection, made["client_id"], made["client_secret"])
+        wrong = callers.authenticate(snapshot.connection, made["client_id"], "x" + made["client_secret"])
     runtime.close()
     assert found is not None
     assert found.scopes == tuple(made["scopes"])

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from governance.access import store
-from governance.access.model import (
+from governance.callers import store
+from governance.callers.model import (
     Component,
     NewComponent,
     Standing,

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.access.model import Component, Standing
+from governance.callers.model import Component, Standing
 from governance.database import Instant, Json, Prepared, metadata
 
 component = sa.Table(
