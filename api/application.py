@@ -134,41 +134,56 @@ class _Application(Flask):
 
 def create_app(runtime: Runtime) -> Flask:
     """Build the Flask application over a runtime."""
-    settings = runtime.settings
+    app = build(runtime.settings.public_url)
+    attach(app, runtime)
+    return app
+
+
+def build(public_url: str) -> Flask:
+    """Build what is the same over every runtime: the routes, their description, how errors are told.
+
+    `public_url` is the base of links. Nothing can be asked of it before `attach`.
+    """
     app = _Application("api", static_folder="static", template_folder="templates")
     app.config.update(
         API_TITLE="Governance API",
         API_VERSION=VERSION,
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX=None,
-        PUBLIC_URL=settings.public_url,
-        MAX_CONTENT_LENGTH=settings.max_body_bytes,
-        MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
+        PUBLIC_URL=public_url,
         PROPAGATE_EXCEPTIONS=False,
     )
     app.url_map.strict_slashes = True
+    telemetry.install(app)
+    app.before_request(_refuse_nul)
+    app.wsgi_app = _Secured(app.wsgi_app, public_url)  # type: ignore[method-assign]
+    _register(app, public_url)
+    app.register_error_handler(GovernanceError, problems.of_domain)
+    app.register_error_handler(ma.ValidationError, _of_shape)
+    app.register_error_handler(DBAPIError, problems.of_database)
+    app.register_error_handler(Exception, problems.of_anything)
+    return app
+
+
+def attach(app: Flask, runtime: Runtime) -> None:
+    """Let the application answer for this runtime, and for no other from now on."""
+    settings = runtime.settings
+    assert app.config["PUBLIC_URL"] == settings.public_url
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_body_bytes, MAX_FORM_MEMORY_SIZE=settings.max_body_bytes
+    )
     reader = tokens.TokenReader(runtime.vault.token_key(), settings, runtime.clock)
     log = telemetry.Log(settings.log_level, runtime.clock)
-    numbers = telemetry.Numbers() if settings.metrics else None
     app.extensions.update(
         {
             "governance": runtime,
             "governance-tokens": reader,
             "governance-oauth": auth.OAuthServer(app, runtime, reader),
             "governance-log": log,
-            "governance-numbers": numbers,
+            "governance-numbers": telemetry.Numbers() if settings.metrics else None,
             "governance-background": Background(runtime, log),
         }
     )
-    telemetry.install(app, log, numbers)
-    app.before_request(_refuse_nul)
-    app.wsgi_app = _Secured(app.wsgi_app, settings.public_url)  # type: ignore[method-assign]
-    _register(app, settings.public_url)
-    app.register_error_handler(GovernanceError, problems.of_domain)
-    app.register_error_handler(ma.ValidationError, _of_shape)
-    app.register_error_handler(DBAPIError, problems.of_database)
-    app.register_error_handler(Exception, problems.of_anything)
-    return app
 
 
 def _register(app: Flask, public_url: str) -> None:

@@ -155,7 +155,7 @@ def route_template() -> str:
     return request.url_rule.rule if request.url_rule is not None else "unmatched"
 
 
-def install(app: Flask, log: Log, numbers: Numbers | None) -> None:
+def install(app: Flask) -> None:
     """Give every request an id, and note and count its answer."""
 
     @app.before_request
@@ -181,7 +181,9 @@ def install(app: Flask, log: Log, numbers: Numbers | None) -> None:
             route = asked.url_rule.rule if asked.url_rule is not None else "unmatched"
             caller = noted.get("caller")
             client_id = None if caller is None else caller.client_id
+            log: Log = app.extensions["governance-log"]
             log.request(method, route, answer.status_code, seconds, noted["log_id"], client_id)
+            numbers = numbers_of(app)
             if numbers is not None:
                 numbers.request(method, route, answer.status_code, seconds)
         return answer

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api import create_app
+from api import application
 from governance.bootstrap import COMMAND_LINE, Runtime
 from governance.callers import service as callers
 from governance.callers.model import SCOPES, NewComponent
@@ -48,9 +48,20 @@ class Caller:
         return ask
 
 
+_BUILT: dict[str, Flask] = {}
+
+
+def application_over(runtime: Runtime) -> Flask:
+    """Give the application over this runtime. Its routes are built once a process: that takes a second."""
+    url = runtime.settings.public_url
+    app = _BUILT.get(url) or _BUILT.setdefault(url, application.build(url))
+    application.attach(app, runtime)
+    return app
+
+
 @pytest.fixture
 def app(runtime: Runtime) -> Flask:
-    return create_app(runtime)
+    return application_over(runtime)
 
 
 @pytest.fixture
@@ -66,7 +77,7 @@ def caller(client: FlaskClient, runtime: Runtime) -> Caller:
 
 @pytest.fixture
 def any_app(any_runtime: Runtime) -> Flask:
-    return create_app(any_runtime)
+    return application_over(any_runtime)
 
 
 @pytest.fixture

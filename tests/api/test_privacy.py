@@ -1,11 +1,12 @@
 """The public form and the page behind the link in our letters: no cookie, no script, alike for everybody."""
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request_started
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -21,9 +22,10 @@ FORM = "/privacy/requests"
 
 
 @pytest.fixture(autouse=True)
-def time_passes(app: Flask, clock: HandClock) -> None:
+def time_passes(app: Flask, clock: HandClock) -> Iterator[None]:
     """A millisecond passes with every request, so that what came later has a later id."""
-    app.before_request(lambda: _tick(clock))
+    with request_started.connected_to(lambda _sender: _tick(clock), app):
+        yield
 
 
 def _tick(clock: HandClock) -> None:

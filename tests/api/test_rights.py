@@ -2,11 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request_started
 
 from governance.bootstrap import COMMAND_LINE, Runtime
 from governance.ledger.store import entries
@@ -18,11 +19,10 @@ PATH = "/v1/rights-requests"
 
 
 @pytest.fixture(autouse=True)
-def time_passes(request: pytest.FixtureRequest, clock: HandClock) -> None:
+def time_passes(clock: HandClock) -> Iterator[None]:
     """A millisecond passes with every request, so that what came later has a later id."""
-    for name in ("app", "any_app"):
-        if name in request.fixturenames:
-            request.getfixturevalue(name).before_request(lambda: _tick(clock))
+    with request_started.connected_to(lambda _sender: _tick(clock)):
+        yield
 
 
 def later(caller: Caller, clock: HandClock, by: timedelta) -> Caller:

@@ -17,11 +17,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from flask.testing import FlaskClient
 
-from api import create_app
 from governance.bootstrap import Runtime, assemble
 from governance.rights import public
 from governance.rights import service as rights
-from tests.api.conftest import Caller, new_component
+from tests.api.conftest import Caller, application_over, new_component
 from tests.conftest import HandClock, settings_in
 
 FORM = "/privacy/requests"
@@ -61,7 +60,7 @@ def welch(one: list[float], other: list[float]) -> float:
 
 def times(runtime: Runtime, clock: HandClock, each: int) -> tuple[dict[bool, list[float]], set[bytes]]:
     """Seconds of every answer, by whether the person is known, and the bytes that were answered."""
-    client = create_app(runtime).test_client()
+    client = application_over(runtime).test_client()
     people(runtime, client)
     shuffled = [number % 2 == 0 for number in range(2 * each)]
     random.Random(4711).shuffle(shuffled)

@@ -17,10 +17,9 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from api import create_app
 from governance.bootstrap import Runtime
 from governance.database import metadata
-from tests.api.conftest import Caller, new_component
+from tests.api.conftest import Caller, application_over, new_component
 from tests.conftest import HandClock
 
 KINDS = ("unsubscribe", "confirm", "preferences")
@@ -83,7 +82,7 @@ class Mailbox:
 
 @pytest.fixture
 def mailbox(runtime: Runtime) -> Mailbox:
-    return Mailbox(runtime, Caller(create_app(runtime).test_client(), new_component(runtime)), "acme")
+    return Mailbox(runtime, Caller(application_over(runtime).test_client(), new_component(runtime)), "acme")
 
 
 @pytest.fixture

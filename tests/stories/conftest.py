@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api import create_app
 from governance.bootstrap import Runtime
-from tests.api.conftest import Caller, new_component
+from tests.api.conftest import Caller, application_over, new_component
 from tests.conftest import HandClock, disagreements
 from tests.stories.crm import Crm
 
@@ -14,7 +13,7 @@ from tests.stories.crm import Crm
 @pytest.fixture
 def crm(any_runtime: Runtime, clock: HandClock) -> Crm:
     """A company's CRM with every scope, on each database."""
-    app = create_app(any_runtime)
+    app = application_over(any_runtime)
     return Crm(app, Caller(app.test_client(), new_component(any_runtime)), clock)
 
 
