@@ -83,14 +83,25 @@ class Passes:
         self._queries = (_people(key), _points(), _cells(_packed(yes, no, now)), _bars())
         self._bits = age_bits(dealings.latest(), sold)
 
-    def of(self, relationship: Sequence[str], country: Sequence[str]) -> Sequence[sa.Select[Any]]:
-        """The passes over everyone of these stages and countries (empty: all)."""
+    def of(
+        self,
+        relationship: Sequence[str],
+        country: Sequence[str],
+        *,
+        after: str | None = None,
+        until: str | None = None,
+    ) -> Sequence[sa.Select[Any]]:
+        """The passes over everyone of these stages and countries (empty: all), between two references."""
         where: list[sa.ColumnElement[bool]] = []
         if relationship:
             where.append(subject.c.stage_relationship.in_(relationship))
         if country:
             where.append(subject.c.country.in_(country))
-        return [query.where(*where) for query in (*self._queries, dealings.offered(self._bits))]
+        queries = (*self._queries, dealings.offered(self._bits))
+        return [
+            query.where(*where, *_between(own, after, until))
+            for query, own in zip(queries, _OWN_REFERENCES, strict=True)
+        ]
 
     def of_refs(self) -> Sequence[sa.Select[Any]]:
         """The passes over the people named by the parameter `people`."""
@@ -158,6 +169,25 @@ class Passes:
             )
             found.setdefault(raw[BAR_POINT], []).append(bar)
         return found
+
+
+_OWN_REFERENCES = (
+    subject.c.subject_ref,
+    contact_point.c.subject_ref,
+    consent_state.c.subject_ref,
+    contact_point.c.subject_ref,
+    subject.c.subject_ref,
+)
+"""The reference that each pass is ordered by, in its own table: by another's a database would not start."""
+
+
+def _between(own: sa.Column[str], after: str | None, until: str | None) -> list[sa.ColumnElement[bool]]:
+    bounds: list[sa.ColumnElement[bool]] = []
+    if after is not None:
+        bounds.append(own > after)
+    if until is not None:
+        bounds.append(own <= until)
+    return bounds
 
 
 def _tenant() -> sa.BindParameter[Any]:

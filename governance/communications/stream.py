@@ -58,12 +58,15 @@ _MEMORY = 200_000
 class Selection:
     """Whom to pass over: everyone, those of some stages and countries, or those of some references.
 
-    Merged records are never counted.
+    `after` and `until` bound the references (the first is left out, the last is not). Merged records are
+    never counted.
     """
 
     relationship: Sequence[str] = ()
     country: Sequence[str] = ()
     subject_refs: Sequence[str] | None = None
+    after: str | None = None
+    until: str | None = None
 
 
 EVERYONE = Selection()
@@ -152,7 +155,9 @@ class _Stream(Generic[Answer]):
 
     def people(self, selection: Selection) -> Iterator[Found[Answer]]:
         """Pass over the selected people."""
-        narrowing = self.passes.of(selection.relationship, selection.country)
+        narrowing = self.passes.of(
+            selection.relationship, selection.country, after=selection.after, until=selection.until
+        )
         if selection.subject_refs is None:
             yield from self._pass(narrowing, self.values)
             return

@@ -127,6 +127,11 @@ def message_classes(policies_dir: Path | None = None) -> Mapping[str, MessageCla
     return catalogue.message_classes(policies_dir)
 
 
+def data_classes(snap: Snapshot) -> tuple[str, ...]:
+    """The classes of data that the catalogue has, sorted."""
+    return tuple(sorted(catalogue.vocabulary(_policies_dir(snap)).data_classes))
+
+
 def _find(snap: Snapshot, table: sa.Table, record_id: str) -> store.Record | None:
     # What can name nothing is not looked up: a database would choke on some of it.
     return store.find(snap.connection, snap.tenant_id, table, record_id) if may_name(record_id) else None

@@ -12,6 +12,8 @@ from governance.errors import InvalidError
 from governance.evaluation import service as evaluation
 from governance.evaluation.model import read_batch, read_request
 from governance.policy import service as policies
+from governance.retention import holds
+from governance.retention.model import HoldScope
 from governance.subjects import service as subjects
 from governance.subjects.service import SubjectChange
 from tests.conftest import ACTOR
@@ -146,6 +148,29 @@ def test_messages_and_transitions_go_to_their_gates(runtime: Runtime) -> None:
     assert other["decision"] is False
     logged = {each.action for each in runtime.decision_log.page("acme")}
     assert logged == {"communication.send", "lifecycle.transition", "data.read"}
+
+
+def test_whether_data_may_be_erased_is_asked_of_holds_and_schedules(runtime: Runtime) -> None:
+    with runtime.work("acme", ACTOR) as work:
+        person = subjects.put(work, "crm-1", SubjectChange(country="US", relationship="lead")).subject_ref
+    question = {
+        "subject": {"type": "component", "id": "crm"},
+        "action": {"name": "data.erase", "properties": {"data_class": "preferences"}},
+        "resource": {"type": "data_subject", "id": "crm-1"},
+    }
+    assert ask(runtime, question)["decision"] is True
+    scope = HoldScope("subject", person)
+    with runtime.work("acme", ACTOR) as work:
+        holds.place(work, matter="Smith v. Acme", scope=scope, reason="Litigation", expires_at=None)
+    held = ask(runtime, question)
+    assert held["decision"] is False
+    assert [reason["code"] for reason in held["context"]["reasons"]] == ["legal-hold"]
+    stranger = {**question, "resource": {"type": "data_subject", "id": "crm-404"}}
+    assert ask(runtime, stranger)["context"]["reasons"][0]["code"] == "unknown-subject"
+    wrong = {"name": "data.erase", "properties": {"data_class": "shoe_sizes", "occasion": "whim"}}
+    with pytest.raises(InvalidError) as caught:
+        ask(runtime, {**question, "action": wrong})
+    assert set(caught.value.fields) == {"data_class", "occasion"}
 
 
 def test_a_question_without_sense_is_an_error_alone_and_an_answer_in_a_batch(runtime: Runtime) -> None:

@@ -1,0 +1,127 @@
+"""What may be asked about a person: one entry for each gate. A new gate joins with a line of `ACTIONS`."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from governance.communications.model import ACTION as SEND
+from governance.communications.model import CALL_MODES, CHANNELS
+from governance.communications.screening_questions import read_question
+from governance.communications.screening_run import Inquiry
+from governance.communications.stream import Selection
+from governance.decisions.record import DecisionRecord
+from governance.errors import InvalidError
+from governance.evaluation.desk import Desk
+from governance.evaluation.model import EvaluationRequest
+from governance.lifecycle import service as lifecycle
+from governance.purposes import service as purposes
+from governance.purposes.model import ACTIVE
+from governance.retention import gate as erasing
+from governance.subjects.model import CHANNEL_POINT_TYPE
+
+DATA_SUBJECT = "data_subject"
+
+Properties = Mapping[str, Any]
+Audience = Callable[[Selection], Iterator[tuple[str, bool, Properties]]]
+"""Passes over people in the order of their references: reference, whether permitted, what else is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A gate's question about a person.
+
+    `evaluate` answers it; `variants` lists the properties that an action search asks with; `audience`, where
+    a gate has one, answers it for a whole audience at once (else everybody is evaluated one by one).
+    """
+
+    name: str
+    evaluate: Callable[[Desk, EvaluationRequest], DecisionRecord]
+    variants: Callable[[Desk], Iterable[Properties]]
+    audience: Callable[[Desk, EvaluationRequest], Audience] | None = None
+
+
+def _send(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
+    return desk.gate.answer(desk.message(request), request.resource.id, asked_for=desk.asked_for(request))
+
+
+def _messages(desk: Desk) -> Iterator[Properties]:
+    """Every channel, class and purpose; a purpose with the classes that it names: no other may rest on it."""
+    for purpose in purposes.every(desk.snap):
+        if purpose.state != ACTIVE:
+            continue
+        for message_class in purpose.message_classes:
+            for channel in CHANNELS:
+                said = {"channel": channel, "message_class": message_class, "purpose": purpose.purpose_id}
+                if channel != "voice":
+                    yield said
+                    continue
+                for mode in CALL_MODES:
+                    yield {**said, "call_mode": mode}
+
+
+def _readers(desk: Desk, request: EvaluationRequest) -> Audience:
+    """The audience of a message, by the stream that screenings use."""
+    asked = read_question({**request.action_properties, "action": SEND, "context": request.context})
+    inquiry = Inquiry(desk.snap, asked, desk.gate)
+    kind = CHANNEL_POINT_TYPE[asked.channel]
+
+    def pass_over(selection: Selection) -> Iterator[tuple[str, bool, Properties]]:
+        for ref, number, points in inquiry.people([selection]):
+            told = {"contact_points": [{"ref": point, "type": kind} for point in points]} if points else {}
+            yield ref, inquiry.judge.allowed[number], told
+
+    return pass_over
+
+
+def _move(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
+    properties = request.action_properties
+    fields: dict[str, list[str]] = {}
+    model, to = properties.get("model", "relationship"), properties.get("to")
+    evidence, because = properties.get("evidence") or {}, properties.get("because")
+    for name, value in (("model", model), ("to", to)):
+        if not isinstance(value, str):
+            fields[name] = ["Give the name as text."]
+    if not isinstance(evidence, Mapping) or not all(isinstance(each, str) for each in evidence.values()):
+        fields["evidence"] = ["Give an object of references as text."]
+    if because is not None and not isinstance(because, str):
+        fields["because"] = ["Give the reason as text."]
+    if fields:
+        raise InvalidError("The transition cannot be read; see the fields.", fields=fields)
+    return lifecycle.check(
+        desk.snap,
+        desk.person(request),
+        model=str(model),
+        to=str(to),
+        evidence=evidence,
+        because=because,
+        policy=desk.ground.policy,
+        asked_for=desk.asked_for(request),
+    )
+
+
+def _moves(desk: Desk) -> Iterator[Properties]:
+    """Every stage of every model, without evidence: what a move lacks is among the reasons."""
+    for model in desk.ground.policy.models.values():
+        for stage in model.stages:
+            yield {"model": model.name, "to": stage.id}
+
+
+def _erase(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
+    return erasing.check(
+        desk.snap,
+        desk.ground,
+        desk.person(request),
+        request.action_properties,
+        asked_for=desk.asked_for(request),
+    )
+
+
+ACTIONS: Mapping[str, Action] = {
+    each.name: each
+    for each in (
+        Action(SEND, _send, _messages, _readers),
+        Action(lifecycle.ACTION, _move, _moves),
+        Action(erasing.ACTION, _erase, lambda desk: erasing.variants(desk.snap)),
+    )
+}
+"""The gates, by the name of their action."""
