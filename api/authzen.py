@@ -1,17 +1,21 @@
 """Checks: OpenID AuthZEN Authorization API 1.0, with the Obligations Profile."""
 
+from dataclasses import replace
 from typing import Any
 
 import marshmallow as ma
 from flask import Response, request
 
 from api.rooms import PUBLIC, Room, json_body
-from api.runtime import reply, request_snapshot, this_caller, this_runtime
+from api.runtime import read_cursor, reply, request_snapshot, this_caller, this_runtime, write_cursor
 from api.shapes import Answer, AnyObject
 from api.telemetry import count_decision
 from governance.decisions.record import DecisionRecord
+from governance.errors import InvalidError
 from governance.evaluation import service as evaluation
 from governance.evaluation.model import MOST_EVALUATIONS, SEMANTICS, read_batch, read_request
+from governance.evaluation.search import search
+from governance.evaluation.search_model import ACTION, LONGEST_TOKEN, RESOURCE, SUBJECT, read_search
 
 room = Room("access", description="Checks: AuthZEN Authorization API 1.0.")
 
@@ -42,6 +46,27 @@ _EVALUATIONS = {
 }
 
 
+_PAGE = {
+    "type": "object",
+    "properties": {
+        "token": {"type": "string", "maxLength": LONGEST_TOKEN},
+        "limit": {"type": "integer", "minimum": 0},
+        "properties": _PROPERTIES,
+    },
+}
+
+
+def _search(sought: str) -> dict[str, Any]:
+    """The body of a search: the members of an evaluation, without what names the one that is looked for."""
+    members: dict[str, Any] = {**_MEMBERS, "page": _PAGE}
+    if sought == ACTION:
+        del members[ACTION]
+    else:
+        members[sought] = {"type": "object", "required": ["type"], "properties": _ENTITY["properties"]}
+    needed = [name for name in ("subject", "action", "resource") if name in members]
+    return {"type": "object", "required": needed, "properties": members}
+
+
 class DecisionAnswer(Answer):
     """The decision, and the context that explains it."""
 
@@ -54,6 +79,21 @@ class EvaluationsAnswer(Answer):
 
     evaluations = ma.fields.List(ma.fields.Nested(DecisionAnswer))
     decision = ma.fields.Boolean()
+
+
+class SearchPage(Answer):
+    """Where the results go on; `next_token` is empty at their end."""
+
+    next_token = ma.fields.String(required=True)
+    count = ma.fields.Integer(required=True)
+
+
+class SearchAnswer(Answer):
+    """One page of results."""
+
+    page = ma.fields.Nested(SearchPage, required=True)
+    context = ma.fields.Dict(required=True)
+    results = ma.fields.List(ma.fields.Dict(), required=True)
 
 
 def _body(schema: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +131,53 @@ def evaluate_all() -> Response:
     return reply({"evaluations": [each.answer() for each in answers]})
 
 
+@room.post("/access/v1/search/subject", scope="evaluate", effect=False)
+@room.describe(requestBody=_body(_search(SUBJECT)))
+@room.answers(200, SearchAnswer)
+def search_subjects() -> Response:
+    """Find who may do this to that resource: registered components, and what access packs state."""
+    return _found(SUBJECT)
+
+
+@room.post("/access/v1/search/resource", scope="evaluate", effect=False)
+@room.describe(requestBody=_body(_search(RESOURCE)))
+@room.answers(200, SearchAnswer)
+def search_resources() -> Response:
+    """Find the people (or own resources) to whom this may be done.
+
+    People are narrowed by `resource.properties`: `relationship` and `country`, each a code or a list.
+    """
+    return _found(RESOURCE)
+
+
+@room.post("/access/v1/search/action", scope="evaluate", effect=False)
+@room.describe(requestBody=_body(_search(ACTION)))
+@room.answers(200, SearchAnswer)
+def search_actions() -> Response:
+    """Find what may be done with this person now; `context.refused` has the rest with the reasons."""
+    return _found(ACTION)
+
+
+def _found(kind: str) -> Response:
+    """Answer one page. A token is of one question, one limit and one tenant, and of no other."""
+    asked = read_search(kind, json_body(request))
+    use = f"search:{kind}:{asked.digest()}"
+    with request_snapshot() as snapshot:
+        began = read_cursor(snapshot, use, asked.token, member="page.token")
+        if began is not None:
+            if asked.limit not in (None, began[0]):
+                sentence = "Ask for every page with the same limit."
+                raise InvalidError(sentence, fields={"page.limit": [sentence]})
+            asked = replace(asked, limit=began[0])
+        found, record = search(snapshot, asked, None if began is None else began[1])
+        token = ""
+        if found.position is not None:
+            token = write_cursor(snapshot, use, [asked.limit, found.position])
+    log([record])
+    shown = {"next_token": token, "count": len(found.results)}
+    return reply({"page": shown, "context": found.context, "results": found.results})
+
+
 @room.get("/.well-known/authzen-configuration", scope=PUBLIC)
 @room.answers(200, AnyObject)
 def configuration() -> Response:
@@ -101,6 +188,9 @@ def configuration() -> Response:
             "policy_decision_point": at,
             "access_evaluation_endpoint": f"{at}/access/v1/evaluation",
             "access_evaluations_endpoint": f"{at}/access/v1/evaluations",
+            "search_subject_endpoint": f"{at}/access/v1/search/subject",
+            "search_resource_endpoint": f"{at}/access/v1/search/resource",
+            "search_action_endpoint": f"{at}/access/v1/search/action",
             "supported_obligations": ["custom"],
         }
     )

@@ -188,7 +188,9 @@ def write_cursor(snapshot: Snapshot, use: str, values: Sequence[object]) -> str:
     return urlsafe_b64encode(_mac(snapshot, use, body) + body).decode().rstrip("=")
 
 
-def read_cursor(snapshot: Snapshot, use: str, cursor: str | None) -> list[Any] | None:
+def read_cursor(
+    snapshot: Snapshot, use: str, cursor: str | None, *, member: str = "after"
+) -> list[Any] | None:
     """Read a cursor; None at the beginning of a list. Raises InvalidError if it is not one of this list's."""
     if cursor is None:
         return None
@@ -199,7 +201,7 @@ def read_cursor(snapshot: Snapshot, use: str, cursor: str | None) -> list[Any] |
             return values
     except (ValueError, HTTPException):
         pass
-    raise InvalidError("`after` is not a cursor of this list; use `next` of the page before.")
+    raise InvalidError(f"`{member}` is not a cursor of this list; use what the page before gave.")
 
 
 def page(

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.communications.model import ACTION as SEND
-from governance.communications.model import CALL_MODES, CHANNELS
-from governance.communications.screening_questions import read_question
+from governance.communications.model import CALL_MODES, CHANNELS, read_check
 from governance.communications.screening_run import Inquiry
 from governance.communications.stream import Selection
 from governance.decisions.record import DecisionRecord
@@ -17,9 +16,10 @@ from governance.lifecycle import service as lifecycle
 from governance.purposes import service as purposes
 from governance.purposes.model import ACTIVE
 from governance.retention import gate as erasing
-from governance.subjects.model import CHANNEL_POINT_TYPE
+from governance.subjects.model import CHANNEL_POINT_TYPE, SubjectReference
 
 DATA_SUBJECT = "data_subject"
+_NOBODY = SubjectReference(id="0")
 
 Properties = Mapping[str, Any]
 Audience = Callable[[Selection], Iterator[tuple[str, bool, Properties]]]
@@ -61,7 +61,12 @@ def _messages(desk: Desk) -> Iterator[Properties]:
 
 def _readers(desk: Desk, request: EvaluationRequest) -> Audience:
     """The audience of a message, by the stream that screenings use."""
-    asked = read_question({**request.action_properties, "action": SEND, "context": request.context})
+    if request.action_properties.get("contact_point") is not None:
+        raise InvalidError(
+            "A search asks about all contact points of the channel.",
+            fields={"action.properties.contact_point": ["Leave it out."]},
+        )
+    asked = read_check(_NOBODY, request.action_properties, request.context)
     inquiry = Inquiry(desk.snap, asked, desk.gate)
     kind = CHANNEL_POINT_TYPE[asked.channel]
 
