@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.communications.situations import AGE, TIME_ZONE, Bars, Point, Situation, born
-from governance.communications.store import message
+from governance.consent.kinds import UNDELIVERABLE
 from governance.consent.model import Cell, PointBar
 from governance.consent.tables import consent_state, suppression
 from governance.database import Prepared, from_micros, is_sqlite
@@ -77,15 +77,24 @@ def speaks(table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(*parts)
 
 
-def joined(columns: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
+def says_no() -> sa.ColumnElement[bool]:
+    """Whether a row of consent state holds a no of any purpose and channel; addresses that fail are none."""
+    return sa.and_(consent_state.c.neg_status.is_not(None), consent_state.c.kind != UNDELIVERABLE)
+
+
+def joined(columns: Sequence[sa.ColumnElement[Any]], *, every_no: bool = False) -> sa.Select[Any]:
     """The query over these columns, without its choice of people; parameters: tenant, type, purpose, channel.
 
-    Only cells and suppressions that may speak about the question are joined; `consent.model.resolve` has the
-    last word. `coalesce` keeps SQLite from probing the index once for every combination of '' and a value.
+    Only cells and suppressions that may speak about the question are joined (with `every_no`, each no of
+    the person too); `consent.model.resolve` has the last word. `coalesce` keeps SQLite from probing the index
+    once for every combination of '' and a value.
     """
     bound: dict[str, sa.BindParameter[Any]] = {
         name: sa.bindparam(name) for name in ("tenant", "type", "purpose", "channel")
     }
+    speaking = speaks(consent_state)
+    if every_no:
+        speaking = sa.or_(speaking, says_no())
 
     people = (
         subject.outerjoin(
@@ -101,7 +110,7 @@ def joined(columns: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
             sa.and_(
                 consent_state.c.tenant_id == bound["tenant"],
                 consent_state.c.subject_ref == subject.c.subject_ref,
-                speaks(consent_state),
+                speaking,
             ),
         )
         .outerjoin(
@@ -119,12 +128,29 @@ def joined(columns: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
 
 _PERSON = (*RECORDED.values(), *FLAGS.values(), *ANCHORS.values(), subject.c.birth_month)
 _HEAD = (subject.c.subject_ref, subject.c.external_id, subject.c.merged_into, contact_point.c.blind_index)
-_WHOLE = joined((*_HEAD, *_PERSON, *POINT_COLUMNS, *CELL_COLUMNS, *BAR_COLUMNS))
-_BY_ID = Prepared(_WHOLE.where(subject.c.external_id == sa.bindparam("person")))
-_BY_REF = Prepared(_WHOLE.where(subject.c.subject_ref == sa.bindparam("person")))
-_SEVERAL = _WHOLE.where(
-    subject.c.external_id.in_(sa.bindparam("people", expanding=True)), subject.c.merged_into.is_(None)
-).order_by(subject.c.subject_ref)
+_COLUMNS = (*_HEAD, *_PERSON, *POINT_COLUMNS, *CELL_COLUMNS, *BAR_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """The query by the ways in which people are chosen."""
+
+    by_id: Prepared
+    by_ref: Prepared
+    several: sa.Select[Any]
+
+
+def _statements(*, every_no: bool) -> _Statements:
+    whole = joined(_COLUMNS, every_no=every_no)
+    named = subject.c.external_id.in_(sa.bindparam("people", expanding=True))
+    return _Statements(
+        Prepared(whole.where(subject.c.external_id == sa.bindparam("person"))),
+        Prepared(whole.where(subject.c.subject_ref == sa.bindparam("person"))),
+        whole.where(named, subject.c.merged_into.is_(None)).order_by(subject.c.subject_ref),
+    )
+
+
+_STATEMENTS = {every_no: _statements(every_no=every_no) for every_no in (False, True)}
 
 _RECORDED = tuple(RECORDED)
 _FLAGS = tuple(FLAGS)
@@ -217,15 +243,17 @@ def find(
     point_type: str,
     purpose: str,
     channel: str,
+    every_no: bool = False,
     external_id: str | None = None,
     subject_ref: str | None = None,
 ) -> Situation | None:
     """What is known of one person for a question; a merged record leads to the person it was merged into."""
-    statement, person = (_BY_ID, external_id) if subject_ref is None else (_BY_REF, subject_ref)
+    ways = _STATEMENTS[every_no]
+    statement, person = (ways.by_id, external_id) if subject_ref is None else (ways.by_ref, subject_ref)
     values = {"tenant": tenant_id, "type": point_type, "purpose": purpose, "channel": channel}
     rows = statement.rows(connection, **values, person=person or "")
     if rows and rows[0][2] is not None:
-        rows = _BY_REF.rows(connection, **values, person=rows[0][2])
+        rows = ways.by_ref.rows(connection, **values, person=rows[0][2])
     return _situation(Reading.of(connection), rows) if rows else None
 
 
@@ -237,6 +265,7 @@ def rows(
     point_type: str,
     purpose: str,
     channel: str,
+    every_no: bool = False,
 ) -> Iterator[Situation]:
     """What is known of several people for one question, 500 a statement; merged records are left out."""
     reading = Reading.of(connection)
@@ -244,7 +273,7 @@ def rows(
     values: dict[str, Any] = {"tenant": tenant_id, "type": point_type, "purpose": purpose, "channel": channel}
     for start in range(0, len(ordered), 500):
         values["people"] = ordered[start : start + 500]
-        cursor: Any = connection.execute(_SEVERAL, values).cursor
+        cursor: Any = connection.execute(_STATEMENTS[every_no].several, values).cursor
         yield from grouped(cursor, lambda group: _situation(reading, group))
 
 
@@ -277,39 +306,4 @@ def _situation(reading: Reading, rows: Sequence[Raw]) -> Situation:
         points=reading.points(rows, _AT_POINT, blind_at=3),
         cells=reading.cells(rows, _AT_CELL),
         bars=reading.bars(rows, _AT_BAR, _AT_POINT),
-    )
-
-
-def calls_since(since: datetime, until: datetime) -> sa.ScalarSelect[int]:
-    """How many calls to the person of the row (those it was merged from too) were authorised after `since`.
-
-    Calls that were cancelled do not count. Parameter: tenant.
-    """
-    counted = sa.select(sa.func.count()).select_from(message).where(_calls_to(subject.c.subject_ref))
-    counted = counted.where(
-        message.c.authorised_at > sa.literal(since, message.c.authorised_at.type),
-        message.c.authorised_at <= sa.literal(until, message.c.authorised_at.type),
-    )
-    return counted.correlate(subject).scalar_subquery()
-
-
-def calls(connection: Connection, tenant_id: str, subject_ref: str, since: datetime) -> tuple[datetime, ...]:
-    """When calls to a person (those merged into it too) were authorised after `since`, not cancelled."""
-    query = sa.select(message.c.authorised_at).where(
-        _calls_to(sa.bindparam("person")), message.c.authorised_at > since
-    )
-    return tuple(connection.scalars(query, {"tenant": tenant_id, "person": subject_ref}))
-
-
-def _calls_to(person: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    same = subject.alias("same")
-    merged = sa.select(same.c.subject_ref).where(
-        same.c.tenant_id == sa.bindparam("tenant"), same.c.merged_into == person
-    )
-    merged = merged.correlate(subject)
-    return sa.and_(
-        message.c.tenant_id == sa.bindparam("tenant"),
-        sa.or_(message.c.subject_ref == person, message.c.subject_ref.in_(merged)),
-        message.c.channel == "voice",
-        message.c.status.not_in(("cancelled", "denied")),
     )

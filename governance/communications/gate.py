@@ -18,6 +18,7 @@ from governance.communications.caps import Cap
 from governance.communications.dealings import with_dealings
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.numbers import with_numbers
+from governance.communications.opt_outs import counts_every_no
 from governance.communications.served import find_purpose, purpose_facts
 from governance.communications.situations import (
     UNKNOWN_PERSON,
@@ -133,6 +134,7 @@ class Gate:
             point_type=CHANNEL_POINT_TYPE[request.channel],
             signing_up=request.message_class == "consent_request",
             product_family=request.product_family,
+            every_no=counts_every_no(request.channel, request.message_class),
         )
 
     def ready(self, request: CheckRequest) -> Ready:
@@ -192,7 +194,7 @@ class Gate:
 
     def _judge(self, ready: Ready, subject: SubjectReference | str, message_ref: str | None) -> Judged:
         asked, now = ready.asked, ready.now
-        situation = self.situation(subject, asked)
+        situation = self.situation(subject, asked, message_ref)
         if situation is None:
             world = {**asked.facts, **UNKNOWN_PERSON}
             return Judged(self.verdict(world, now), [world])
@@ -245,7 +247,9 @@ class Gate:
             verdict = self.verdicts[vector] = decide(policy, ACTION, vector)
         return verdict
 
-    def situation(self, subject: SubjectReference | str, asked: Asked) -> Situation | None:
+    def situation(
+        self, subject: SubjectReference | str, asked: Asked, message_ref: str | None = None
+    ) -> Situation | None:
         """What is known of the person whom the caller named, None if nobody is meant."""
         named: dict[str, str] = {}
         external_id = subject if isinstance(subject, str) else subject.id
@@ -265,11 +269,13 @@ class Gate:
             point_type=asked.point_type,
             purpose=asked.consent.purpose,
             channel=asked.consent.channel,
+            every_no=asked.every_no,
             **named,
         )
         if found is None:
             return None
-        return with_dealings(self.snap, with_numbers(self.snap, found, asked), asked)
+        counted = with_numbers(self.snap, found, asked, message_ref=message_ref)
+        return with_dealings(self.snap, counted, asked)
 
     def _named(self, request: CheckRequest, situation: Situation) -> tuple[Point | None, bool]:
         """The contact point that the caller named, and whether it is not this person's."""

@@ -48,6 +48,8 @@ UNCHANGING = frozenset(
         "consent.night",
         "consent.parent",
         "consent.topic",
+        "consent.revoked_since",
+        "opt_out.confirmations",
         "objection.state",
         "suppression.marketing",
         "suppression.all",

@@ -12,10 +12,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from governance.communications.facts import ANCHORS, FLAGS, RECORDED, Raw, calls_since
+from governance.communications.facts import ANCHORS, FLAGS, RECORDED, Raw
 from governance.communications.local_time import LOCAL
 from governance.communications.register_store import checked_anchor, listed_digit
-from governance.communications.situations import AGE, CALL_WINDOWS, CHECKED_AGE, LISTED, TIME_ZONE, born
+from governance.communications.sent import calls_since, confirmations
+from governance.communications.situations import (
+    AGE,
+    CALL_WINDOWS,
+    CHECKED_AGE,
+    CONFIRMED,
+    LISTED,
+    TIME_ZONE,
+    born,
+)
 from governance.policy.durations import Cutoff, Duration, cutoff
 from governance.subjects.store import subject
 
@@ -59,11 +68,13 @@ def narrowed(
     *,
     calls: bool = False,
     numbers: bool = False,
+    confirming: bool = False,
 ) -> Key:
     """The key for the facts that rules use; `thresholds` as `CompiledPolicy.thresholds` gives them.
 
     `calls`: the question is about a call, so that earlier ones count. `numbers`: telephone numbers are to be
-    reached, so that look-ups in registers count.
+    reached, so that look-ups in registers count. `confirming`: the question is about a message that confirms
+    an opt-out, so that earlier ones count.
     """
     digits: list[Digit] = []
     recorded: list[str] = []
@@ -90,6 +101,9 @@ def narrowed(
         elif fact in CALL_WINDOWS and calls:
             most = max(each for each in thresholds[fact] if isinstance(each, int))
             digits.append(_count(fact, calls_since(now - CALL_WINDOWS[fact], now), most))
+        elif fact == CONFIRMED and confirming:
+            most = max(each for each in thresholds[fact] if isinstance(each, int))
+            digits.append(_count(fact, confirmations(), most))
     number: sa.ColumnElement[Any] = sa.literal_column("0")
     weight = 1
     for digit in digits:

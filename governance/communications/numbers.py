@@ -1,14 +1,22 @@
-"""What counts only where a telephone number is to be reached: earlier calls, and look-ups in registers."""
+"""What counts of some questions only: earlier calls, look-ups in registers, earlier confirmations of a no."""
 
 from dataclasses import replace
 
-from governance.communications import facts, register_store
+from governance.communications import register_store, sent
 from governance.communications.situations import CALL_WINDOWS, Asked, Situation
 from governance.work import Snapshot
 
 
-def with_numbers(snap: Snapshot, found: Situation, asked: Asked) -> Situation:
-    """The same person with look-ups in registers and, where the question is about a call, earlier calls."""
+def with_numbers(
+    snap: Snapshot, found: Situation, asked: Asked, *, message_ref: str | None = None
+) -> Situation:
+    """The same person with look-ups in registers, and with earlier calls or confirmations where they count.
+
+    `message_ref`: the message that is asked about again; it does not count against itself.
+    """
+    if asked.confirms_an_opt_out:
+        already = sent.confirmed(snap.connection, snap.tenant_id, found.subject_ref, but=message_ref)
+        found = replace(found, confirmations=already)
     if asked.point_type != "phone":
         return found
     at = (snap.connection, snap.tenant_id, found.subject_ref)
@@ -16,4 +24,4 @@ def with_numbers(snap: Snapshot, found: Situation, asked: Asked) -> Situation:
     if asked.consent.channel != "voice":
         return replace(found, registers=registers)
     since = snap.now - max(CALL_WINDOWS.values())
-    return replace(found, registers=registers, calls=facts.calls(*at, since))
+    return replace(found, registers=registers, calls=sent.calls(*at, since, but=message_ref))

@@ -65,7 +65,8 @@ class Side:
 class Passes:
     """The queries over people, contact points, cells, suppressions and dealings, in this order.
 
-    `key` are the columns of a person's own facts.
+    `key` are the columns of a person's own facts. `every_no`: cells that
+    speak of something else count if they hold a no.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class Passes:
         refused_ages: Iterable[object],
         sale_ages: Iterable[object],
         now: datetime,
+        *,
+        every_no: bool = False,
     ) -> None:
         yes, no, sold = (
             [cutoff(each, now) for each in ages if isinstance(each, Duration)]
             for ages in (consent_ages, refused_ages, sale_ages)
         )
-        self._queries = (_people(key), _points(), _cells(_packed(yes, no, now)), _bars())
+        self._queries = (_people(key), _points(), _cells(_packed(yes, no, now), every_no=every_no), _bars())
         self._bits = age_bits(dealings.latest(), sold)
 
     def of(
@@ -218,7 +221,7 @@ def _points() -> sa.Select[Any]:
     return _of_type(sa.select(*columns).select_from(joined))
 
 
-def _cells(packed: sa.ColumnElement[int]) -> sa.Select[Any]:
+def _cells(packed: sa.ColumnElement[int], *, every_no: bool) -> sa.Select[Any]:
     columns = [
         consent_state.c[name]
         for name in (
@@ -236,11 +239,13 @@ def _cells(packed: sa.ColumnElement[int]) -> sa.Select[Any]:
     joined = consent_state.join(subject, _whose(consent_state.c.subject_ref))
     query = sa.select(*columns, packed).select_from(joined)
     # As `facts.speaks`, but plainly, so that PostgreSQL can tell how many rows to expect.
-    query = query.where(
-        consent_state.c.tenant_id == _tenant(),
+    speaking = sa.and_(
         consent_state.c.purpose.in_(("", sa.bindparam("purpose"))),
         consent_state.c.channel.in_(("", sa.bindparam("channel"))),
     )
+    if every_no:
+        speaking = sa.or_(speaking, facts.says_no())
+    query = query.where(consent_state.c.tenant_id == _tenant(), speaking)
     # By the cells' own column: SQLite would sort them all by the other one.
     return _chosen(query).order_by(consent_state.c.subject_ref)
 

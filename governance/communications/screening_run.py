@@ -13,11 +13,12 @@ from itertools import islice
 from governance.communications import capping
 from governance.communications.caps import Full
 from governance.communications.gate import Gate, open_gate
+from governance.communications.given import same_for_all
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.screening import CHUNK_PEOPLE, Counts, Outcome, count
 from governance.communications.screening_spool import Spool
 from governance.communications.situations import UNKNOWN_PERSON
-from governance.communications.stream import Selection, same_for_all, vectors
+from governance.communications.stream import Selection, vectors
 from governance.decisions.model import Verdict, decide
 from governance.decisions.record import merged, obligation_documents, reason_document
 from governance.policy.buckets import Vector

@@ -10,8 +10,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from governance.communications.local_time import NOWHERE, Whereabouts, local_facts, whereabouts
+from governance.communications.opt_outs import PHONE_CHANNELS, revoked_since, said_no_at
 from governance.consent.kinds import NIGHT
-from governance.consent.model import ALL, NOTHING, Cell, ConsentFacts, PointBar, Question, resolve
+from governance.consent.model import (
+    ALL,
+    NOTHING,
+    Cell,
+    ConsentFacts,
+    PointBar,
+    Question,
+    resolve,
+)
 
 Bars = Mapping[str, Sequence[PointBar]]
 """Contact point reference → the unreleased suppressions of its value."""
@@ -27,6 +36,12 @@ LISTED, CHECKED_AGE = "register.listed", "register.checked_age"
 
 APART = ("consent.parent", "consent.topic")
 """Facts of questions about a topic."""
+
+OPT_OUT_AGE, CONFIRMED = "opt_out.age", "opt_out.confirmations"
+"""Facts of messages that confirm an opt-out."""
+
+REVOKED = "consent.revoked_since"
+"""Fact of calls and texts."""
 
 CALL_WINDOWS: Mapping[str, timedelta] = {
     "calls.last_30_days": timedelta(days=30),
@@ -64,7 +79,8 @@ class Asked:
 
     `signing_up`: the message asks to confirm a sign-up, so a sign-up that waits is what its status is, even
     where an earlier withdrawal still stands against everything else. `product_family`: what the message is
-    about. `at_all_hours`: no rule looks at local time, so none is reckoned.
+    about. `at_all_hours`: no rule looks at local time, so none is reckoned. `every_no`: what the person said
+    no to for other purposes and on other channels counts too.
     """
 
     facts: Mapping[str, Any]
@@ -73,6 +89,17 @@ class Asked:
     signing_up: bool = False
     product_family: str | None = None
     at_all_hours: bool = False
+    every_no: bool = False
+
+    @property
+    def confirms_an_opt_out(self) -> bool:
+        """Whether the message tells somebody that their no took effect."""
+        return bool(self.facts["message.class"] == "opt_out_confirmation")
+
+    @property
+    def by_telephone(self) -> bool:
+        """Whether the message is a call or a text."""
+        return self.consent.channel in PHONE_CHANNELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +119,8 @@ class Situation:
     `calls`: when calls to the person were authorised, within the longest window;
     None where the question is not about a call. `registers`: whether the person is listed in a do-not-call
     register and when that was checked; None where no number is to be reached. `dealings`: those that count
-    for the question; None where they were not looked up.
+    for the question; None where they were not looked up. `confirmations`: how many confirmations of the last
+    no were authorised; None where the question is not about one.
     """
 
     subject_ref: str
@@ -104,6 +132,7 @@ class Situation:
     calls: tuple[datetime, ...] | None = None
     registers: tuple[bool | None, datetime | None] | None = None
     dealings: tuple[Dealing, ...] | None = None
+    confirmations: int | None = None
 
     @property
     def stage(self) -> str | None:
@@ -150,7 +179,13 @@ class Situation:
         }
         if asked.consent.topic:
             facts.update(self._apart(asked, ref, now))
-        facts["consent.refused_age"] = self.refused_at()
+        facts["consent.refused_age"] = self.refused_at(asked.consent)
+        if asked.confirms_an_opt_out:
+            facts[OPT_OUT_AGE] = said_no_at(self.cells)
+            if self.confirmations is not None:
+                facts[CONFIRMED] = self.confirmations
+        if asked.by_telephone:
+            facts[REVOKED] = revoked_since(self.cells, consent)
         if self.calls is not None:
             for name, window in CALL_WINDOWS.items():
                 facts[name] = sum(now - window < call <= now for call in self.calls)
@@ -176,7 +211,7 @@ class Situation:
         objected = whole.objection in ("marketing", "purpose")
         return dict(zip(APART, ("withdrawn" if objected else whole.status, topic.status), strict=True))
 
-    def refused_at(self) -> datetime | None:
+    def refused_at(self, question: Question) -> datetime | None:
         """When the person last refused what is asked about: on this channel or on all, on any contact point.
 
         A later consent does not undo that it was refused; only a later withdrawal takes its place.
@@ -185,7 +220,11 @@ class Situation:
             (
                 cell.neg_at
                 for cell in self.cells
-                if cell.neg_status == "refused" and cell.neg_at is not None and cell.kind != NIGHT
+                if cell.neg_status == "refused"
+                and cell.neg_at is not None
+                and cell.kind != NIGHT
+                and cell.purpose in (ALL, question.purpose)
+                and cell.channel in (ALL, question.channel)
             ),
             default=None,
         )

@@ -20,20 +20,19 @@ from sqlalchemy.engine import Connection
 from governance.communications import dealings, facts
 from governance.communications.alike import Alike
 from governance.communications.facts import Raw, Reading
+from governance.communications.given import same_for_all
 from governance.communications.local_time import CLOCK, LOCAL, WEEKDAY
 from governance.communications.model import ACTION
 from governance.communications.narrowing import Key, narrowed
 from governance.communications.passes import POINT_NAMES, Passes, Side
 from governance.communications.signatures import signature_of
 from governance.communications.situations import (
-    APART,
     CALL_WINDOWS,
-    CHECKED_AGE,
-    LISTED,
+    CONFIRMED,
+    OPT_OUT_AGE,
     SOFT_OPT_IN_AGE,
     Asked,
     Situation,
-    dealing_facts,
 )
 from governance.policy.buckets import Bucketer, Vector
 from governance.policy.compiled import CompiledPolicy
@@ -43,7 +42,16 @@ Found = tuple[str, Sequence[tuple[str | None, Answer]]]
 """subject_ref, and for every contact point that counts (None: channel level) its answer."""
 
 COVERED = "place.covered"
-_REDUCED = ("consent.age", "consent.refused_age", SOFT_OPT_IN_AGE, *CALL_WINDOWS, CLOCK, WEEKDAY)
+_REDUCED = (
+    "consent.age",
+    "consent.refused_age",
+    SOFT_OPT_IN_AGE,
+    *CALL_WINDOWS,
+    OPT_OUT_AGE,
+    CONFIRMED,
+    CLOCK,
+    WEEKDAY,
+)
 """Facts that a world holds as they are; all others a rule compares by size are reduced by the database."""
 _CHUNK = 500
 _NOBODY: Raw = (None,)
@@ -70,22 +78,6 @@ class Selection:
 
 
 EVERYONE = Selection()
-
-_SOLD = tuple(dealing_facts(()))
-
-
-def same_for_all(asked: Asked) -> Mapping[str, Any]:
-    """The facts that are the same for everybody of whom this is asked; None for those that nobody has."""
-    absent: list[str] = []
-    if asked.point_type != "phone":
-        absent += (LISTED, CHECKED_AGE)
-    if asked.consent.channel != "voice":
-        absent += CALL_WINDOWS
-    if not dealings.counts(asked):
-        absent += _SOLD
-    if not asked.consent.topic:
-        absent += APART
-    return {**dict.fromkeys(absent), **asked.facts}
 
 
 def vectors(
@@ -129,11 +121,14 @@ class _Stream(Generic[Answer]):
             now,
             calls=asked.facts["message.channel"] == "voice",
             numbers=asked.point_type == "phone",
+            confirming=asked.confirms_an_opt_out,
         )
         yes, no, sold = (
             thresholds.get(name, ()) for name in ("consent.age", "consent.refused_age", SOFT_OPT_IN_AGE)
         )
-        self.passes = Passes(self.key.columns, yes, no, sold, now)
+        if asked.confirms_an_opt_out:
+            no = (*no, *thresholds.get(OPT_OUT_AGE, ()))
+        self.passes = Passes(self.key.columns, yes, no, sold, now, every_no=asked.every_no)
         self.reading = Reading.of(connection)
         self.reduced = [name for name in _REDUCED if name in self.bucketer.names]
         self.values: Mapping[str, Any] = {
@@ -141,6 +136,7 @@ class _Stream(Generic[Answer]):
             "type": asked.point_type,
             "purpose": asked.consent.purpose,
             "channel": asked.consent.channel,
+            "but": "",
             **dealings.values(asked),
         }
         # A person with one contact point is one row: reference, the person's key, the contact point, of which

@@ -13,14 +13,21 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-_FORM = re.compile(r"^([1-9][0-9]{0,4}) (hour|day|week|month|year)s?$")
+_FORM = re.compile(r"^([1-9][0-9]{0,4}) (minute|hour|day|week|month|year)s?$")
 _LONGEST_DAYS = 200 * 366
-_APPROXIMATE_HOURS = {"hour": 1.0, "day": 24.0, "week": 168.0, "month": 730.485, "year": 8765.82}
+_APPROXIMATE_HOURS = {
+    "minute": 1 / 60,
+    "hour": 1.0,
+    "day": 24.0,
+    "week": 168.0,
+    "month": 730.485,
+    "year": 8765.82,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A number of calendar units; `unit` is hour, day, week, month or year."""
+    """A number of calendar units; `unit` is minute, hour, day, week, month or year."""
 
     n: int
     unit: str
@@ -37,7 +44,9 @@ class Duration:
     @property
     def fixed(self) -> timedelta:
         """Give the length as a fixed time, zero if it is counted in calendar months."""
-        return timedelta(hours=self.n * {"hour": 1, "day": 24, "week": 168}.get(self.unit, 0))
+        return timedelta(
+            minutes=self.n * {"minute": 1, "hour": 60, "day": 1440, "week": 10_080}.get(self.unit, 0)
+        )
 
     @property
     def approximate_hours(self) -> float:

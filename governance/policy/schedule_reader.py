@@ -163,7 +163,7 @@ class ScheduleReader:
             self.desk.add(said.line, f"the period {said.value} has no unit; write '{said.value} years'")
             return demand, None, None
         period = parse_duration(said.value) if isinstance(said.value, str) else None
-        if period is None or period.unit == "hour":
+        if period is None or period.unit in ("minute", "hour"):
             self.desk.add(
                 said.line, f"'{said.plain()}' is no period; write for example '8 years' or '90 days'"
             )
