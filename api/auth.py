@@ -14,16 +14,18 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from flask import Flask, Response, g
+from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from api import strict_json, tokens
+from api import compact, strict_json, tokens
 from governance.bootstrap import Runtime
 from governance.callers import service as callers
 from governance.callers.model import SCOPES, Component, is_secret_of
 from governance.errors import ConflictError
 from governance.events import Actor
 
+ASSERTION_ALGORITHMS = ("ES256", "RS256")
 AUTH_METHODS = ("client_secret_basic", "private_key_jwt")
 _BASIC = "client_secret_basic"
 _ASSERTION = JWTBearerClientAssertion.CLIENT_AUTH_METHOD
@@ -118,7 +120,7 @@ class OAuthServer:
             "response_types_supported": [],
             "grant_types_supported": ["client_credentials"],
             "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
-            "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
+            "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
             "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
             "introspection_endpoint_auth_methods_supported": list(AUTH_METHODS),
             "service_documentation": f"{at}/docs",
@@ -181,6 +183,22 @@ class OAuthServer:
         class Assertion(JWTBearerClientAssertion):  # type: ignore[misc]  # Authlib is untyped
             def get_audiences(self) -> list[str]:
                 return [settings.issuer, f"{settings.public_url}/oauth/token"]
+
+            def extract_assertion(self, assertion: str) -> tuple[Any, Any]:
+                try:
+                    read = compact.read(assertion)
+                except ValueError:
+                    raise InvalidClientError(description="The assertion cannot be read.") from None
+                return read.header, read.claims
+
+            def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> None:
+                try:
+                    claims = jwt.decode(assertion, resolve_key, algorithms=ASSERTION_ALGORITHMS).claims
+                except (JoseError, ValueError):
+                    raise InvalidClientError(
+                        description="The assertion is not signed by the client."
+                    ) from None
+                self.verify_claims(claims)
 
             def verify_claims(self, claims: dict[str, Any]) -> None:
                 _check_assertion(claims, self.get_audiences(), clock())
@@ -281,7 +299,7 @@ def _check_assertion(claims: dict[str, Any], audiences: list[str], now: datetime
     if claims.get("iss") != claims.get("sub"):
         raise InvalidClientError(description="Issuer and subject of the assertion must be the client.")
     expires, begins = claims.get("exp"), claims.get("nbf", 0)
-    if not isinstance(expires, int) or not isinstance(begins, int):
+    if type(expires) is not int or type(begins) is not int:  # `true` is no instant
         raise InvalidClientError(description="The assertion lacks a usable `exp`.")
     if not begins - 60 <= now.timestamp() < expires + 60 or expires > now.timestamp() + 3600:
         raise InvalidClientError(

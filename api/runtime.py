@@ -3,9 +3,9 @@
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response, current_app, g, request, stream_with_context
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
@@ -15,8 +15,7 @@ from api.problems import problem
 from api.tokens import Caller, InvalidToken, TokenReader
 from governance.bootstrap import Runtime
 from governance.callers import service as callers
-from governance.errors import InvalidError
-from governance.events import Actor
+from governance.errors import InvalidError, NotFoundError
 from governance.idempotency import service as idempotency
 from governance.idempotency.model import Outcome, read_key
 from governance.idempotency.service import Attempt
@@ -24,9 +23,11 @@ from governance.vault.service import Vault
 from governance.work import Snapshot, Work
 
 _MAC_BYTES = 12
+_BAD_TOKEN = "The access token is malformed, expired, revoked or not for this service"
 
 
 Document = Mapping[str, object]
+Unit = TypeVar("Unit", bound=Snapshot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,8 @@ def admit(scope: str, or_scope: str | None = None) -> None:
     reader: TokenReader = current_app.extensions["governance-tokens"]
     try:
         caller = reader.read(token.strip())
-    except InvalidToken as error:
-        raise _refusal(
-            Unauthorized, f"{error}.", f'error="invalid_token", error_description="{error}"'
-        ) from None
+    except InvalidToken:
+        raise _bad_token() from None
     if scope not in caller.scopes and or_scope not in caller.scopes:
         raise _refusal(
             Forbidden,
@@ -105,7 +104,8 @@ def this_caller() -> Caller:
 def request_work() -> Iterator[Work]:
     """Open this request's unit of work; it commits on leaving, before the reply goes out."""
     caller = this_caller()
-    with this_runtime().work(caller.tenant_id, Actor(caller.client_id)) as work:
+    with ExitStack() as stack:
+        work = _opened(stack, this_runtime().work(caller.tenant_id, caller.actor))
         check_standing(work)
         yield work
 
@@ -114,7 +114,8 @@ def request_work() -> Iterator[Work]:
 def request_snapshot() -> Iterator[Snapshot]:
     """Open this request's consistent view; it begins after the request did."""
     caller = this_caller()
-    with this_runtime().snapshot(caller.tenant_id, Actor(caller.client_id)) as snapshot:
+    with ExitStack() as stack:
+        snapshot = _opened(stack, this_runtime().snapshot(caller.tenant_id, caller.actor))
         check_standing(snapshot)
         yield snapshot
 
@@ -123,7 +124,7 @@ def check_standing(snapshot: Snapshot) -> None:
     """Refuse a token that was taken back or whose component left, as of this very snapshot."""
     caller = this_caller()
     if not callers.standing(snapshot, caller.client_id, caller.jti).good:
-        raise _refusal(Unauthorized, "The access token was revoked.", 'error="invalid_token"')
+        raise _bad_token()
     g.standing_checked = True
 
 
@@ -151,7 +152,7 @@ def start(work: Work, effect: Effect, again: Again | None, *, key: str | None, b
     """Run an effect in an open unit of work, or find what to answer instead; `finish` it after sealing."""
     if key is None:
         return Pending(effect(work))
-    attempt = idempotency.attempt(work, caller=this_caller().client_id, key=key, request=body)
+    attempt = idempotency.attempt(work, caller=this_caller().actor.ref, key=key, request=body)
     outcome = idempotency.recall(work, attempt)
     if outcome is not None:
         return Pending(Reply(outcome.status, outcome.kept) if again is None else again(work, outcome))
@@ -241,6 +242,21 @@ def _mac(snapshot: Snapshot, use: str, body: bytes) -> bytes:
 def _fingerprint(body: bytes | None) -> bytes:
     sent = request.get_data(cache=True) if body is None else body
     return b"\n".join((request.method.encode(), request.full_path.encode(), sent))
+
+
+def _opened(stack: ExitStack, opening: AbstractContextManager[Unit]) -> Unit:
+    """Open it for the length of the stack; a token of a tenant that is gone is no longer good."""
+    try:
+        return stack.enter_context(opening)
+    except NotFoundError:
+        raise _bad_token() from None
+
+
+def _bad_token() -> HTTPException:
+    """The one answer to every token that is not good: what is wrong with it is not its bearer's business."""
+    return _refusal(
+        Unauthorized, f"{_BAD_TOKEN}.", f'error="invalid_token", error_description="{_BAD_TOKEN}"'
+    )
 
 
 def _refusal(kind: type[Unauthorized] | type[Forbidden], detail: str, parameters: str) -> HTTPException:

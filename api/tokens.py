@@ -2,21 +2,27 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
+from typing import Any
 
-from joserfc import jwt
+from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
+from joserfc.jwt import encode
 
+from api import compact
+from governance.events import Actor
 from governance.settings import Settings
 
 ALGORITHM = "ES256"
-TYPES = ("at+jwt", "application/at+jwt")
+TYPE = "at+jwt"
 TENANT_CLAIM = "tenant"
 _REMEMBERED = 4096
+_SKEW = 60
+"""Seconds that another of our machines may be ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,14 @@ class Caller:
     issued_at: int
     expires_at: datetime
 
+    @property
+    def actor(self) -> Actor:
+        """Who acts."""
+        return Actor(self.client_id)
+
 
 class InvalidToken(Exception):
-    """The token is not one of ours, or no longer good. The message is fit for the WWW-Authenticate header."""
+    """The token is not one of ours, or no longer good. Callers are told no more than that (RFC 6750 §3.1)."""
 
 
 class TokenReader:
@@ -52,6 +63,8 @@ class TokenReader:
 
     def read(self, token: str) -> Caller:
         """Give the caller of an unexpired token; raises InvalidToken."""
+        if len(token) > compact.LONGEST:
+            raise InvalidToken
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         caller = self._known.get(digest)
         if caller is None:
@@ -61,30 +74,43 @@ class TokenReader:
                 while len(self._known) > _REMEMBERED:
                     self._known.popitem(last=False)
         if caller.expires_at <= self._clock():
-            raise InvalidToken("The access token expired")
+            raise InvalidToken
         return caller
 
     def _verify(self, token: str) -> Caller:
         try:
-            read = jwt.decode(token, self._key, algorithms=[ALGORITHM])
-        except (JoseError, ValueError, TypeError):
-            raise InvalidToken("The access token is malformed or not ours") from None
-        if str(read.header.get("typ", "")).lower() not in TYPES:
-            raise InvalidToken("The token is not an access token (typ at+jwt)")
-        claims = read.claims
-        if claims.get("iss") != self._settings.issuer or claims.get("aud") != self._settings.public_url:
-            raise InvalidToken("The access token is for another service")
-        try:
-            return Caller(
-                str(claims[TENANT_CLAIM]),
-                str(claims["client_id"]),
-                frozenset(str(claims["scope"]).split()),
-                str(claims["jti"]),
-                int(claims["iat"]),
-                datetime.fromtimestamp(int(claims["exp"]), UTC),
-            )
-        except (KeyError, ValueError, TypeError, OverflowError):
-            raise InvalidToken("The access token lacks a claim") from None
+            read = compact.read(token)
+            if read.header.get("alg") != ALGORITHM or read.kid != self._key.kid:
+                raise InvalidToken
+            jws.deserialize_compact(token, self._key, algorithms=[ALGORITHM])
+            if read.typ != TYPE or not is_for_us(read.claims, self._settings):
+                raise InvalidToken
+            return _caller(read.claims, int(self._clock().timestamp()) + _SKEW)
+        except (JoseError, LookupError, ValueError, TypeError, OverflowError):
+            raise InvalidToken from None
+
+
+def is_for_us(claims: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether we issued this, for ourselves: one audience, not a list with ours among others."""
+    return claims.get("iss") == settings.issuer and claims.get("aud") == settings.public_url
+
+
+def _caller(claims: Mapping[str, Any], latest: int) -> Caller:
+    """Read the claims; raises ValueError or LookupError for one that is missing or of another kind."""
+    issued, begins, expires = claims["iat"], claims.get("nbf", 0), claims["exp"]
+    if not all(type(each) is int for each in (issued, begins, expires)) or max(issued, begins) > latest:
+        raise ValueError("an instant that is none, or that has not come yet")
+    texts = {name: claims[name] for name in (TENANT_CLAIM, "client_id", "sub", "scope", "jti")}
+    if not all(isinstance(each, str) and each for each in texts.values()) or "cnf" in claims:
+        raise ValueError("a claim that is no text, or one that binds the token to a key")
+    return Caller(
+        texts[TENANT_CLAIM],
+        texts["client_id"],
+        frozenset(texts["scope"].split()),
+        texts["jti"],
+        issued,
+        datetime.fromtimestamp(expires, UTC),
+    )
 
 
 def make(
@@ -103,4 +129,4 @@ def make(
         "exp": int((now + timedelta(seconds=settings.token_lifetime)).timestamp()),
         "jti": jti,
     }
-    return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}, claims, key)
+    return encode({"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}, claims, key)
