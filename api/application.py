@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from api import (
+    access,
     audit,
     auth,
     authzen,
@@ -64,6 +65,7 @@ VERSION = "1.0.0"
 ROOMS: tuple[Room, ...] = (
     oauth.room,
     authzen.room,
+    access.room,
     subjects.room,
     systems.room,
     tasks.room,

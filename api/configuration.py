@@ -15,14 +15,14 @@ def etag(version: int) -> dict[str, str]:
     return {"ETag": f'"{version}"'}
 
 
-def if_match(*, exists: bool) -> int | None:
+def if_match(*, exists: bool, required: bool = True) -> int | None:
     """Give the version that this PUT builds on, None to create.
 
-    428 if something exists and `If-Match` is missing; StaleError (412) if it names no version.
+    428 if something exists and a `required` `If-Match` is missing; StaleError (412) if it names no version.
     """
     header = request.headers.get("If-Match")
     if header is None:
-        if exists:
+        if exists and required:
             raise _required()
         return None
     named = _VERSION.fullmatch(header.strip())

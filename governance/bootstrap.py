@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from governance import migrations
+from governance.access import service as access
 from governance.clock import Clock, system_clock
 from governance.database import Writes, enter_tenant, for_reading, make_engine
 from governance.decisions.service import DecisionLog
@@ -138,7 +139,7 @@ class Runtime:
         address: str | None,
         sectors: Sequence[str] = (),
     ) -> None:
-        """Found a tenant: its row, the shipped catalogue and the shipped policies, all in one transaction."""
+        """Found a tenant: its row, the shipped catalogue, policies and roles, all in one transaction."""
         with self.engine.connect() as plain:
             writes = Writes()
             connection = plain.execution_options(governance_writes=writes)
@@ -148,6 +149,7 @@ class Runtime:
                     tenancy.create(work, name=name, country=country, postal_address=address, sectors=sectors)
                     purposes.install_catalogue(work)
                     policies.adopt(work, documents=policies.shipped_documents(self.settings.policies_dir))
+                    access.install_catalogue(work)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -1,5 +1,6 @@
 """Every room's tables, registered: import this before asking `database.metadata` what there is."""
 
+from governance.access import store as access
 from governance.callers import store as callers
 from governance.communications import cap_store as caps
 from governance.communications import preference_store as preferences
@@ -28,6 +29,7 @@ from governance.systems import store as systems
 from governance.tenants import store as tenants
 
 __all__ = [
+    "access",
     "callers",
     "caps",
     "communications",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE
 from governance.commands.console import json_option, opened, say, settings, tenant_option
 from governance.policy import service
@@ -11,6 +12,7 @@ from governance.policy.cases import CaseResult, run_cases
 from governance.policy.complaints import PolicyError
 from governance.policy.loader import check_documents
 from governance.policy.schedule_cases import ScheduleCaseResult, run_schedule_cases
+from governance.purposes import service as purposes
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -54,4 +56,7 @@ def adopt(folder: Path | None, tenant: str, as_json: bool) -> None:
     with opened() as runtime, runtime.work(tenant, COMMAND_LINE) as work:
         documents = service.shipped_documents(folder or runtime.settings.policies_dir)
         digest = service.adopt(work, documents=documents)
+        # What the catalogue has gained since: rules may speak of purposes and roles that came with them.
+        purposes.install_catalogue(work)
+        access.install_catalogue(work)
     say(as_json, {"digest": digest, "tenant": tenant}, f"In force for {tenant!r}: {digest}")

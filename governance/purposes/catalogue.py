@@ -53,6 +53,23 @@ def message_classes(policies_dir: Path | None) -> Mapping[str, MessageClass]:
     return found
 
 
+def roles(policies_dir: Path | None) -> Entries:
+    """The roles to start from, in an order in which each may include those before it."""
+    return _entries("roles", policies_dir)
+
+
+@cache
+def data_classes(policies_dir: Path | None) -> Entries:
+    """The classes of data, each with its `fields` (field to mask); files are read once a process."""
+    return _entries("data-classes", policies_dir)
+
+
+@cache
+def masks(policies_dir: Path | None) -> Entries:
+    """What is left of a masked value, by id; files are read once a process."""
+    return _entries("masks", policies_dir)
+
+
 @cache
 def win_back(policies_dir: Path | None) -> Entries:
     """What can undo a refusal, in the order in which it is tried; files are read once a process."""

@@ -149,6 +149,7 @@ _PURPOSE_CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "message_classes": _code_list,
     "data_classes": _code_list,
     "special_categories": _code_list,
+    "profiling": _flag,
     "solely_automated": _flag,
     "human_review": _flag,
     "retention": _text,

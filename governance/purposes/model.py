@@ -72,6 +72,11 @@ class Purpose:
         """Whether the record names special categories of data (GDPR Art. 9)."""
         return bool(self.body.get("special_categories")) or SPECIAL_CATEGORIES in self.data_classes
 
+    @property
+    def profiling(self) -> bool:
+        """Whether people are evaluated for it (GDPR Art. 4(4)): an objection to profiling stops it."""
+        return bool(self.body.get("profiling"))
+
     def basis_for(self, *, country: str | None, stage: str | None) -> str:
         """The lawful basis for a person: that of the stage, else of the country, else the default."""
         basis = self.body.get("lawful_basis")
@@ -117,13 +122,18 @@ def read_purpose(purpose_id: str, version: int, body: Body) -> Purpose:
 
 
 def missing_members(body: Body) -> tuple[str, ...]:
-    """What a purpose still needs before anything may rest on it."""
+    """What a purpose still needs before anything may rest on it.
+
+    One that says of itself that it sends nothing (`message_classes: []`) names the data that it uses.
+    """
     basis = body.get("lawful_basis")
+    messages = body.get("message_classes")
+    sends_nothing = isinstance(messages, list | tuple) and not messages and bool(body.get("data_classes"))
     has = {
         "title": body.get("title"),
         "owner": body.get("owner"),
         "lawful_basis": basis.get("default") if isinstance(basis, Mapping) else basis,
-        "message_classes": body.get("message_classes"),
+        "message_classes": messages or sends_nothing,
     }
     return tuple(name for name, value in has.items() if not value)
 
