@@ -7,6 +7,7 @@ nothing, a POST acts.
 import gettext
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -20,7 +21,7 @@ from api.rooms import PUBLIC, Room
 from api.runtime import this_runtime
 from governance.database import for_reading
 from governance.errors import ExpiredError, InvalidError, NotFoundError
-from governance.rights import public, verification
+from governance.rights import package, package_links, public, verification
 from governance.rights import service as rights
 from governance.rights.letter_files import LANGUAGES, Words, words
 from governance.rights.model import CLOSED_STATES, VERIFIED, VERIFYING
@@ -33,6 +34,7 @@ from governance.tenants.model import Tenant
 room = Room("privacy", description="The form for requests about one's data, and how far a request is.")
 
 _HTML = {"type": "string"}
+_BINARY = {"type": "string", "format": "binary"}
 _STEPS = ("received", "verified", "in_progress", "closed")
 
 
@@ -95,7 +97,8 @@ def status(token: str) -> Response:
     def page() -> Response:
         with this_runtime().snapshot(tenant_of(token), links.PERSON) as snapshot:
             dossier, identity = verification.status_of(snapshot, token)
-        return _status(dossier, asks=identity is not None and identity.state == "challenged")
+            link = package_links.for_holder(snapshot, dossier, identity)
+        return _status(dossier, asks=identity is not None and identity.state == "challenged", link=link)
 
     return or_trouble(page)
 
@@ -120,6 +123,46 @@ def answer(token: str) -> Response:
             else:
                 raise InvalidError("Press one of the buttons of the page.", fields={"action": ["Unknown."]})
         return _status(dossier, asks=False)
+
+    return or_trouble(page)
+
+
+@room.get("/privacy/packages/<token>", scope=PUBLIC)
+@room.answers(200, _HTML, content_type="text/html")
+@room.refuses(410)
+def show_package(token: str) -> Response:
+    """Show that a package can be fetched. Loading the page does not use the link up."""
+
+    def page() -> Response:
+        with this_runtime().snapshot(tenant_of(token), links.PERSON) as snapshot:
+            link = package_links.look(snapshot, token)
+        said = _words()
+        until = said.day(local_day(link.expires_at, "UTC") - timedelta(days=1))
+        return _page(
+            said,
+            render_template(
+                "privacy_package.html", lang=said.language, say=said.page.__getitem__, until=until
+            ),
+        )
+
+    return or_trouble(page)
+
+
+@room.post("/privacy/packages/<token>", scope=PUBLIC)
+@room.answers(200, _BINARY, content_type="application/zip", description="Two files in a ZIP.")
+@room.refuses(409)
+@room.refuses(410)
+def fetch_package(token: str) -> Response:
+    """Give the package, once."""
+
+    def page() -> Response:
+        with this_runtime().work(tenant_of(token), links.PERSON) as work:
+            content = package.fetch(work, token)
+        headers = {
+            "Content-Disposition": 'attachment; filename="your-data.zip"',
+            "Cache-Control": "no-store",
+        }
+        return Response(content, 200, headers, content_type="application/zip")
 
     return or_trouble(page)
 
@@ -180,7 +223,7 @@ def _form(controller: Tenant, shown: _Shown, status: int = 200) -> Response:
     return _page(said, body, status)
 
 
-def _status(dossier: Dossier, *, asks: bool) -> Response:
+def _status(dossier: Dossier, *, asks: bool, link: str | None = None) -> Response:
     """The page of a request. Before proof it shows nothing that depends on whether somebody is known."""
     said, asked = _words(), dossier.request
     closed = asked.state in CLOSED_STATES
@@ -198,6 +241,7 @@ def _status(dossier: Dossier, *, asks: bool) -> Response:
         reference=asked.request_id,
         asks=asks and not closed,
         closed=closed,
+        package=link,
     )
     return _page(said, body)
 

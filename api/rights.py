@@ -11,6 +11,7 @@ from api.rights_shapes import (
     ExtendBody,
     FulfilBody,
     MatchBody,
+    PackageLinkReply,
     PauseBody,
     RefuseBody,
     RequestBody,
@@ -23,9 +24,10 @@ from api.rights_shapes import (
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, request_work
 from api.shapes import Listing
+from governance.clock import wire
 from governance.errors import InvalidError
 from governance.idempotency.model import Outcome
-from governance.rights import package, store
+from governance.rights import package, package_links, store
 from governance.rights import service as rights
 from governance.rights.dossier import Dossier
 from governance.rights.intake import NewRequest
@@ -213,6 +215,20 @@ def get_package(request_id: str) -> Response:
         package.note_fetched(work, request_id)
     headers = {"Content-Disposition": 'attachment; filename="your-data.zip"', "Cache-Control": "no-store"}
     return Response(content, 200, headers, content_type="application/zip")
+
+
+@room.post("/v1/rights-requests/<request_id>/package/link", scope="rights:write")
+@room.refuses(409)
+@room.answers(201, PackageLinkReply)
+def renew_link(request_id: str) -> Response:
+    """Write the person a letter with a new link to their package, which works once; the one before ends."""
+
+    def effect(work: Work) -> Reply:
+        letter, link = package_links.reissue(work, request_id)
+        kept = {"letter": letter.letter_id, "expires_at": wire(link.expires_at)}
+        return Reply(201, kept, kept=kept)
+
+    return act(effect, again=lambda work, outcome: Reply(outcome.status, dict(outcome.kept)))
 
 
 @room.post("/v1/rights-requests/<request_id>/letters/<letter_id>/sent", scope="rights:write")

@@ -45,6 +45,13 @@ class RequestReply(Answer):
     identities = ma.fields.List(ma.fields.Dict(), required=True)
 
 
+class PackageLinkReply(Answer):
+    """A new link was written: the letter that holds it, and when it runs out."""
+
+    letter = ma.fields.String(required=True)
+    expires_at = ma.fields.String(required=True)
+
+
 class Choice(ma.fields.Boolean):
     """`true` or `false` in a query."""
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from governance.errors import ConflictError, InvalidError
-from governance.rights import clocks, erasures, letters, states, store
+from governance.rights import clocks, erasures, letters, package_links, states, store
 from governance.rights.dossier import Dossier, clock_of, keep, open_dossier, reading_of, regime_of, rewind
 from governance.rights.execution import people_of
 from governance.rights.intake import NewRequest, take, value_of
@@ -220,8 +220,17 @@ def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -
     told = {"because": because}
     kind = "partly_fulfilled" if partly else "fulfilled"
     dossier = keep(work, dossier, kind, case=case, told=told, outcome=kind)
-    letters.send(work, dossier, letters.FULFILMENT, partly=partly, because=because or "")
-    return dossier
+    link = package_links.issue(work, dossier)
+    letters.send(
+        work,
+        dossier,
+        letters.FULFILMENT,
+        partly=partly,
+        because=because or "",
+        link=link.get("link", ""),
+        until=link.get("until", ""),
+    )
+    return open_dossier(work, dossier.request_id)
 
 
 def _is_answered_with(other: Dossier, answered: Dossier) -> bool:

@@ -25,8 +25,8 @@ from governance.work import Snapshot, Work
 
 STATUS_USE = "rights-status"
 ACKNOWLEDGEMENT, VERIFICATION, EXTENSION = "acknowledgement", "verification", "extension"
-REFUSAL, FULFILMENT, NOTHING_HELD = "refusal", "fulfilment", "nothing_held"
-KINDS = (ACKNOWLEDGEMENT, VERIFICATION, EXTENSION, REFUSAL, FULFILMENT, NOTHING_HELD)
+REFUSAL, FULFILMENT, NOTHING_HELD, PACKAGE = "refusal", "fulfilment", "nothing_held", "package"
+KINDS = (ACKNOWLEDGEMENT, VERIFICATION, EXTENSION, REFUSAL, FULFILMENT, NOTHING_HELD, PACKAGE)
 MESSAGE_CLASS, PURPOSE = "rights_correspondence", "legal"
 _SILENT: Mapping[str, object] = dict.fromkeys(
     [
@@ -44,6 +44,8 @@ _SILENT: Mapping[str, object] = dict.fromkeys(
         "ground",
         "appeal",
         "partly",
+        "told",
+        "untold",
     ],
     "",
 )

@@ -11,7 +11,6 @@ import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from governance.clock import wire
@@ -19,10 +18,12 @@ from governance.errors import ConflictError
 from governance.events import Actor
 from governance.purposes import service as purposes
 from governance.retention import service as retention
-from governance.rights import handling, holdings, package_store, states
+from governance.rights import handling, holdings, package_links, package_store, states
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
-from governance.rights.model import ACCESS, ANSWERED, IN_PROGRESS, PORTABILITY
+from governance.rights.model import ANSWERED, IN_PROGRESS
+from governance.rights.package_links import TERM
+from governance.rights.package_links import TYPES as _TYPES
 from governance.rights.package_page import render
 from governance.subjects import service as subjects
 from governance.systems import operations
@@ -34,12 +35,8 @@ from governance.vault.service import Vault
 from governance.work import Snapshot, Work
 
 ACTOR = Actor("job:build-packages", "job")
-TERM = timedelta(days=30)
-"""How long a package can be fetched after it was made."""
-
 WAITS, INCOMPLETE = "package", "package-incomplete"
 _PIECE = 262_144
-_TYPES = (ACCESS, PORTABILITY)
 _BY_TYPE = {
     "email": "emails",
     "phone": "phones",
@@ -106,7 +103,15 @@ def read(snap: Snapshot, request_id: str) -> bytes:
 def note_fetched(work: Work, request_id: str) -> None:
     """Record that the package left the house."""
     dossier = open_dossier(work, request_id)
-    keep(work, dossier, "package_fetched")
+    keep(work, dossier, "package_fetched", facts={"by": "staff"})
+
+
+def fetch(work: Work, token: str) -> bytes:
+    """Give the person's package for their own link, and use it up.
+
+    Raises NotFoundError, ExpiredError, ConflictError as `package_links.look` and `read` do.
+    """
+    return read(work, package_links.use(work, token).package_of)
 
 
 def forget_old(work: Work, *, limit: int = 100) -> int:
@@ -247,4 +252,4 @@ def _place(request_id: str, number: int) -> Place:
     return Place("rights_package_piece", "sealed", f"{request_id}/{number}")
 
 
-__all__ = ["ACTOR", "build", "due", "forget_old", "note_fetched", "read"]
+__all__ = ["ACTOR", "TERM", "build", "due", "fetch", "forget_old", "note_fetched", "read"]

@@ -1,12 +1,14 @@
 """The pages behind links in a real headless Chromium (skipped without one), with JavaScript and without."""
 
 import contextlib
+import io
 import json
 import re
 import shutil
 import subprocess
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from api import create_app
 from governance.bootstrap import Runtime
 from governance.ledger import service as ledger
-from retention_jobs import match_rights_requests
+from retention_jobs import build_packages, match_rights_requests
 from tests.api.conftest import Caller, new_component
 from tests.promises.servers import free_port
 
@@ -48,10 +50,12 @@ class Browser:
 
     def __init__(self, port: int, folder: Path, *, scripts: bool) -> None:
         self.base = f"http://127.0.0.1:{port}"
+        self.downloads = folder / "downloads"
         options: dict[str, Any] = {
             "binary": CHROMIUM,
             "args": [*FLAGS, f"--user-data-dir={folder}"],
-            "prefs": {} if scripts else {"profile.managed_default_content_settings.javascript": 2},
+            "prefs": {"download.default_directory": str(folder / "downloads")}
+            | ({} if scripts else {"profile.managed_default_content_settings.javascript": 2}),
         }
         wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
         self.base += f"/session/{self.ask('POST', '/session', wanted)['sessionId']}"
@@ -90,6 +94,14 @@ class Browser:
         found = self.ask("POST", "/elements", {"using": "css selector", "value": "main *"})
         rects = [self.ask("GET", f"/element/{each[ELEMENT]}/rect") for each in found]
         return all(rect["x"] >= 0 and rect["x"] + rect["width"] <= window for rect in rects)
+
+    def downloaded(self, name: str) -> bytes:
+        """What a button that was pressed gave as a file."""
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                return (self.downloads / name).read_bytes()
+            time.sleep(0.1)
+        raise AssertionError(f"nothing was downloaded as {name}")
 
     def close(self) -> None:
         self.ask("DELETE", "")
@@ -229,3 +241,39 @@ def test_the_form_for_requests_is_filled_in_confirmed_and_followed(
     done = caller.get(f"/v1/rights-requests/{made['id']}").get_json()
     assert (done["status"], done["name"]) == ("in_progress", "<i>Anna</i>")
     browser.click('button[value="withdraw"]', until="It was withdrawn.")
+
+
+def test_the_package_is_fetched_once_from_the_page_behind_its_link(
+    site: tuple[Runtime, Caller], browser: Browser
+) -> None:
+    runtime, caller = site
+    links(caller)
+    base = runtime.settings.public_url
+    browser.open(f"{base}/privacy/requests")
+    browser.write("#email", "anna@example.org")
+    browser.click('#type option[value="access"]')
+    browser.click('button[type="submit"]', until="We have your request")
+    assert match_rights_requests.run(runtime) == 1
+    (made,) = caller.get("/v1/rights-requests").get_json()["items"]
+    (letter,) = caller.get(f"/v1/rights-requests/{made['id']}/letters").get_json()["items"]
+    page = re.findall(rf"{base}/privacy/requests/\S+", letter["text"])[0]
+    browser.open(page)
+    browser.click('button[value="confirm"]', until="We are working on it.")
+    assert build_packages.run(runtime) == 1
+
+    assert "Fetch your data" in browser.open(page)
+    shown = browser.click("a.button", until="Fetch my data")
+    assert "<script" not in shown
+    assert "anna" not in shown
+    assert browser.fits()
+    before = size(runtime)
+    browser.ask("POST", "/refresh", {})
+    assert size(runtime) == before, "looking uses nothing up"
+    browser.click("main button", until="Fetch my data")
+    with zipfile.ZipFile(io.BytesIO(browser.downloaded("your-data.zip"))) as archive:
+        read = archive.read("your-data.html").decode()
+    assert "anna@example.org" in read
+    readable = browser.downloads / "your-data.html"
+    readable.write_text(read)
+    assert "Your data" in browser.open(readable.as_uri())
+    assert "Fetch your data" not in browser.open(page), "used up"
