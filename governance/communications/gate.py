@@ -120,6 +120,7 @@ class Gate:
                 "message.in_reply_to": request.in_reply_to,
                 "message.call_mode": request.call_mode,
                 "message.written_by": request.written_by,
+                "message.product_family": request.product_family,
                 **purpose_facts(served, request.message_class),
                 "tenant.country": self.ground.tenant_country,
                 "tenant.sector": frozenset(self.ground.tenant_sectors) or None,

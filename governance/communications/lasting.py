@@ -25,6 +25,7 @@ UNCHANGING = frozenset(
         "message.in_reply_to",
         "message.call_mode",
         "message.written_by",
+        "message.product_family",
         "purpose.id",
         "purpose.state",
         "purpose.allows_class",

@@ -192,13 +192,17 @@ class CheckedPack:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A row of the regulatory facts that rules rest on; `solid` rows may make a rule `verified`."""
+    """A row of the regulatory facts that rules rest on; `solid` rows may make a rule `verified`.
+
+    `no_rule`: why no rule rests on it; empty if one does.
+    """
 
     id: str
     citation: str
     jurisdiction: str
     verification: str
     confidence: str
+    no_rule: str = ""
 
     @property
     def solid(self) -> bool:

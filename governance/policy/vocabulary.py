@@ -113,14 +113,14 @@ def _declaration(name: str, item: Node, is_access: bool) -> Node:
 
 
 def read_sources(tree: Node, desk: Complaints) -> dict[str, Source]:
-    """Read the table of sources: id -> citation, jurisdiction, verification, confidence."""
+    """Read the table of sources: id -> citation, jurisdiction, verification, confidence (and why no rule)."""
     found: dict[str, Source] = {}
     top = desk.members(tree, "the sources", (), ("sources",))
     for name, node in desk.mapping(top.get("sources"), "sources").items():
         members = desk.members(
             node,
             f"the source '{name}'",
-            ("says",),
+            ("says", "no_rule"),
             ("citation", "jurisdiction", "verification", "confidence"),
         )
         level = desk.text(members.get("verification"), "verification")
@@ -132,5 +132,6 @@ def read_sources(tree: Node, desk: Complaints) -> dict[str, Source]:
             jurisdiction=desk.text(members.get("jurisdiction"), "jurisdiction"),
             verification=level,
             confidence=desk.text(members.get("confidence"), "confidence"),
+            no_rule=desk.text(members.get("no_rule"), "no_rule", ""),
         )
     return found

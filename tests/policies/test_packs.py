@@ -84,7 +84,7 @@ def test_country_packs_hold_only_forbids_and_obligations(pack: CheckedPack) -> N
 def test_somebody_whose_country_has_no_pack_or_is_not_known_gets_no_promotion() -> None:
     policy = compile_policy(SHIPPED)
     channels = SHIPPED.vocabulary.facts["message.channel"].values
-    for country, channel in product(["MX", "NG", "CH", "AE", None], channels):
+    for country, channel in product(["MX", "NG", "TR", None], channels):
         facts = {**NO_RECORD, "person.country": country, "message.channel": channel}
         assert not decide(policy, SEND, policy.bucketed(SEND, facts, NOW)).allowed, (country, channel)
         facts["consent.status"] = "granted"
@@ -204,6 +204,30 @@ def test_whoever_is_written_to_on_a_soft_opt_in_is_offered_a_way_to_leave_every_
             allowed += 1
             assert "include-unsubscribe" in verdict.obligations, (rule.id, country, channel)
     assert allowed, rule.id
+
+
+def test_every_row_about_messages_is_the_source_of_a_rule_or_says_why_it_is_none() -> None:
+    cited = {source for pack in SHIPPED.packs for rule in pack.rules for source in rule.source}
+    cited |= {basis.source for pack in SHIPPED.packs for basis in pack.basis}
+    rows = {name: row for name, row in SHIPPED.sources.items() if name.startswith("out.")}
+    idle = {name for name in rows if name not in cited}
+    assert idle == {name for name, row in rows.items() if row.no_rule}
+    assert all(row.no_rule.endswith(".") for row in rows.values() if row.no_rule)
+    assert len(rows) >= 61, "as many as the fact sheet has"
+
+
+def test_every_country_of_the_european_economic_area_has_its_rules() -> None:
+    policy = compile_policy(SHIPPED)
+    countries = SHIPPED.vocabulary.groups["EEA"]
+    assert {"IS", "LI", "NO", "DE", "FR"} <= set(countries)
+    assert len(countries) == 30
+    for country, channel in product(countries, ["email", "sms", "voice", "social"]):
+        facts = {**NO_RECORD, "person.country": country, "message.channel": channel}
+        verdict = decide(policy, SEND, policy.bucketed(SEND, facts, NOW))
+        rules = {reason.rule for reason in verdict.reasons}
+        assert not verdict.allowed
+        assert any(rule.startswith("eu-default.") for rule in rules), (country, channel, rules)
+        assert not any(rule.startswith("unknown-default.") for rule in rules), (country, channel)
 
 
 def test_one_whole_case_expects_four_forbids() -> None:

@@ -20,21 +20,21 @@ POLICIES = Path(__file__).parents[3] / "policies"
 WORLDS = Path(__file__).parent / "worlds"
 COUNTRIES = [
     *("DE", "FR", "NO", "US", "CA", "GB", "MX", "IN", "ES", "IT", "AT", "NL"),
-    *("PL", "AU", "NZ", "JP", "KR", "SG", "BR", "ZA", "CH"),
+    *("PL", "AU", "NZ", "JP", "KR", "SG", "BR", "ZA", "CH", "AE", "CN", "BE"),
 ]
 # Places of which nothing is known but from which age somebody consents alone.
 COUNTRIES = COUNTRIES * 2 + [
-    *("BE", "BG", "CN", "CY", "CZ", "DK", "EE", "FI", "GR", "HR", "HU"),
+    *("BG", "CY", "CZ", "DK", "EE", "FI", "GR", "HR", "HU"),
     *("IE", "IS", "LI", "LT", "LU", "LV", "MT", "PT", "RO", "SE", "SI", "SK"),
 ]
 AGES = [relativedelta(months=n) for n in (1, 6, 24, 36)] + [
     relativedelta(days=n) for n in (1, 29, 30, 35, 200)
 ]
-AGES += [relativedelta(years=n) for n in (13, 16)]
+AGES += [relativedelta(years=n) for n in (13, 16)] + [relativedelta(minutes=n) for n in (4, 5)]
 DAYS = [
     *("2026-02-28", "2024-02-29", "2026-03-31", "2026-04-30"),
     *("2025-04-10", "2025-04-11", "2026-05-31", "2026-06-01"),
-    *("2026-12-31", "2026-11-21", "2026-08-10", "2026-08-11", "2027-01-01"),
+    *("2026-12-31", "2026-11-21", "2026-08-10", "2026-08-11", "2027-01-01", "2027-02-01"),
 ]
 TEXTS = ["no thanks", "later", "else"]
 
@@ -95,7 +95,7 @@ def random_value(chance: random.Random, name: str, policy: CompiledPolicy, now: 
     if fact.type is FactType.SET:
         return frozenset(chance.sample(fact.values, chance.randint(0, 3)))
     if fact.type in (FactType.INTEGER, FactType.COUNT):
-        return chance.choice([-1, 0, 2, 3, 4, 5, 9, 10, 11, 12, 13, 30, 31])
+        return chance.choice([-1, 0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13, 30, 31])
     if fact.type is FactType.COUNTRY:
         return chance.choice(COUNTRIES)
     if fact.type is FactType.REGION:
