@@ -145,7 +145,7 @@ class RestrictionBody(Shape):
 def put_subject(change: SubjectChange, external_id: str) -> Response:
     """Create or update a person."""
     with request_work() as work:
-        outcome = subjects.put(work, external_id, change)
+        outcome = subjects.put(work, external_id, consent.sourced(work, change))
         if outcome.blocked:
             return resurrection_blocked()
         person = subjects.get_by_ref(work, outcome.subject_ref)

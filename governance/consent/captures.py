@@ -12,6 +12,7 @@ from governance.consent import consents, objections
 from governance.consent.acts import NewConsent, NoticeRef
 from governance.consent.objections import ObjectionOutcome
 from governance.consent.outcomes import ConsentOutcome
+from governance.consent.sources import sourced
 from governance.errors import InvalidError
 from governance.purposes import service as purposes
 from governance.purposes.model import CapturePoint
@@ -88,11 +89,11 @@ def capture(work: Work, new: NewCapture) -> CaptureOutcome:
     """
     desk = purposes.get_capture_point(work, new.capture_point)
     _check_purposes(desk, new.consents)
-    change = new.change
+    change = sourced(work, new.change)
     if isinstance(change.capture_point, Absent):
         change = replace(change, capture_point=desk.capture_point_id)
     if isinstance(change.acquired, Absent):
-        change = replace(change, acquired="person")
+        change = replace(change, acquired=desk.acquired or "person")
     put = subjects.put(work, new.external_id, change, by_act=True)
     capture_id = work.new_id("cap")
     work.record(

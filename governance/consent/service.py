@@ -30,6 +30,7 @@ from governance.consent.objections import (
 )
 from governance.consent.outcomes import ConsentOutcome
 from governance.consent.receipts import receipt
+from governance.consent.sources import sourced
 from governance.consent.suppressions import (
     NewSuppression,
     Suppression,
@@ -78,6 +79,7 @@ __all__ = [
     "record_many",
     "release_objection",
     "release_suppression",
+    "sourced",
     "split",
     "state",
     "suppress",

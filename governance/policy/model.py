@@ -192,10 +192,7 @@ class CheckedPack:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A row of the regulatory facts that rules rest on; `solid` rows may make a rule `verified`.
-
-    `no_rule`: why no rule rests on it; empty if one does.
-    """
+    """A row of facts that rules rest on (`no_rule`: why none does); `solid` ones make rules `verified`."""
 
     id: str
     citation: str
@@ -277,10 +274,7 @@ FactValue: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question with its expected answer; members of `expect` that are None are not compared.
-
-    `facts` holds scalars as written; an age is a Duration before `now` or an instant.
-    """
+    """A question with its expected answer (None: not compared); ages are Durations or instants."""
 
     pack: str
     name: str

@@ -11,6 +11,13 @@ from governance.policy.model import AllOf, CheckedPack, CheckedRule, Condition
 from governance.policy.program import ActionProgram, Silence
 from governance.policy.sentences import condition_sentence
 
+STAGE, MISMATCH = "stage.relationship", "stage-mismatch"
+NO_STAGE = (
+    "The person has no stage of the relationship yet, and only messages for everyone reach those without one:"
+    " record one (`relationship` when the person is created, or a transition in the model `relationship`)."
+)
+"""What is said of somebody whose stage nobody recorded: waiting for another stage would not help."""
+
 _MOST_SILENCES = 4096
 
 
@@ -33,21 +40,28 @@ def _nearest(policy: CompiledPolicy, program: ActionProgram, vector: Vector) -> 
     nearest = max(lacks, key=lambda one: (one[1][:1], -len(one[1])), default=None)
     if nearest is None:
         return Silence("no-permit", program.action, "Nothing permits this.", "", (), "", False)
-    return _worded(policy, program, *nearest)
+    stageless = STAGE in program.layout.names and vector[program.layout.names.index(STAGE)] is None
+    return _worded(policy, program, *nearest, stageless=stageless)
 
 
-def _worded(policy: CompiledPolicy, program: ActionProgram, number: int, lacking: tuple[int, ...]) -> Silence:
+def _worded(
+    policy: CompiledPolicy, program: ActionProgram, number: int, lacking: tuple[int, ...], *, stageless: bool
+) -> Silence:
     """Put a silence into words."""
     rule = policy.rules[number]
     pack = next(pack for pack in program.packs if pack.name == rule.pack)
     unmet = [part for place, part in enumerate(_conjuncts(pack, rule)) if place in lacking and part]
+    code = _silent_code(program.action, unmet)
+    remedy = rule.remedy or pack.remedy
     return Silence(
-        code=_silent_code(program.action, unmet),
+        code=code,
         rule=rule.id,
         because=pack.because or rule.because,
         needs=" and ".join(condition_sentence(part, policy.vocabulary.facts) for part in unmet),
         cites=rule.cites or pack.cites,
-        remedy=" ".join(filter(None, (rule.remedy or pack.remedy, _to_send(unmet)))),
+        remedy=NO_STAGE
+        if stageless and code == MISMATCH
+        else " ".join(filter(None, (remedy, _to_send(unmet)))),
         verified=rule.verified,
     )
 
@@ -82,4 +96,4 @@ def _silent_code(action: str, unmet: Sequence[Condition]) -> str:
     lacking = {leaf.fact for part in unmet for leaf in leaves(part)}
     if action == "communication.send" and "purpose.state" in lacking and "message.class" not in lacking:
         return "purpose-missing"
-    return "stage-mismatch" if lacking == {"stage.relationship"} else "no-permit"
+    return MISMATCH if lacking == {STAGE} else "no-permit"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from governance.errors import InvalidError
-from governance.purposes.model import ACTIVE, INACTIVE, PERMISSIONS, Body, Vocabulary, may_name
+from governance.purposes.model import ACQUIRED, ACTIVE, INACTIVE, PERMISSIONS, Body, Vocabulary, may_name
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _STAGE = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -34,6 +34,8 @@ def check_capture_point(capture_point_id: str, body: Body, known_purposes: Colle
     complaints = _Complaints(capture_point_id)
     complaints.members(body, _CAPTURE_POINT_CHECKS)
     complaints.codes("purposes", body, known_purposes, closed=True)
+    if body.get("acquired") not in (None, *ACQUIRED):
+        complaints.add("acquired", f"Use one of {', '.join(ACQUIRED)}.")
     complaints.settle("This capture point cannot be kept as it is")
 
 
@@ -168,6 +170,7 @@ _CAPTURE_POINT_CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "purposes": _code_list,
     "notice": _code,
     "double_opt_in": _flag,
+    "acquired": _code,
 }
 CAPTURE_POINT_MEMBERS = tuple(_CAPTURE_POINT_CHECKS)
 """The members of a capture point's record."""

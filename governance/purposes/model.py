@@ -19,6 +19,9 @@ PERMISSIONS = (OPT_IN, OPT_OUT, AS_THE_LAW)
 SPECIAL_CATEGORIES = "special_categories"
 """The class of data that Art. 9 GDPR is about."""
 
+ACQUIRED = ("person", "import", "acquired_list", "third_party", "unknown")
+"""Where the data that come in at a capture point are from; the words are those of the subjects' `source`."""
+
 Body = Mapping[str, Any]
 """A record as it was sent: JSON whose members are those of PURPOSE_MEMBERS or CAPTURE_POINT_MEMBERS."""
 
@@ -98,6 +101,7 @@ class CapturePoint:
     purposes: tuple[str, ...]
     notice: str | None
     double_opt_in: bool
+    acquired: str | None
     version: int
     body: Body
 
@@ -148,6 +152,7 @@ def read_capture_point(capture_point_id: str, version: int, body: Body) -> Captu
         tuple(body.get("purposes") or ()),
         body.get("notice"),
         bool(body.get("double_opt_in")),
+        body.get("acquired"),
         version,
         dict(body),
     )

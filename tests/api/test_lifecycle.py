@@ -103,6 +103,28 @@ def test_who_has_still_to_be_told_is_listed_over_http(any_caller: Caller, clock:
     assert any_caller.get("/v1/lifecycle/notices-due?overdue=maybe").status_code == 422
 
 
+def test_a_capture_point_says_where_the_data_of_its_people_come_from(caller: Caller) -> None:
+    for point in ("acquired-list", "referral", "crm-import", "web-form"):
+        put = caller.put(f"/v1/subjects/from-{point}", {"source": {"capture_point": point}})
+        assert put.status_code == 201, put.data
+    own = {"capture_point": "acquired-list", "acquired": "person"}
+    caller.put("/v1/subjects/crm-own", {"source": own})
+    due = caller.get("/v1/lifecycle/notices-due").get_json()["items"]
+    assert {each["subject"]: each["source"] for each in due} == {
+        "from-acquired-list": "acquired_list",
+        "from-referral": "third_party",
+    }
+    assert all(each["due_at"] for each in due)
+    unknown = caller.put("/v1/subjects/crm-1", {"source": {"capture_point": "bazaar"}})
+    assert unknown.status_code == 422
+    (sentence,) = unknown.get_json()["errors"]["source.capture_point"]
+    assert "acquired-list, contract-form, crm-import" in sentence
+    assert caller.get("/v1/subjects/crm-1").status_code == 404
+    wrong = caller.put("/v1/capture-points/bazaar", {"title": "Bazaar", "acquired": "stolen"})
+    assert wrong.status_code == 422
+    assert "acquired_list" in wrong.get_json()["errors"]["acquired"][0]
+
+
 def test_a_person_s_lifecycle_is_read_for_a_purpose_over_http(any_caller: Caller) -> None:
     any_caller.put("/v1/subjects/crm-1", {"relationship": "lead"})
     told = any_caller.get("/v1/subjects/crm-1/lifecycle").get_json()

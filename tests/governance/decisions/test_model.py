@@ -121,6 +121,15 @@ def test_silence_is_named_by_what_the_nearest_permit_lacks(
     assert verdict.reasons[0].cites
 
 
+def test_somebody_without_a_stage_is_not_told_to_wait_for_another_one(policy: CompiledPolicy) -> None:
+    waits, stageless = (
+        ask(policy, {"stage.relationship": stage}).reasons[0].remedy for stage in ("active_service", None)
+    )
+    assert "in this stage" in waits
+    assert stageless.startswith("The person has no stage of the relationship yet")
+    assert "record one" in stageless
+
+
 def test_a_move_that_the_stage_model_lacks_says_so(policy: CompiledPolicy) -> None:
     facts = {
         "transition.model": "relationship",
