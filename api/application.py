@@ -16,6 +16,7 @@ from api import (
     audit,
     auth,
     authzen,
+    bearers,
     caps,
     captures,
     communications,
@@ -26,6 +27,7 @@ from api import (
     holds,
     imports,
     inbound,
+    issuers,
     lifecycle,
     notices,
     oauth,
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
 VERSION = "1.0.0"
 ROOMS: tuple[Room, ...] = (
     oauth.room,
+    issuers.room,
     authzen.room,
     access.room,
     subjects.room,
@@ -180,6 +183,7 @@ def attach(app: Flask, runtime: Runtime) -> None:
         {
             "governance": runtime,
             "governance-tokens": reader,
+            "governance-reader": bearers.Reader(runtime, reader),
             "governance-oauth": auth.OAuthServer(app, runtime, reader),
             "governance-log": log,
             "governance-numbers": telemetry.Numbers() if settings.metrics else None,

@@ -11,10 +11,10 @@ from flask import Response, current_app, g, request, stream_with_context
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
 from api import strict_json
+from api.bearers import Reader, opens
 from api.problems import problem
-from api.tokens import Caller, InvalidToken, TokenReader
+from api.tokens import Caller, InvalidToken
 from governance.bootstrap import Runtime
-from governance.callers import service as callers
 from governance.errors import InvalidError, NotFoundError
 from governance.idempotency import service as idempotency
 from governance.idempotency.model import Outcome, read_key
@@ -79,25 +79,24 @@ def admit(scope: str, or_scope: str | None = None) -> None:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise _refusal(Unauthorized, "Send `Authorization: Bearer …` with an access token.", "")
-    reader: TokenReader = current_app.extensions["governance-tokens"]
+    reader: Reader = current_app.extensions["governance-reader"]
     try:
         caller = reader.read(token.strip())
     except InvalidToken:
         raise _bad_token() from None
-    if scope not in caller.scopes and or_scope not in caller.scopes:
-        raise _refusal(
-            Forbidden,
-            f"This needs the scope {scope!r}, which the access token lacks.",
-            f'error="insufficient_scope", scope="{scope}"',
-        )
-    g.caller = caller
+    g.caller, g.needed, g.opened = caller, (scope, or_scope), caller.scopes
+    if caller.staff_id is None:
+        _check_scope()
+    else:
+        with request_snapshot():  # what staff may do is known to the database alone
+            pass
     g.standing_checked = False
 
 
 def this_caller() -> Caller:
-    """Give who asks; only on routes with a scope."""
+    """Give who asks, with the scopes that are open; only on routes with a scope."""
     caller: Caller = g.caller
-    return caller
+    return caller if caller.scopes == g.opened else replace(caller, scopes=g.opened)
 
 
 @contextmanager
@@ -121,10 +120,15 @@ def request_snapshot() -> Iterator[Snapshot]:
 
 
 def check_standing(snapshot: Snapshot) -> None:
-    """Refuse a token that was taken back or whose component left, as of this very snapshot."""
-    caller = this_caller()
-    if not callers.standing(snapshot, caller.client_id, caller.jti).good:
+    """Refuse a token that was taken back, or whose component, user or issuer left, as of this snapshot.
+
+    The same for what the token opens: roles may have been taken away.
+    """
+    opened = opens(snapshot, g.caller)
+    if opened is None:
         raise _bad_token()
+    g.opened = opened
+    _check_scope()
     g.standing_checked = True
 
 
@@ -242,6 +246,17 @@ def _mac(snapshot: Snapshot, use: str, body: bytes) -> bytes:
 def _fingerprint(body: bytes | None) -> bytes:
     sent = request.get_data(cache=True) if body is None else body
     return b"\n".join((request.method.encode(), request.full_path.encode(), sent))
+
+
+def _check_scope() -> None:
+    """Refuse (403) what neither scope of the route opens."""
+    scope, or_scope = g.needed
+    if scope not in g.opened and or_scope not in g.opened:
+        raise _refusal(
+            Forbidden,
+            f"This needs the scope {scope!r}, which the access token lacks.",
+            f'error="insufficient_scope", scope="{scope}"',
+        )
 
 
 def _opened(stack: ExitStack, opening: AbstractContextManager[Unit]) -> Unit:

@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey
 from joserfc.jwt import encode
 
 from api import compact
+from governance.callers.model import staff_ref
 from governance.events import Actor
 from governance.settings import Settings
 
@@ -27,7 +28,12 @@ _SKEW = 60
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a token speaks for: a component of one tenant, with scopes. `expires_at` is an aware instant."""
+    """Who a token speaks for: a component of one tenant, or a member of staff, with scopes.
+
+    `expires_at` is an aware instant. `staff_id`: the member of staff; `client_id` is then the component that
+    they came through. `issuer_version`: of an outside issuer's token, the version of what is configured of
+    it; `client_id` is then `issuer:` and its id, `roles` those that its claims name.
+    """
 
     tenant_id: str
     client_id: str
@@ -35,11 +41,14 @@ class Caller:
     jti: str
     issued_at: int
     expires_at: datetime
+    staff_id: str | None = None
+    roles: frozenset[str] = frozenset()
+    issuer_version: int | None = None
 
     @property
     def actor(self) -> Actor:
-        """Who acts."""
-        return Actor(self.client_id)
+        """Who acts: of a member of staff, the person and not the component, so that two are two."""
+        return Actor(self.client_id) if self.staff_id is None else Actor(staff_ref(self.staff_id), "staff")
 
 
 class InvalidToken(Exception):

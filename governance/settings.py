@@ -102,6 +102,17 @@ class Settings:
             raise NotReadyError("The settings cannot be used: " + "; ".join(complaints) + ".")
         return settings
 
+    def places_of(self, tenant_id: str) -> frozenset[str]:
+        """Where the operator lets this tenant's systems lie: places for everybody, `tenant=place` for one."""
+        places = set()
+        for each in self.system_allow:
+            tenant, equals, place = each.partition("=")
+            if not equals:
+                places.add(each)
+            elif tenant == tenant_id:
+                places.add(place)
+        return frozenset(places)
+
 
 def _driver(url: str) -> str:
     """Name psycopg 3 where a plain PostgreSQL URL was given."""

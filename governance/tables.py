@@ -1,6 +1,7 @@
 """Every room's tables, registered: import this before asking `database.metadata` what there is."""
 
 from governance.access import store as access
+from governance.callers import issuer_store as issuers
 from governance.callers import store as callers
 from governance.communications import cap_store as caps
 from governance.communications import preference_store as preferences
@@ -39,6 +40,7 @@ __all__ = [
     "expiries",
     "idempotency",
     "imports",
+    "issuers",
     "ledger",
     "lifecycle",
     "outbox",

@@ -35,7 +35,7 @@ from governance.access.model import (
     may_be_asker,
 )
 from governance.callers import service as callers
-from governance.callers.model import SCOPES
+from governance.callers.model import SCOPES, staff_ref
 from governance.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from governance.events import Fact
 from governance.policy import service as policies
@@ -204,7 +204,7 @@ def _check_maker(
 ) -> None:
     """Nobody gives scopes that they lack, and nobody changes their own authority."""
     if maker is not None and new.kind == STAFF:
-        mine = {new.id, *(before.body.get("clients", ()) if before else ())}
+        mine = {new.id, staff_ref(new.id), *(before.body.get("clients", ()) if before else ())}
         if maker in mine and before is not None and dict(before.body) != dict(new.body):
             raise ConflictError(
                 "Nobody changes their own roles; ask a second person.", reason="own-authority"

@@ -39,6 +39,7 @@ SCOPES: tuple[str, ...] = (
 """Every scope there is, in published order."""
 
 _CLIENT_ID = re.compile(r"client_[0-9a-f]{32}")
+_STAFF_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _ASYMMETRIC = ("EC", "RSA", "OKP")
 
 
@@ -115,6 +116,23 @@ def check_maker(scopes: Sequence[str], maker_scopes: Iterable[str] | None) -> No
             f"A component may not gain scopes that its maker lacks: {', '.join(excess)}.",
             fields={"scopes": excess},
         )
+
+
+def staff_id_of(value: object) -> str:
+    """Return the id of a member of staff; ValueError for what is none, an e-mail address for one.
+
+    It stands in the ledger, so it must be as opaque as a data subject's: a number of the personnel file, an
+    identity provider's object id.
+    """
+    if not isinstance(value, str) or not _STAFF_ID.fullmatch(value):
+        raise ValueError("not an opaque id")
+    return value
+
+
+def staff_ref(staff_id: str) -> str:
+    """The name under which a member of staff acts (`governance.events.Actor.ref`), whatever they came
+    through."""
+    return f"staff:{staff_id}"
 
 
 def check_name(name: str) -> str:

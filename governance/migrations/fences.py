@@ -18,6 +18,7 @@ OUTSIDE = frozenset(
         "policy_document",
         "component",
         "revoked_token",
+        "token_issuer",
         "queue_kind",
         "queue_slot",
     }

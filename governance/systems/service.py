@@ -126,14 +126,7 @@ def surroundings(snap: Snapshot) -> Surroundings:
 
 def allowed(settings: Settings, tenant_id: str) -> frozenset[str]:
     """Where the operator lets this tenant's systems lie: places for everybody, and `tenant=place` for one."""
-    places = set()
-    for each in settings.system_allow:
-        tenant, equals, place = each.partition("=")
-        if not equals:
-            places.add(each)
-        elif tenant == tenant_id:
-            places.add(place)
-    return frozenset(places)
+    return settings.places_of(tenant_id)
 
 
 def _get(snap: Snapshot, system_id: str) -> store.Stored:
