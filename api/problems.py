@@ -21,9 +21,11 @@ from governance.errors import (
     TooManyError,
     UnreadableError,
 )
+from governance.policy.complaints import PolicyError, suggestion
 
 MEDIA_TYPE = "application/problem+json"
 
+_MOST_PROBLEMS = 100
 _PLAIN_NAME = re.compile(r"(?!\d{5})[A-Za-z0-9_-]{1,40}")
 
 STATUS: Mapping[type[GovernanceError], tuple[int, str]] = {
@@ -57,6 +59,12 @@ class Problem(ma.Schema):
         values=ma.fields.List(ma.fields.String()),
         metadata={
             "description": "Path of a member (`subject.id`, `events.0.event`) → what is wrong with it."
+        },
+    )
+    problems = ma.fields.List(
+        ma.fields.Dict(),
+        metadata={
+            "description": "Only with `policy-refused`: `file`, `line`, `sentence`, `nearest` known name."
         },
     )
     decision = ma.fields.Dict(metadata={"description": "Only with `denied-by-policy`: the whole decision."})
@@ -93,6 +101,8 @@ def problem(
 
 def of_domain(error: GovernanceError) -> Response:
     """Answer an error that the domain raised, by the table."""
+    if isinstance(error, PolicyError):
+        return of_policy(error)
     status, title = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if isinstance(error, InvalidError) and request.path.startswith("/access/v1/"):
         status = 400  # AuthZEN 1.0, "Error Responses": what is malformed is a Bad Request
@@ -106,6 +116,27 @@ def of_domain(error: GovernanceError) -> Response:
         code=code,
         errors={_path(path.split(".")): complaints for path, complaints in fields.items()},
         headers=headers,
+    )
+
+
+def of_policy(error: PolicyError) -> Response:
+    """Answer policies that were refused: each complaint with its file and line, the first hundred of them."""
+    shown = error.problems[:_MOST_PROBLEMS]
+    return problem(
+        422,
+        "The policy was refused",
+        error.message.split("\n", 1)[0].rstrip(":") + "; see `problems`.",
+        code=error.code,
+        errors={"policy": [str(one) for one in shown]},
+        problems=[
+            {
+                "file": one.file,
+                "line": one.line,
+                "sentence": one.sentence,
+                "nearest": suggestion(one.sentence),
+            }
+            for one in shown
+        ],
     )
 
 

@@ -18,6 +18,7 @@ from governance.imports import store as imports
 from governance.ledger import store as ledger
 from governance.lifecycle import store as lifecycle
 from governance.outbox import store as outbox
+from governance.policy import change_store as policy_changes
 from governance.policy import store as policy
 from governance.purposes import store as purposes
 from governance.queue import store as queue
@@ -46,6 +47,7 @@ __all__ = [
     "outbox",
     "packages",
     "policy",
+    "policy_changes",
     "preferences",
     "purposes",
     "queue",

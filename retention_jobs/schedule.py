@@ -23,6 +23,7 @@ from retention_jobs import (
     run_screenings,
     seal_checkpoint,
     seal_decisions,
+    settle_policies,
     sweep_retention,
 )
 
@@ -51,6 +52,12 @@ JOBS = (
         60,
         seal_decisions.run,
         "put the root of each closed batch of decisions in the ledger",
+    ),
+    Job(
+        "settle-policies",
+        30,
+        settle_policies.run,
+        "write down policies that came into force at the instant they were approved for",
     ),
     Job("run-erasures", 5, run_erasures.run, "carry ordered erasures out, step by step, in every system"),
     Job(

@@ -249,7 +249,7 @@ def _set_credentials(work: Work, new: Record, before: Record | None, event_id: s
 def words_of(snap: Snapshot) -> Words:
     """The codes that records of this tenant may use."""
     folder = policies_dir(snap)
-    stages = policies.active(snap.connection, snap.tenant_id).models[STAGE_MODEL].stages
+    stages = policies.active(snap.connection, snap.tenant_id, snap.now).models[STAGE_MODEL].stages
     return Words(
         purposes=frozenset(each.purpose_id for each in purposes.every(snap)),
         data_classes=frozenset(catalogue.data_classes(folder)),

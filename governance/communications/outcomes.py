@@ -181,7 +181,7 @@ def _asked_for_tracking(work: Work, message: Message, situation: Situation) -> s
     served = find_purpose(work, TRACKING_PURPOSE)
     if served is None or served.state != ACTIVE or message.message_class not in served.message_classes:
         return OPT_IN
-    policy = policies.active(work.connection, work.tenant_id)
+    policy = policies.active(work.connection, work.tenant_id, work.now)
     free = policy.opt_out_place(situation.person["person.country"], message.channel)
     standing = any(situation.person[name] for name in _STORED_ONLY)
     return served.permission or OPT_IN if free and not standing else OPT_IN

@@ -17,7 +17,11 @@ from governance.work import Snapshot
 
 _STANDING = Prepared(
     sa.select(
-        tenant.c.country, tenant.c.sectors, sa.func.coalesce(ledger_head.c.size, 0), policy_active.c.digest
+        tenant.c.country,
+        tenant.c.sectors,
+        sa.func.coalesce(ledger_head.c.size, 0),
+        policy_active.c.digest,
+        policy_active.c.next_digest,
     )
     .select_from(
         tenant.outerjoin(ledger_head, ledger_head.c.tenant_id == tenant.c.tenant_id).outerjoin(
@@ -43,10 +47,10 @@ def stand(snap: Snapshot) -> Ground:
 
     Raises what `policy.service.active` raises if no policy is adopted.
     """
-    ((country, sectors, position, digest),) = _STANDING.rows(snap.connection, tenant=snap.tenant_id)
+    ((country, sectors, position, digest, coming),) = _STANDING.rows(snap.connection, tenant=snap.tenant_id)
     policy = (
-        policies.active(snap.connection, snap.tenant_id)
-        if digest is None
+        policies.active(snap.connection, snap.tenant_id, snap.now)
+        if digest is None or coming is not None
         else policies.by_digest(snap.connection, digest)
     )
     return Ground(policy, position, country, read_sectors(sectors))

@@ -13,13 +13,13 @@ from governance.work import Snapshot
 
 def models(snap: Snapshot, policy: CompiledPolicy | None = None) -> list[dict[str, Any]]:
     """The stage models in force with their stages, lawful bases and retention clocks."""
-    policy = policy or policies.active(snap.connection, snap.tenant_id)
+    policy = policy or policies.active(snap.connection, snap.tenant_id, snap.now)
     return [_model(policy, model) for model in policy.models.values()]
 
 
 def lifecycle_map(snap: Snapshot, policy: CompiledPolicy | None = None) -> dict[str, Any]:
     """Stages, every transition with its rule and sentence, what forbids moves, and the message matrix."""
-    policy = policy or policies.active(snap.connection, snap.tenant_id)
+    policy = policy or policies.active(snap.connection, snap.tenant_id, snap.now)
     sentences = policy.text()
     rules = {rule.id: rule for rule in policy.rules}
     return {

@@ -55,7 +55,7 @@ def lifecycle(snap: Snapshot, person: Subject, *, purpose: str | None = None) ->
     With `purpose`, readable for that one; without, for any. InvalidError for a purpose that there is not.
     """
     refs = subjects.group(snap, person.subject_ref)
-    policy = policies.active(snap.connection, snap.tenant_id)
+    policy = policies.active(snap.connection, snap.tenant_id, snap.now)
     own = policy.models.get(RELATIONSHIP)
     bases = {stage.id: frozenset(stage.bases) for stage in own.stages} if own is not None else {}
     known = purposes.every(snap)

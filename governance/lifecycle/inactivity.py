@@ -32,7 +32,7 @@ _CLAMPED = timedelta(days=3)
 
 def rules(snap: Snapshot) -> list[tuple[str, Inactivity]]:
     """Who lapses in which model under the policies in force: (model, rule)."""
-    policy = policies.active(snap.connection, snap.tenant_id)
+    policy = policies.active(snap.connection, snap.tenant_id, snap.now)
     return [(model.name, lapse) for model in policy.models.values() for lapse in model.inactivity]
 
 
@@ -62,7 +62,7 @@ def warn(work: Work, subject_ref: str, model: str, lapse: Inactivity) -> Review 
         return None
     due = max(due, plus(work.now, lapse.warning))
     resets = plus(due, lapse.grace)
-    policy = policies.active(work.connection, work.tenant_id)
+    policy = policies.active(work.connection, work.tenant_id, work.now)
     if not _verdict(policy, standing, model, lapse.to, resets).allowed:
         return None
     review_id = work.new_id("rvw")
@@ -107,7 +107,7 @@ def settle(work: Work, review_id: str) -> Review:
     if waiting.state != OPEN:
         return waiting
     standing = facts.standing(work.connection, work.tenant_id, waiting.subject_ref, waiting.model)
-    policy = policies.active(work.connection, work.tenant_id)
+    policy = policies.active(work.connection, work.tenant_id, work.now)
     model = policy.models.get(waiting.model)
     if person.merged_into is not None:
         return _end(work, waiting, "merged")
@@ -140,7 +140,7 @@ def keep(work: Work, review_id: str, *, because: str) -> Review:
     waiting = get(work, review_id)
     if waiting.state != OPEN:
         raise ConflictError("This review is closed; nobody waits in it any more.", reason="review-closed")
-    policy = policies.active(work.connection, work.tenant_id)
+    policy = policies.active(work.connection, work.tenant_id, work.now)
     model = policy.models.get(waiting.model)
     spans = [
         lapse.after
@@ -181,7 +181,7 @@ def reviews(snap: Snapshot, *, state: str = OPEN, after: str = "", limit: int = 
 
 def documents(snap: Snapshot, found: Sequence[Review]) -> list[dict[str, Any]]:
     """Reviews as they are shown, each with what would lapse at the move."""
-    policy = policies.active(snap.connection, snap.tenant_id)
+    policy = policies.active(snap.connection, snap.tenant_id, snap.now)
     names = subjects.external_ids(snap, {each.subject_ref for each in found})
     return [_document(snap, policy, each, names.get(each.subject_ref)) for each in found]
 

@@ -85,7 +85,7 @@ def check(
     the policies in force do not have.
     """
     asked = check_move(Move(model, to, dict(evidence or {}), because))
-    policy = policy or policies.active(snap.connection, snap.tenant_id)
+    policy = policy or policies.active(snap.connection, snap.tenant_id, snap.now)
     _stage_model(policy, asked)
     standing = facts.standing(snap.connection, snap.tenant_id, subject_ref, model)
     return _decision(snap, policy, standing, asked, asked_for)
@@ -112,7 +112,7 @@ def transition(
     """
     at = min(occurred_at or work.now, work.now)
     asked = check_move(Move(model, to, dict(evidence or {}), because, at, trigger))
-    policy = policy or policies.active(work.connection, work.tenant_id)
+    policy = policy or policies.active(work.connection, work.tenant_id, work.now)
     stage_model = _stage_model(policy, asked)
     if subject_ref is not None and not dry_run:
         subjects.lock(work, subject_ref)

@@ -102,6 +102,11 @@ def case_problems(checked: CheckedPolicies) -> list[Problem]:
     ]
     if problems:
         return problems
+    return unreached(checked, results)
+
+
+def unreached(checked: CheckedPolicies, results: Sequence[CaseResult]) -> list[Problem]:
+    """Complain about rules without which every case would hold as well."""
     reached = {need for one in results for need in one.needs}
     return [
         Problem(pack.file, rule.line, f"no case reaches the rule '{rule.id}': add one that fails without it")

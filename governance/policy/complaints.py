@@ -33,6 +33,15 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
     return f"; did you mean '{found[0]}'?" if found else ""
 
 
+_SUGGESTED = re.compile(r"; did you mean '([^']*)'\?")
+
+
+def suggestion(sentence: str) -> str | None:
+    """Give the known name that a complaint suggests, None if it suggests none."""
+    found = _SUGGESTED.search(sentence)
+    return None if found is None else found.group(1)
+
+
 @dataclass(frozen=True, slots=True)
 class Complaints:
     """The complaints about one file, and readers of its nodes that complain instead of raising."""

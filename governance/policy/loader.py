@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,11 +114,16 @@ class _Findings:
 
 
 def check_documents(
-    trees: Mapping[str, Node], *, scrutinised: bool = False, proven: bool = True
+    trees: Mapping[str, Node],
+    *,
+    scrutinised: bool = False,
+    proven: bool = True,
+    about: Collection[str] | None = None,
 ) -> CheckedPolicies:
     """Check documents; `scrutinised` skips what was proved before (logic and cases).
 
     Without `proven` a pack may lack cases: for drafts that are looked at before their cases are written.
+    `about`: the files that are new among documents whose logic was checked together before.
 
     Raises PolicyError with a line for every complaint.
     """
@@ -126,7 +131,8 @@ def check_documents(
     rule_files = [path for path in sorted(trees) if path not in (FACTS, SOURCES) and not is_schedule(path)]
     for path in rule_files:
         if not path.endswith(".cases.yaml") and not _is_aliases(trees[path]):
-            _read_rules(path, trees[path], found, scrutinised)
+            known = scrutinised or (about is not None and path not in about)
+            _read_rules(path, trees[path], found, known)
     for path in rule_files:
         if path.endswith(".cases.yaml"):
             _read_cases(path, trees[path], found)
@@ -139,7 +145,7 @@ def check_documents(
     if proven:
         _without_cases(found)
     if not found.problems and not scrutinised:
-        found.problems += confront(found.packs, {**found.vocabulary.facts, **found.declared})
+        found.problems += confront(found.packs, {**found.vocabulary.facts, **found.declared}, about)
     checked = CheckedPolicies(
         vocabulary=found.vocabulary,
         sources=found.sources,

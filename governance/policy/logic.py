@@ -8,7 +8,7 @@ set of atoms).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import TypeAlias
 
@@ -70,6 +70,9 @@ class Logic:
 
     facts: Mapping[str, Fact]
     mentioned: Mapping[str, tuple[Leaf, ...]]
+    # Of each fact once: they are asked for with every comparison of every pair of rules.
+    _points: dict[str, list[int | Duration]] = field(default_factory=dict, compare=False, repr=False)
+    _domains: dict[str, Atoms] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def over(cls, facts: Mapping[str, Fact], conditions: Iterable[Condition | None]) -> Logic:
@@ -80,11 +83,24 @@ class Logic:
                 mentioned.setdefault(leaf.fact, []).append(leaf)
         return cls(facts, {name: tuple(found) for name, found in mentioned.items()})
 
+    def points(self, name: str) -> list[int | Duration]:
+        """Give the sorted thresholds of an ordered fact."""
+        found = self._points.get(name)
+        if found is None:
+            found = self._points[name] = breakpoints(self.mentioned[name])
+        return found
+
     def domain(self, name: str) -> Atoms:
         """Give all atoms of a fact but ABSENT."""
+        found = self._domains.get(name)
+        if found is None:
+            found = self._domains[name] = self._domain(name)
+        return found
+
+    def _domain(self, name: str) -> Atoms:
         fact = self.facts[name]
         if fact.type in _ORDERED:
-            return frozenset(range(len(breakpoints(self.mentioned[name])) + 1))
+            return frozenset(range(len(self.points(name)) + 1))
         if fact.type is FactType.BOOLEAN:
             return frozenset({True, False})
         if fact.type is FactType.WEEKDAY:
@@ -102,7 +118,7 @@ class Logic:
         if leaf.op == "present":
             return domain
         if fact.type in _ORDERED:
-            points = breakpoints(self.mentioned[leaf.fact])
+            points = self.points(leaf.fact)
             if leaf.op == "under":
                 return frozenset(range(points.index(leaf.value) + 1))  # type: ignore[arg-type]
             if leaf.op == "at_least":

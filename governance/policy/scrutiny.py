@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 
 from governance.policy.complaints import Complaints
@@ -74,11 +74,14 @@ def _conditions(pack: CheckedPack) -> Iterable[Condition | None]:
     yield pack.applies
 
 
-def confront(packs: Sequence[CheckedPack], facts: Mapping[str, Fact]) -> list[Problem]:
+def confront(
+    packs: Sequence[CheckedPack], facts: Mapping[str, Fact], about: Collection[str] | None = None
+) -> list[Problem]:
     """Complain about rules that rules of other packs make needless (shadow) or void (contradict).
 
     A rule that repeats another pack's is needless unless it cites a clause of its own: then its reason is
     one more. A permit is void where a forbid of another pack holds whenever it does: one is not meant.
+    `about`: the files to which one of the two must belong; the others were confronted before.
     """
     logic = Logic.over(facts, (condition for pack in packs for condition in _conditions(pack)))
     ruled = [(pack, rule, logic.reach(pack.applies, rule)) for pack in packs for rule in pack.rules]
@@ -87,6 +90,8 @@ def confront(packs: Sequence[CheckedPack], facts: Mapping[str, Fact]) -> list[Pr
     for pack, rule, reach in ruled:
         for other_pack, other, other_reach in ruled:
             if other_pack is pack or set(pack.actions).isdisjoint(other_pack.actions):
+                continue
+            if about is not None and pack.file not in about and other_pack.file not in about:
                 continue
             if (other.id, rule.id) in needless:
                 continue  # two alike: one of them may stay

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
 from sqlalchemy.engine import Connection
 
 from governance.errors import NotReadyError
-from governance.policy import store
+from governance.policy import activation, store
+from governance.policy.changes import all_new, differences
 from governance.policy.compiled import CompiledPolicy, compile_policy
 from governance.policy.documents import Node
 from governance.policy.loader import check_documents, load_documents, read_documents
+from governance.policy.proof import prove
 from governance.work import Work
 
 SHIPPED = Path(__file__).resolve().parents[2] / "policies"
@@ -56,40 +59,38 @@ def shipped_documents(directory: Path | None = None) -> dict[str, Node]:
 
 
 def adopt(work: Work, *, documents: Mapping[str, Node]) -> str:
-    """Check documents, run their cases and put them in force for the tenant from the next check on.
+    """Check and prove documents, run their cases and put them in force from the next check on.
 
     Gives the digest. Raises PolicyError with every complaint; then nothing changes. Adopting what is in force
-    already is recorded again: somebody confirmed it.
+    already is recorded again: somebody confirmed it. A change that waits for its day is called off.
     """
     checked = check_documents(documents)
+    prove(checked)
     compiled = compile_policy(checked)
+    present = activation.settle(work)
+    before = None if present is None else by_digest(work.connection, present.digest)
     store.keep_document(work.connection, compiled.digest, checked.canonical)
-    event = work.record(
-        "policy.adopted",
-        facts={"digest": compiled.digest, "packs": len(compiled.packs), "rules": len(compiled.rules)},
-    )
-    store.add_version(
-        work.connection,
-        {
-            "tenant_id": work.tenant_id,
-            "event_id": event.id,
-            "digest": compiled.digest,
-            "adopted_at": work.now,
-            "adopted_by": work.actor.ref,
-        },
-    )
-    store.activate(
-        work.connection, {"tenant_id": work.tenant_id, "digest": compiled.digest, "since": work.now}
+    activation.activate(
+        work,
+        activation.Activation(
+            kind=activation.ADOPTED,
+            digest=compiled.digest,
+            before=None if before is None else before.digest,
+            changes=all_new(compiled) if before is None else differences(before, compiled),
+        ),
+        counted={"packs": len(compiled.packs), "rules": len(compiled.rules)},
     )
     return compiled.digest
 
 
-def active(connection: Connection, tenant_id: str, cache: PolicyCache = _CACHE) -> CompiledPolicy:
-    """Give the policy in force in the caller's snapshot; the active digest is read on every call.
+def active(
+    connection: Connection, tenant_id: str, now: datetime, cache: PolicyCache = _CACHE
+) -> CompiledPolicy:
+    """Give the policy in force in the caller's snapshot at its `now`; the digest is read on every call.
 
     Raises NotReadyError if the tenant has adopted none.
     """
-    digest = store.active_digest(connection, tenant_id)
+    digest = store.active_digest(connection, tenant_id, now)
     if digest is None:
         raise NotReadyError("No policies are in force for this tenant; run 'governance policies adopt'.")
     return cache.get(digest) or by_digest(connection, digest, cache)

@@ -31,7 +31,7 @@ def propose(work: Work, row: sa.Row[Any]) -> bool:
     """Weigh a batch and propose what is due; after the last one, stop at the blast radius or go on."""
     counted = Tally() if row.tally is None else Tally.read(row.tally)
     cursor = row.cursor or {"part": _RECORDS, "after": ["", ""]}
-    policy = policies.active(work.connection, work.tenant_id).digest
+    policy = policies.active(work.connection, work.tenant_id, work.now).digest
     if cursor["part"] == _END:
         return _stop_or_go(work, row, counted)
     found, cursor = _next(work, cursor)

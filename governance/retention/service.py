@@ -126,7 +126,7 @@ def holds_on(
 
 def schedules(snap: Snapshot) -> Schedules:
     """The retention schedules in force."""
-    return policies.active(snap.connection, snap.tenant_id).retention
+    return policies.active(snap.connection, snap.tenant_id, snap.now).retention
 
 
 def _record(

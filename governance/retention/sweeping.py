@@ -89,7 +89,7 @@ def _count(opener: Opener, tenant_id: str, run_id: str, fence: int) -> bool:
     """Count everything in one view, then write what came of it."""
     counted, renewed = Tally(), opener.clock()
     with opener.snapshot(tenant_id, WORKER) as snap:
-        policy = policies.active(snap.connection, tenant_id).digest
+        policy = policies.active(snap.connection, tenant_id, snap.now).digest
         evaluated_at = snap.now
         for page in pages(snap):
             for found in page:

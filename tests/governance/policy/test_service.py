@@ -46,38 +46,40 @@ def more(tmp_path: Path) -> Path:
 
 def test_a_new_tenant_has_the_shipped_policies_in_force(runtime: Runtime) -> None:
     with runtime.snapshot("acme", OFFICER) as snap:
-        policy = active(snap.connection, "acme")
-        assert active(snap.connection, "acme") is policy, "a digest is compiled once"
+        policy = active(snap.connection, "acme", snap.now)
+        assert active(snap.connection, "acme", snap.now) is policy, "a digest is compiled once"
         assert {pack.name for pack in policy.packs} >= {"everywhere", "unknown-default", "de", "us-can-spam"}
         assert policy.rank("erased") == 0, "the published order survives storage"
 
 
 def test_an_adoption_is_in_force_from_the_next_snapshot_and_recorded(runtime: Runtime, more: Path) -> None:
     with runtime.snapshot("acme", OFFICER) as before:
-        first = active(before.connection, "acme")
+        first = active(before.connection, "acme", before.now)
         with runtime.work("acme", OFFICER) as work:
             digest = adopt(work, documents=shipped_documents(more))
             assert work.events[-1].kind == "policy.adopted"
             assert work.events[-1].facts["digest"] == digest
-        assert active(before.connection, "acme") is first, "an open snapshot keeps deciding by its law"
+        assert active(before.connection, "acme", before.now) is first, (
+            "an open snapshot keeps deciding by its law"
+        )
     with runtime.snapshot("acme", OFFICER) as after:
-        policy = active(after.connection, "acme")
+        policy = active(after.connection, "acme", after.now)
         assert policy.digest == digest != first.digest
         assert "jp" in {pack.name for pack in policy.packs}
-        assert store.versions(after.connection, "acme")[0][0] == digest
+        assert store.versions(after.connection, "acme")[0]["digest"] == digest
 
 
 def test_a_refused_set_of_documents_changes_nothing(runtime: Runtime, more: Path) -> None:
     (more / "communications" / "jp.yaml").write_text(PACK.replace("consent-missing", "consent-mising"))
     with runtime.snapshot("acme", OFFICER) as snap:
-        before = active(snap.connection, "acme").digest
+        before = active(snap.connection, "acme", snap.now).digest
     with (
         pytest.raises(PolicyError, match="did you mean 'consent-missing'"),
         runtime.work("acme", OFFICER) as work,
     ):
         adopt(work, documents=shipped_documents(more))
     with runtime.snapshot("acme", OFFICER) as snap:
-        assert active(snap.connection, "acme").digest == before
+        assert active(snap.connection, "acme", snap.now).digest == before
 
 
 def test_adopting_the_same_again_is_recorded_again(runtime: Runtime) -> None:
@@ -92,7 +94,7 @@ def test_adopting_the_same_again_is_recorded_again(runtime: Runtime) -> None:
 
 def test_a_tenant_without_policies_is_told_so(runtime: Runtime) -> None:
     with runtime.snapshot("acme", OFFICER) as snap, pytest.raises(NotReadyError, match="policies adopt"):
-        active(snap.connection, "nobody")
+        active(snap.connection, "nobody", snap.now)
 
 
 def test_a_text_that_is_not_what_its_digest_names_is_not_used(runtime: Runtime) -> None:
@@ -107,12 +109,12 @@ def test_a_text_that_is_not_what_its_digest_names_is_not_used(runtime: Runtime) 
 def test_a_cache_makes_room_and_never_says_which_digest_is_active(runtime: Runtime, more: Path) -> None:
     cache = PolicyCache(size=1)
     with runtime.snapshot("acme", OFFICER) as snap:
-        first = active(snap.connection, "acme", cache)
+        first = active(snap.connection, "acme", snap.now, cache)
         assert cache.get(first.digest) is first
     with runtime.work("acme", OFFICER) as work:
         adopt(work, documents=shipped_documents(more))
     with runtime.snapshot("acme", OFFICER) as snap:
-        second = active(snap.connection, "acme", cache)
+        second = active(snap.connection, "acme", snap.now, cache)
     assert second.digest != first.digest
     assert cache.get(first.digest) is None
 
@@ -121,4 +123,4 @@ def test_both_databases_keep_policies_alike(any_runtime: Runtime, more: Path) ->
     with any_runtime.work("acme", OFFICER) as work:
         digest = adopt(work, documents=shipped_documents(more))
     with any_runtime.snapshot("acme", OFFICER) as snap:
-        assert active(snap.connection, "acme", PolicyCache()).digest == digest
+        assert active(snap.connection, "acme", snap.now, PolicyCache()).digest == digest

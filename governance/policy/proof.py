@@ -1,0 +1,27 @@
+"""The one place where a policy is proved before it may come into force, whichever way it comes.
+
+A *proof* is a function that takes the whole checked policy and gives a counter-example for every thing that
+may never be and that the policy allows. `prove` is called before a change is proposed, before it is
+activated, scheduled or rolled back to, and by `governance policies adopt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from governance.policy.complaints import PolicyError
+from governance.policy.model import CheckedPolicies, Problem
+
+Proof: TypeAlias = Callable[[CheckedPolicies], Sequence[Problem]]
+"""Gives the counter-examples in words; each names the file and line of the rule that lets it happen."""
+
+PROOFS: tuple[Proof, ...] = ()
+"""What is proved of every policy, in this order."""
+
+
+def prove(checked: CheckedPolicies) -> None:
+    """Refuse a policy that allows what may never be; raises PolicyError with every counter-example."""
+    found = [problem for proof in PROOFS for problem in proof(checked)]
+    if found:
+        raise PolicyError(found)
