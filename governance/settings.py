@@ -35,6 +35,8 @@ class Settings:
     metrics: bool = True
     webhook_allow: frozenset[str] = frozenset()
     system_allow: frozenset[str] = frozenset()
+    opendsr_certificate_file: Path | None = None
+    opendsr_key_file: Path | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -63,6 +65,15 @@ class Settings:
                 "crm-db.example.org:5432 or acme=/srv/crm (for the tenant acme only)"
             )
 
+        certificate, certificate_key = (
+            Path(environ[name]).absolute() if environ.get(name) else None
+            for name in ("GOVERNANCE_OPENDSR_CERTIFICATE_FILE", "GOVERNANCE_OPENDSR_KEY_FILE")
+        )
+        if (certificate is None) != (certificate_key is None):
+            complaints.append(
+                "GOVERNANCE_OPENDSR_CERTIFICATE_FILE and GOVERNANCE_OPENDSR_KEY_FILE go together"
+            )
+
         settings = cls(
             data_dir=data_dir,
             database_url=_driver(
@@ -85,6 +96,8 @@ class Settings:
             metrics=environ.get("GOVERNANCE_METRICS", "on") not in ("off", "0", "false"),
             webhook_allow=webhook_allow,
             system_allow=system_allow,
+            opendsr_certificate_file=certificate,
+            opendsr_key_file=certificate_key,
         )
         for name, url in (("GOVERNANCE_PUBLIC_URL", public_url), ("GOVERNANCE_ISSUER", settings.issuer)):
             if not url.startswith(("http://", "https://")):

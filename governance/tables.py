@@ -17,6 +17,7 @@ from governance.idempotency import store as idempotency
 from governance.imports import store as imports
 from governance.ledger import store as ledger
 from governance.lifecycle import store as lifecycle
+from governance.opendsr import store as opendsr
 from governance.outbox import store as outbox
 from governance.policy import change_store as policy_changes
 from governance.policy import store as policy
@@ -44,6 +45,7 @@ __all__ = [
     "issuers",
     "ledger",
     "lifecycle",
+    "opendsr",
     "outbox",
     "packages",
     "policy",

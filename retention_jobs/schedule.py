@@ -14,6 +14,7 @@ from retention_jobs import (
     match_rights_requests,
     notify_holds,
     probe_erasures,
+    report_opendsr,
     reset_inactive,
     rotate_keys,
     run_erasures,
@@ -66,6 +67,7 @@ JOBS = (
         probe_erasures.run,
         "look a second time, end what was kept and evidence at its term, bury whom a restore brought back",
     ),
+    Job("report-opendsr", 10, report_opendsr.run, "tell controllers how their OpenDSR requests stand"),
     Job("build-packages", 60, build_packages.run, "collect what verified requests for access ask for"),
     Job("match-rights-requests", 5, match_rights_requests.run, "look whom requests from the form mean"),
     Job(

@@ -73,6 +73,9 @@ class Logic:
     # Of each fact once: they are asked for with every comparison of every pair of rules.
     _points: dict[str, list[int | Duration]] = field(default_factory=dict, compare=False, repr=False)
     _domains: dict[str, Atoms] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[tuple[int, bool], tuple[Condition, list[Clause] | None]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @classmethod
     def over(cls, facts: Mapping[str, Fact], conditions: Iterable[Condition | None]) -> Logic:
@@ -142,6 +145,13 @@ class Logic:
 
     def clauses(self, condition: Condition, absent_meets: bool = False) -> list[Clause] | None:
         """Give the satisfiable clauses of a condition, or None if there are too many to look at."""
+        # By identity, with the condition kept, so that no other can take its place: hashing one costs more.
+        key = (id(condition), absent_meets)
+        if key not in self._known:
+            self._known[key] = (condition, self._clauses(condition, absent_meets))
+        return self._known[key][1]
+
+    def _clauses(self, condition: Condition, absent_meets: bool) -> list[Clause] | None:
         if isinstance(condition, Leaf):
             key, atoms = self._constraint(condition, absent_meets)
             return [{key: atoms}] if atoms else []

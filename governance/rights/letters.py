@@ -15,7 +15,7 @@ from governance.rights import sealing, store
 from governance.rights.dossier import Dossier, record, regime_of
 from governance.rights.intake import content_of, kept_address, value_of
 from governance.rights.letter_files import Words, words, write
-from governance.rights.model import APPEAL, Identity, Letter
+from governance.rights.model import APPEAL, OPENDSR, Identity, Letter
 from governance.rights.periods import local_day
 from governance.rights.states import PROVED
 from governance.settings import Settings
@@ -53,12 +53,15 @@ _SILENT: Mapping[str, object] = dict.fromkeys(
 
 def send(
     work: Work, dossier: Dossier, kind: str, *, identity: Identity | None = None, **values: object
-) -> Letter:
+) -> Letter | None:
     """Write a letter of a kind, keep it sealed and announce it. `identity`: to whom, else whoever asks.
 
-    Without an address the letter is kept for the CRM to hand over in another way.
+    Without an address the letter is kept for the CRM to hand over in another way. None where another
+    controller asked for the person: that controller writes to them.
     """
     request = dossier.request
+    if request.channel == OPENDSR:
+        return None
     said = words(request.language, work.resource(Settings).policies_dir)
     to = identity or addressee(dossier)
     letter_id = work.new_id("ltr")

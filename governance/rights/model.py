@@ -53,6 +53,14 @@ PROOFS = ("code", "link", "account", "staff")
 account, a check by staff with evidence.
 """
 
+CONTROLLER = "controller"
+"""Another proof, never chosen over HTTP: the controller for whom we process sent the request by OpenDSR, and
+has to validate requests before it does.
+"""
+
+OPENDSR = "opendsr"
+"""The channel of requests that another controller sends: it is that controller who writes to the person."""
+
 
 LATE_ACKNOWLEDGEMENT = 1 << 8
 """In `Request.reminded`: a missed acknowledgement was noted. The lower bits are the reminders given."""

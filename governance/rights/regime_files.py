@@ -19,7 +19,7 @@ from governance.rights.periods import Period, read_period
 from governance.rights.regimes import EVERYWHERE, Appeal, Regime, Regimes
 
 SHIPPED = Path(__file__).resolve().parents[2] / "policies"
-SOURCES, GROUNDS = "sources.yaml", "grounds.yaml"
+SOURCES, GROUNDS, OPENDSR = "sources.yaml", "grounds.yaml", "opendsr.yaml"
 _CHECKED = ("primary", "official")
 _CLOCK_KEYS = frozenset(
     [
@@ -67,10 +67,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class RightsLaw:
-    """Everything that the files say."""
+    """Everything that the files say. `regulations`: names of OpenDSR → the regime that each stands for."""
 
     regimes: Regimes
     refusals: Mapping[str, Refusal]
+    regulations: Mapping[str, str]
 
 
 @cache
@@ -79,6 +80,7 @@ def law(policies_dir: Path | None) -> RightsLaw:
     files = dict(texts(policies_dir, ".yaml"))
     sources = _sources(files.pop(SOURCES))
     refusals = {each.id: each for each in _refusals(files.pop(GROUNDS), sources)}
+    regulations: Any = _tree(OPENDSR, files.pop(OPENDSR)).plain()["regulations"]  # type: ignore[index,call-overload]
     every: dict[str, Regime] = {}
     when_unknown: tuple[str, ...] = ()
     for name, text in sorted(files.items()):
@@ -96,7 +98,9 @@ def law(policies_dir: Path | None) -> RightsLaw:
         raise InvalidError("policies/rights: `when_unknown` must name regimes that exist.")
     if not any(each.default_of == EVERYWHERE for each in every.values()):
         raise InvalidError("policies/rights: one regime must be the default of everywhere.")
-    return RightsLaw(Regimes(every, when_unknown), refusals)
+    if any(each not in every for each in regulations.values()):
+        raise InvalidError(f"rights/{OPENDSR}: a regulation must stand for a regime that exists.")
+    return RightsLaw(Regimes(every, when_unknown), refusals, regulations)
 
 
 def texts(policies_dir: Path | None, suffix: str, folder: str = "") -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ from governance.rights.verification import (
     decline,
     drop,
     status_of,
+    vouch,
 )
 from governance.rights.watching import is_due, unmatched, waiting, watch
 from governance.work import Work
@@ -61,6 +62,7 @@ __all__ = [
     "submit",
     "take",
     "unmatched",
+    "vouch",
     "waiting",
     "watch",
     "withdraw",

@@ -18,7 +18,7 @@ from governance.rights import letters, states, store
 from governance.rights.dossier import Dossier, keep, open_dossier, record
 from governance.rights.execution import settle_and_begin
 from governance.rights.letter_files import words
-from governance.rights.model import NEED_PROOF, PROOFS, Identity
+from governance.rights.model import CLOSED_STATES, CONTROLLER, NEED_PROOF, PROOFS, Identity
 from governance.rights.periods import local_day
 from governance.rights.reach import reached
 from governance.settings import Settings
@@ -162,6 +162,17 @@ def check(
         raise InvalidError(complaint, fields={"evidence": [complaint]})
     dossier = open_dossier(work, request_id)
     return Answered(_prove(work, dossier, dossier.identity(identity_id), method, evidence))
+
+
+def vouch(work: Work, request_id: str, identity_id: str, *, evidence: Mapping[str, Any]) -> Dossier:
+    """The controller for whom we process says that an identity is the person's: by OpenDSR only.
+
+    Whom the identity means must still be one person: where it reaches several, staff have to say whom.
+    """
+    dossier = open_dossier(work, request_id)
+    if dossier.request.state in CLOSED_STATES:
+        return dossier
+    return _prove(work, dossier, dossier.identity(identity_id), CONTROLLER, evidence)
 
 
 def drop(work: Work, request_id: str, identity_id: str) -> Dossier:

@@ -72,7 +72,7 @@ def start(settings: Settings, log: Path, *, app: str = "api.wsgi:app", port: int
             start_new_session=True,
         )
     server = Server(process, port, log)
-    for _ in range(400):
+    for _ in range(2_400):  # two minutes: a busy machine is slow to begin
         if process.poll() is not None:
             break
         try:
