@@ -64,7 +64,9 @@ def reissue(work: Work, request_id: str) -> tuple[Letter, Link]:
         work, open_dossier(work, request_id), letters.PACKAGE, link=told["link"], until=told["until"]
     )
     if letter is None:
-        raise ConflictError("Another controller asked for the person, and writes to them.", reason="not-ready")
+        raise ConflictError(
+            "Another controller asked for the person, and writes to them.", reason="not-ready"
+        )
     newest = package_store.newest_link(work.connection, work.tenant_id, request_id)
     assert newest is not None
     return letter, newest
