@@ -494,7 +494,7 @@ def credentials(settings: Settings) -> tuple[str, str]:
     return made.component.client_id, made.secret or ""
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.full)])
 def test_nobody_can_be_read_in_what_a_day_leaves_behind(
     kind: str, make_settings: Callable[[str], Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,10 +18,8 @@ def allowed(settings: Settings) -> Settings:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_killed_four_times_everybody_is_erased_once(
-    kind: str, make_settings: Callable[[str], Settings]
-) -> None:
-    assert survive(allowed(make_settings(kind)), ERASURES, NAME, kills=4, seed=3) == []
+def test_killed_twice_everybody_is_erased_once(kind: str, make_settings: Callable[[str], Settings]) -> None:
+    assert survive(allowed(make_settings(kind)), ERASURES, NAME, kills=2, seed=3) == []
 
 
 @pytest.mark.full
@@ -35,7 +33,7 @@ def test_killed_200_times_everybody_is_erased_once(
 def test_killed_around_some_commits_everybody_is_erased_once(
     make_settings: Callable[[str], Settings],
 ) -> None:
-    assert survive_points(allowed(make_settings("sqlite")), ERASURES, NAME, every=20) == []
+    assert survive_points(allowed(make_settings("sqlite")), ERASURES, NAME, every=60) == []
 
 
 @pytest.mark.full

@@ -27,6 +27,8 @@ FORM = "/privacy/requests"
 LIMIT = 4.5
 MEMORY = Path("/dev/shm")
 KNOWN = 10
+TRIES = 3
+"""A machine that is busy with something else may disturb one measurement, either way; not all of them."""
 
 
 @pytest.fixture
@@ -89,15 +91,25 @@ def times(runtime: Runtime, clock: HandClock, each: int) -> tuple[dict[bool, lis
 def test_known_and_unknown_get_the_same_bytes_in_the_same_time(
     quiet_runtime: Runtime, clock: HandClock, each: int
 ) -> None:
-    taken, seen = times(quiet_runtime, clock, each)
-    assert len(seen) == 1
-    assert [len(found) for found in taken.values()] == [each, each]
-    assert abs(welch(taken[True], taken[False])) < LIMIT
+    found = []
+    for _ in range(TRIES):
+        taken, seen = times(quiet_runtime, clock, each)
+        assert len(seen) == 1
+        assert [len(each_kind) for each_kind in taken.values()] == [each, each]
+        found.append(abs(welch(taken[True], taken[False])))
+        if found[-1] < LIMIT:
+            return
+    raise AssertionError(f"known and unknown differ every time: {found}")
 
 
 def test_a_form_that_looks_people_up_while_the_browser_waits_is_caught(
     quiet_runtime: Runtime, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(public, "take", rights.submit)
-    taken, _ = times(quiet_runtime, clock, 100)
-    assert abs(welch(taken[True], taken[False])) > LIMIT
+    found = []
+    for _ in range(TRIES):
+        taken, _ = times(quiet_runtime, clock, 100)
+        found.append(abs(welch(taken[True], taken[False])))
+        if found[-1] > LIMIT:
+            return
+    raise AssertionError(f"the difference was never seen: {found}")

@@ -20,7 +20,7 @@ def holds(settings: Settings, log: Path, *, kills: int, seed: int) -> None:
     assert fsck(settings) == {"ok": True, "problems": {}}
 
 
-@pytest.mark.parametrize(("kind", "kills"), [("sqlite", 5), ("postgresql", 2)])
+@pytest.mark.parametrize(("kind", "kills"), [("sqlite", 2), ("postgresql", 1)])
 def test_kill_9_of_the_server_loses_nothing_and_doubles_nothing(
     kind: str, kills: int, make_settings: Callable[[str], Settings], tmp_path: Path
 ) -> None:

@@ -60,7 +60,7 @@ def fill(settings: Settings, count: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "count"),
     [
-        pytest.param("sqlite", 50_000, id="small"),
+        pytest.param("sqlite", 20_000, id="small"),
         pytest.param("sqlite", 1_000_000, marks=pytest.mark.full, id="million-sqlite"),
         pytest.param("postgresql", 1_000_000, marks=pytest.mark.full, id="million-postgresql"),
     ],

@@ -112,7 +112,7 @@ def run_all(settings: Settings, *, slots: int, racers: int, seed: int, mode: str
 
 
 @pytest.mark.parametrize(
-    "slots", [pytest.param(1_000, id="1000"), pytest.param(10_000, id="10000", marks=pytest.mark.full)]
+    "slots", [pytest.param(300, id="300"), pytest.param(10_000, id="10000", marks=pytest.mark.full)]
 )
 def test_four_schedulers_run_each_slot_once(slots: int, make_settings: Callable[[str], Settings]) -> None:
     race = run_all(make_settings("postgresql"), slots=slots, racers=4, seed=1)
@@ -122,7 +122,7 @@ def test_four_schedulers_run_each_slot_once(slots: int, make_settings: Callable[
 
 
 @pytest.mark.parametrize(
-    "slots", [pytest.param(200, id="200"), pytest.param(10_000, id="10000", marks=pytest.mark.full)]
+    "slots", [pytest.param(60, id="60"), pytest.param(10_000, id="10000", marks=pytest.mark.full)]
 )
 def test_one_process_on_sqlite_runs_each_slot_once(
     slots: int, make_settings: Callable[[str], Settings]

@@ -178,16 +178,28 @@ KILLED_AT = (1, 2, 25, 49, 50, 51, 60)
 """After so many requests of a process it is killed: before, in the middle of and after batches of 50."""
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("kind", "killed_at"),
+    [
+        ("sqlite", (1, 50)),
+        ("postgresql", (25,)),
+        pytest.param("sqlite", KILLED_AT, marks=pytest.mark.full),
+        pytest.param("postgresql", KILLED_AT, marks=pytest.mark.full),
+    ],
+)
 def test_a_job_killed_anywhere_loses_nothing(
-    kind: str, make_settings: Callable[[str], Settings], receiver: Receiver, tmp_path: Path
+    kind: str,
+    killed_at: tuple[int, ...],
+    make_settings: Callable[[str], Settings],
+    receiver: Receiver,
+    tmp_path: Path,
 ) -> None:
     settings = replace(make_settings(kind), webhook_allow=frozenset({f"127.0.0.1:{receiver.port}"}))
     runtime = assemble(settings)
     try:
         system = CarefulSystem(runtime.clock, listen(runtime, receiver, "governance.subject"), slow=0.0)
         ids = happen(runtime, 300)
-        for count in KILLED_AT:
+        for count in killed_at:
             _run_and_kill(settings, receiver, system, count, tmp_path / "job.log")
             _let_time_pass(runtime)
         receiver.plan = system

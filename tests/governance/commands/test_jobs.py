@@ -123,15 +123,12 @@ def test_an_uploaded_file_is_taken_in_by_the_job_once(cli: CommandLine) -> None:
     assert (ended.state, ended.counts["created"]) == ("completed", 20)
 
 
-@pytest.mark.parametrize("one", JOBS, ids=lambda one: one.name)
-def test_every_job_runs_where_nothing_waits_and_may_be_repeated(cli: CommandLine, one: object) -> None:
-    from retention_jobs.schedule import Job
-
-    assert isinstance(one, Job)
+def test_every_job_runs_where_nothing_waits_and_may_be_repeated(cli: CommandLine) -> None:
     runtime = cli.runtime()
     try:
-        one.run(runtime)
-        assert one.run(runtime) in (0, 1)
+        for one in JOBS:
+            one.run(runtime)
+            assert one.run(runtime) in (0, 1), one.name
     finally:
         runtime.close()
     assert cli.json("fsck")["ok"]

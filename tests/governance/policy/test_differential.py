@@ -115,7 +115,15 @@ def random_now(chance: random.Random) -> datetime:
     return day + at
 
 
-@pytest.mark.parametrize(("action", "worlds"), [("communication.send", 8000), ("lifecycle.transition", 4000)])
+@pytest.mark.parametrize(
+    ("action", "worlds"),
+    [
+        ("communication.send", 2_000),
+        ("lifecycle.transition", 1_000),
+        pytest.param("communication.send", 20_000, marks=pytest.mark.full),
+        pytest.param("lifecycle.transition", 10_000, marks=pytest.mark.full),
+    ],
+)
 def test_compiled_function_and_oracle_agree(
     action: str, worlds: int, both: tuple[CompiledPolicy, Oracle]
 ) -> None:

@@ -55,7 +55,7 @@ def say(process, line=""):
 
 
 def test_processes_that_make_the_same_keys_agree_and_all_lose_a_destroyed_one(any_vault, any_settings):
-    count = 40
+    count = 12
     children = [child(any_settings, count) for _ in range(3)]
     try:
         for each in children:
