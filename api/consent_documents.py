@@ -104,6 +104,7 @@ def suppression(each: Suppression) -> dict[str, Any]:
     """Write a suppression."""
     return {
         "id": each.suppression_id,
+        "kind": each.kind,
         "scope": each.scope,
         "on": each.on,
         "channel": each.channel,

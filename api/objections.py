@@ -135,7 +135,7 @@ def suppress(body: Mapping[str, Any]) -> Response:
 @room.body(SuppressionLookup)
 @room.answers(200, Listing)
 def look_up(body: Mapping[str, Any]) -> Response:
-    """List what stands on a person or a contact point."""
+    """List what stands on a person, or on a contact point and whoever has it: suppressions and objections."""
     if len(body) != 1:
         raise InvalidError("Name either the person or the contact point.")
     with request_snapshot() as snapshot:

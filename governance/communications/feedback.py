@@ -92,7 +92,7 @@ def _let_be(work: Work, address: str) -> bool:
         value = read_value(work, point)
     except InvalidError:
         return False
-    standing = consents.lookup(work, contact_point=point)
+    standing = [each for each in consents.lookup(work, contact_point=point) if each.on == "contact_point"]
     if not any(each.scope == "marketing" and each.channel is None for each in standing):
         new = NewSuppression(scope="marketing", contact_point=point, reason="complaint", method=METHOD)
         consents.suppress(work, new)

@@ -184,9 +184,13 @@ def _ids(values: Sequence[Any]) -> tuple[str, ...]:
         raise InvalidError(
             "The list of ids has no usable length.", fields={"audience.ids": [f"Give 1 to {MAX_IDS} ids."]}
         )
-    for place, value in enumerate(values):
-        if not isinstance(value, str):
-            raise InvalidError("An id is text.", fields={f"audience.ids.{place}": ["Give the id as text."]})
+    wrong = {
+        place: "Give the id as text." for place, value in enumerate(values) if not isinstance(value, str)
+    }
+    if wrong:
+        raise InvalidError(
+            "An id is text.", fields={f"audience.ids.{at}": [said] for at, said in wrong.items()}
+        )
     # Asked twice is answered once: the first mention keeps its place.
     return tuple(dict.fromkeys(values))
 

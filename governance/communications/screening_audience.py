@@ -64,15 +64,19 @@ def rejected(snap: Snapshot, screening_id: str) -> Iterator[dict[str, Any]]:
 
 
 def check_ids(ids: Sequence[str]) -> None:
-    """See that every id has the form of a CRM's id; InvalidError names the first that has not."""
+    """See that every id has the form of a CRM's id; InvalidError names the place of each that has not."""
+    wrong: dict[str, list[str]] = {}
     for place, external in enumerate(ids):
         try:
             check_external_id(external)
         except InvalidError as problem:
-            raise InvalidError(
-                "One of the ids cannot be an id of the CRM; nothing was queued.",
-                fields={f"audience.ids.{place}": [problem.message]},
-            ) from None
+            wrong[f"audience.ids.{place}"] = [problem.message]
+    if wrong:
+        raise InvalidError(
+            f"{len(wrong)} of the ids cannot be ids of the CRM; nothing was queued. Correct them, or send the"
+            " ids as a file, of which the other lines are taken.",
+            fields=wrong,
+        )
 
 
 def keep_ids(work: Work, screening_id: str, ids: Sequence[str]) -> None:

@@ -3,7 +3,8 @@
 The remedies are data (`policies/catalogue/win-back.yaml`). Nothing is taken from the screening but whom to
 look at: the question is asked anew, and a message counts as a remedy only if the gate permits it to that very
 person now. Whoever said no to the purpose on any channel, whoever is listed in a do-not-call register where a
-number is to be reached, and everybody under 18 is left out, whatever the gate would permit.
+number is to be reached, and minors (`policies/catalogue/win-back-limits.yaml`) are left out, whatever the
+gate would permit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +46,6 @@ FINAL = frozenset(
 )
 """Reasons that no remedy may name: the person's own no, and whoever is not to be disturbed."""
 
-ADULT_YEARS = 18
 _LOOKUP = 500
 
 
@@ -96,6 +96,14 @@ def read_remedies(entries: Mapping[str, Mapping[str, Any]]) -> list[Remedy]:
     return remedies
 
 
+def youngest(entries: Mapping[str, Mapping[str, Any]]) -> int:
+    """The age in years below which nobody is listed; InvalidError if the catalogue does not say it."""
+    years = entries.get("minors", {}).get("years")
+    if not isinstance(years, int) or isinstance(years, bool) or not 0 <= years <= 130:
+        raise InvalidError("catalogue/win-back-limits.yaml: `minors` needs `years`, a number from 0 to 130.")
+    return years
+
+
 def win_back(snap: Snapshot, screening_id: str) -> Iterator[dict[str, Any]]:
     """People whom a completed screening refused and a remedy can win back now, in a fixed order.
 
@@ -132,6 +140,7 @@ class _Search:
         self._gate: Gate = open_gate(snap)
         self._asked = Inquiry(snap, request, self._gate)
         self._made: dict[tuple[str, str], Inquiry] = {}
+        self._youngest = youngest(purposes.win_back_limits(snap.resource(Settings).policies_dir))
 
     def among(self, refs: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Those of these people who can be won back."""
@@ -163,7 +172,7 @@ class _Search:
         """Of these people those who are left out whatever the gate would permit."""
         found: set[str] = set()
         tenant_id, now = self._snap.tenant_id, self._snap.now
-        queries = [_said_no(tenant_id, self._request.purpose), _minors(tenant_id, now)]
+        queries = [_said_no(tenant_id, self._request.purpose), _minors(tenant_id, now, self._youngest)]
         if CHANNEL_POINT_TYPE[self._request.channel] == "phone":
             queries.append(_listed(tenant_id))
         for start in range(0, len(refs), _LOOKUP):
@@ -232,9 +241,9 @@ def _said_no(tenant_id: str, purpose: str) -> sa.Select[tuple[str]]:
     )
 
 
-def _minors(tenant_id: str, now: datetime) -> sa.Select[tuple[str]]:
-    """Whoever is under 18 as far as the month of birth tells."""
-    month = f"{now.year - ADULT_YEARS:04d}-{now.month:02d}"
+def _minors(tenant_id: str, now: datetime, years: int) -> sa.Select[tuple[str]]:
+    """Whoever is younger than so many years as far as the month of birth tells."""
+    month = f"{now.year - years:04d}-{now.month:02d}"
     return sa.select(subject.c.subject_ref).where(
         subject.c.tenant_id == tenant_id, subject.c.birth_month >= month
     )

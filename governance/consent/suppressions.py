@@ -45,7 +45,8 @@ class Suppression:
     """A suppression as it stands or stood. `scope` is `purpose` for what a withdrawal left on a contact
     point.
 
-    `on`: `subject` or `contact_point`; `reason` a code.
+    `on`: `subject` or `contact_point`; `reason` a code. `kind`: `suppression`, or `objection` where a look-up
+    lists what else the person said.
     """
 
     suppression_id: str
@@ -58,6 +59,7 @@ class Suppression:
     occurred_at: datetime
     released_at: datetime | None
     event_id: str
+    kind: str = "suppression"
 
 
 def suppress(work: Work, new: NewSuppression) -> Suppression:
@@ -133,21 +135,34 @@ def release_suppression(
 def lookup(
     snap: Snapshot, *, subject_ref: str | None = None, contact_point: Identifier | None = None
 ) -> list[Suppression]:
-    """Give what stands.
+    """Give what stands, suppressions and objections; oldest first.
 
-    On the person and the person's contact points, or on a contact point; oldest first.
+    On the person and the person's contact points; or on a contact point and on everybody who has it.
     """
     found: list[Suppression] = []
     hashes: list[str] = []
+    people: list[str] = []
     if subject_ref is not None:
-        events = in_force(store.events_of(snap.connection, snap.tenant_id, subject_ref))
-        found += [_of_person(event) for event in events if event.status == "suppressed"]
+        people.append(subject_ref)
         hashes += [point.suppression_hash for point in subjects.points(snap, subject_ref)]
     if contact_point is not None:
-        hashes.append(read_value(snap, contact_point).suppression_hash)
+        value = read_value(snap, contact_point)
+        hashes.append(value.suppression_hash)
+        people += _who_has(snap, value.blind_index)
+    for ref in dict.fromkeys(people):
+        events = in_force(store.events_of(snap.connection, snap.tenant_id, ref))
+        found += [_of_person(event) for event in events if event.status in ("suppressed", "objected")]
     bars = suppression_store.standing(snap.connection, snap.tenant_id, hashes)
     found += [_of_point(bar) for listed in bars.values() for bar in listed]
     return sorted(found, key=lambda each: (each.occurred_at, each.suppression_id))
+
+
+def _who_has(snap: Snapshot, blind_index: str) -> list[str]:
+    """The people who have a contact point, or had it; a merged record means its survivor."""
+    people = [
+        subjects.find_by_ref(snap, each.subject_ref) for each in subjects.shared_points(snap, blind_index)
+    ]
+    return [each.merged_into or each.subject_ref for each in people if each is not None]
 
 
 def suppress_point(
@@ -252,6 +267,7 @@ def _of_person(event: ConsentEvent, *, released: ConsentEvent | None = None) -> 
         event.occurred_at,
         released.recorded_at if released else None,
         event.event_id,
+        "objection" if event.status == "objected" else "suppression",
     )
 
 

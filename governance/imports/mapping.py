@@ -220,12 +220,28 @@ class _Reader:
             return ""
 
     def _event(self, node: Node) -> EventRule:
-        members = self.say.members(node, "an event", ("occurred_at",), ("when", "event"))
+        members = self.say.members(
+            node,
+            "an event",
+            ("occurred_at", "product_family", "opt_out_offered", "channel"),
+            ("when", "event"),
+        )
         return EventRule(
             self._when(members.get("when"), "an event"),
             self._one_of(members.get("event"), "event", EVENT_EFFECTS),
             self._column(members.get("occurred_at"), "occurred_at", optional=True),
+            self._source(members.get("product_family"), "product_family", None),
+            self._offered(members.get("opt_out_offered")),
+            self._one_of(members.get("channel"), "channel", CHANNELS),
         )
+
+    def _offered(self, node: Node | None) -> Condition | bool | None:
+        """`true`, `false`, or a condition under which a way to refuse was offered."""
+        if node is None:
+            return None
+        if isinstance(node.value, bool):
+            return node.value
+        return self._when(node, "opt_out_offered")
 
 
 def _as_in_a_file(value: object) -> str:

@@ -102,11 +102,17 @@ class ConsentRule:
 
 @dataclass(frozen=True, slots=True)
 class EventRule:
-    """When a row says that something happened in the relationship."""
+    """When a row says that something happened in the relationship, what it was about, and on which channel.
+
+    `opt_out_offered`: whether a way to refuse messages was offered then, always or where a condition holds.
+    """
 
     when: Condition
     event: str
     occurred_at: str | None
+    product_family: Choice | str | None = None
+    opt_out_offered: Condition | bool | None = None
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,17 @@ class RowConsent:
 
 
 @dataclass(frozen=True, slots=True)
+class RowEvent:
+    """Something that happened, as a row reports it; `channel` is that of the address that was given in it."""
+
+    event: str
+    occurred_at: datetime | None
+    product_family: str | None = None
+    opt_out_offered: bool | None = None
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ImportRow:
     """What one row says about one person. `number` counts the data rows of the file from 1."""
 
@@ -153,7 +170,7 @@ class ImportRow:
     acquired_at: datetime | None
     suppressions: Sequence[OptOutRule]
     consents: Sequence[RowConsent]
-    events: Sequence[tuple[str, datetime | None]]
+    events: Sequence[RowEvent]
 
 
 def read_row(mapping: ImportMapping, number: int, row: Mapping[str, str]) -> ImportRow:
@@ -211,13 +228,22 @@ def _consent(rule: ConsentRule, row: Mapping[str, str]) -> RowConsent:
     )
 
 
-def _events(mapping: ImportMapping, row: Mapping[str, str]) -> list[tuple[str, datetime | None]]:
+def _events(mapping: ImportMapping, row: Mapping[str, str]) -> list[RowEvent]:
     """What happened; an empty column for the instant means that nothing did."""
     found = []
     for rule in mapping.events:
         at = _instant(rule.occurred_at, row)
         if rule.when.holds(row) and (rule.occurred_at is None or at is not None):
-            found.append((rule.event, at))
+            offered = rule.opt_out_offered
+            found.append(
+                RowEvent(
+                    rule.event,
+                    at,
+                    _value(rule.product_family, row),
+                    offered.holds(row) if isinstance(offered, Condition) else offered,
+                    rule.channel,
+                )
+            )
     return found
 
 

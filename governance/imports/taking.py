@@ -87,10 +87,19 @@ def _consequences(work: Work, taken: Mapping[int, tuple[ImportRow, str]], counts
         for reported in row.consents:
             counts["consents"] += 1
             acts.append((at, act_of(subject_ref, points, reported)))
-        for event, occurred_at in row.events:
+        for happened in row.events:
             counts["events"] += 1
+            only = _only_point(points, happened.channel)
             try:
-                subjects.record_event(work, subject_ref, event=event, occurred_at=occurred_at)
+                subjects.record_event(
+                    work,
+                    subject_ref,
+                    event=happened.event,
+                    occurred_at=happened.occurred_at,
+                    product_family=happened.product_family,
+                    point_ref=None if only is None else only.point_ref,
+                    opt_out_offered=happened.opt_out_offered,
+                )
             except GovernanceError as refusal:
                 refused[at] = refusal
     outcomes = consent.record_many(work, [act for _, act in acts]) if acts else []
@@ -131,9 +140,8 @@ def _close(work: Work, subject_ref: str, points: Sequence[ContactPoint], channel
 
 def act_of(subject_ref: str, points: Sequence[ContactPoint], reported: RowConsent) -> ImportedAct:
     """The act that a row reports, on the contact point of its channel if the person has just one."""
-    kind = CHANNEL_POINT_TYPE.get(reported.channel)
-    reached = [point for point in points if point.type == kind and point.state == "open"]
-    only = reached[0] if len(reached) == 1 else None
+    reached = _open_points(points, reported.channel)
+    only = _only_point(points, reported.channel)
     return ImportedAct(
         subject_ref,
         reported.purpose,
@@ -146,6 +154,17 @@ def act_of(subject_ref: str, points: Sequence[ContactPoint], reported: RowConsen
         open_points=tuple(point.point_ref for point in reached),
         occurred_at=reported.occurred_at,
     )
+
+
+def _open_points(points: Sequence[ContactPoint], channel: str) -> list[ContactPoint]:
+    kind = CHANNEL_POINT_TYPE.get(channel)
+    return [point for point in points if point.type == kind and point.state == "open"]
+
+
+def _only_point(points: Sequence[ContactPoint], channel: str) -> ContactPoint | None:
+    """The contact point that a channel must mean: the open one, if there is just one."""
+    reached = _open_points(points, channel)
+    return reached[0] if len(reached) == 1 else None
 
 
 def _refused(mapping: ImportMapping, row: Readable, refusal: GovernanceError) -> RowError:

@@ -77,6 +77,12 @@ def win_back(policies_dir: Path | None) -> Entries:
 
 
 @cache
+def win_back_limits(policies_dir: Path | None) -> Entries:
+    """Who is left out of win-back lists; files are read once a process."""
+    return _entries("win-back-limits", policies_dir)
+
+
+@cache
 def message_class_signs(policies_dir: Path | None) -> Entries:
     """Signs of messages under a wrong class; files are read once a process."""
     return _entries("message-class-signs", policies_dir)

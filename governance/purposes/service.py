@@ -122,6 +122,11 @@ def win_back(policies_dir: Path | None = None) -> Mapping[str, Mapping[str, Any]
     return catalogue.win_back(policies_dir)
 
 
+def win_back_limits(policies_dir: Path | None = None) -> Mapping[str, Mapping[str, Any]]:
+    """Who is left out of win-back lists whatever the gate would permit, by id."""
+    return catalogue.win_back_limits(policies_dir)
+
+
 def message_classes(policies_dir: Path | None = None) -> Mapping[str, MessageClass]:
     """The classes of messages by id: the shipped ones, or those of the installation's policies folder."""
     return catalogue.message_classes(policies_dir)

@@ -9,6 +9,7 @@ from governance.communications.screening import (
     question_digest,
     read_audience,
 )
+from governance.communications.screening_audience import check_ids
 from governance.errors import InvalidError
 
 ORDER = ("erased", "unknown-subject", "suppressed", "consent-withdrawn", "consent-missing")
@@ -16,6 +17,16 @@ ORDER = ("erased", "unknown-subject", "suppressed", "consent-withdrawn", "consen
 
 def outcome(number: int, *codes: str) -> Outcome:
     return Outcome(number, not codes, codes, codes[0] if codes else None, (), ())
+
+
+def test_each_bad_id_of_a_list_is_named() -> None:
+    with pytest.raises(InvalidError) as refused:
+        read_audience({"ids": ["a", 1, "b", None]})
+    assert sorted(refused.value.fields) == ["audience.ids.1", "audience.ids.3"]
+    with pytest.raises(InvalidError, match="2 of the ids") as refused:
+        check_ids(["a", "some@example.org", "b", "-"])
+    assert sorted(refused.value.fields) == ["audience.ids.1", "audience.ids.3"]
+    assert "example" not in str(refused.value.fields)
 
 
 def test_everyone_is_counted_once_in_the_waterfall_and_under_every_reason() -> None:

@@ -10,7 +10,7 @@ from governance.communications import screening_service as screenings
 from governance.communications import service as communications
 from governance.communications.model import read_check
 from governance.communications.screening_results import results
-from governance.communications.win_back import FINAL, read_remedies, win_back
+from governance.communications.win_back import FINAL, read_remedies, win_back, youngest
 from governance.consent import service as consents
 from governance.consent.service import NewObjection, NewSuppression
 from governance.errors import ConflictError, InvalidError
@@ -141,6 +141,14 @@ def test_a_remedy_for_a_no_is_refused() -> None:
             read_remedies({"nag": {"codes": [code, "consent-missing"], "message_class": "re_permission"}})
     with pytest.raises(InvalidError):
         read_remedies({"both": {"codes": ["consent-missing"], "message_class": "service", "act": "call"}})
+
+
+def test_from_which_age_somebody_is_listed_is_said_by_the_catalogue() -> None:
+    assert youngest(purposes.win_back_limits()) == 18
+    assert youngest({"minors": {"years": 21}}) == 21
+    for entries in ({}, {"minors": {"years": "18"}}, {"minors": {"years": True}}, {"minors": {"years": -1}}):
+        with pytest.raises(InvalidError, match="win-back-limits"):
+            youngest(entries)
 
 
 def test_the_shipped_remedies_speak_of_codes_classes_and_purposes_that_exist(small: Crm) -> None:

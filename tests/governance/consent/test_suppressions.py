@@ -1,5 +1,6 @@
 """Suppressions of people and of contact points."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from governance.bootstrap import Runtime
 from governance.consent import service as consent
 from governance.consent import store
 from governance.consent.model import Question
-from governance.consent.service import NewConsent, NewSuppression
+from governance.consent.service import NewConsent, NewObjection, NewSuppression
 from governance.errors import InvalidError, NotFoundError
 from governance.events import Actor
 from governance.subjects import service as subjects
@@ -65,6 +66,30 @@ def test_a_suppression_holds_until_its_release_whatever_is_consented(
     with any_runtime.snapshot("acme", ACTOR) as snap:
         assert consent.lookup(snap, subject_ref=ref) == []
         assert store.cells_of(snap.connection, "acme", ref) == consent.rebuild(snap.connection, "acme", ref)
+
+
+def test_a_look_up_by_address_tells_what_stands_on_the_people_who_have_it(any_runtime: Runtime) -> None:
+    ref = person(any_runtime)
+    with any_runtime.work("acme", ACTOR) as work:
+        barred = consent.suppress(work, NewSuppression("marketing", subject_ref=ref))
+        objected = consent.object_(work, NewObjection(ref, "all"))
+        released = consent.object_(work, NewObjection(ref, "profiling"))
+        consent.release_objection(work, released.objection_id, method="web_form")
+    for asked in ({"contact_point": MAIL}, {"subject_ref": ref}):
+        with any_runtime.snapshot("acme", ACTOR) as snap:
+            found = consent.lookup(snap, **asked)
+            nobody = consent.lookup(snap, contact_point=replace(MAIL, value="else@example.org"))
+        assert {(each.kind, each.suppression_id) for each in found} == {
+            ("suppression", barred.suppression_id),
+            ("objection", objected.objection_id),
+        }
+        assert {each.on for each in found} == {"subject"}
+        assert nobody == []
+    with any_runtime.work("acme", ACTOR) as work:
+        other = subjects.put(work, "crm-survivor", SubjectChange()).subject_ref
+        consent.merge(work, ref, other)
+    with any_runtime.snapshot("acme", ACTOR) as snap:
+        assert len(consent.lookup(snap, contact_point=MAIL)) == 2
 
 
 def test_a_release_leaves_another_suppression_standing(runtime: Runtime) -> None:

@@ -162,6 +162,18 @@ def test_an_unknown_event_or_topic_is_refused() -> None:
     assert "The topic cannot be used" in said
 
 
+def test_an_event_names_its_product_family_and_whether_a_way_to_refuse_was_offered() -> None:
+    said = refused(
+        SMALL + "events:\n  - {when: {Stage: C}, event: purchase, channel: fax, opt_out_offered: 1}\n"
+    )
+    assert "unknown channel 'fax'" in said
+    assert "opt_out_offered" in said
+    for text, offered in (("true", True), ("false", False)):
+        event = f"{{when: {{Stage: C}}, event: purchase, product_family: shoes, opt_out_offered: {text}}}"
+        (rule,) = read_mapping("m.yaml", SMALL + f"events:\n  - {event}\n").events
+        assert (rule.product_family, rule.opt_out_offered) == ("shoes", offered)
+
+
 @pytest.mark.parametrize("status", ["requested", "granted"])
 def test_a_yes_in_a_file_is_never_the_persons_own_act(status: str) -> None:
     claimed = f"status: {status}\n    method: web_form"

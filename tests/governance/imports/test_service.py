@@ -87,6 +87,15 @@ def row(**values: str) -> str:
 HEADER = ",".join(COLUMNS) + "\n"
 
 
+SOLD = (
+    MAPPING
+    + """    product_family: {column: Activity}
+    opt_out_offered: {Do Not Email: "No"}
+    channel: email
+"""
+)
+
+
 class Importer:
     """Takes files in on one installation."""
 
@@ -127,10 +136,10 @@ class Importer:
         """Number, column and value of each refused row."""
         return [(one["row"], one["column"], one["value"]) for one in self.errors(run)]
 
-    def codes(self, person: str) -> tuple[str, ...]:
+    def codes(self, person: str, **more: str) -> tuple[str, ...]:
         """Why a promotional e-mail may not be sent; () if it may."""
         with self.open_snapshot() as snapshot:
-            decision = gate.check(snapshot, read_check(SubjectReference(id=person), PROMOTION))
+            decision = gate.check(snapshot, read_check(SubjectReference(id=person), PROMOTION | more))
             assert decision.allowed == (not decision.codes)
             return tuple(decision.codes)
 
@@ -401,6 +410,23 @@ def test_a_row_whose_opt_out_is_refused_leaves_nobody_behind(
     assert importer.codes("a") == ("suppressed",)
     new = importer.events() - before
     assert new["subject.created"] == 2
+
+
+def test_a_sale_in_a_file_is_a_soft_opt_in_for_its_family_if_a_way_to_refuse_was_offered(
+    importer: Importer,
+) -> None:
+    sold = {"stage": "client", "country": "Germany", "bought": "2026-09-01", "activity": "shoes"}
+    run = importer.run(
+        row(id="offered", e_mail="a@mail.example", **sold),
+        row(id="not-offered", e_mail="b@mail.example", do_not_email="", **sold),
+        row(id="no-address", **sold),
+        mapping=SOLD,
+    )
+    assert (run.counts["created"], run.counts["events"]) == (3, 3)
+    assert importer.codes("offered", product_family="shoes") == ()
+    assert importer.codes("offered", product_family="wine") == ("consent-missing",)
+    assert importer.codes("not-offered", product_family="shoes") == ("consent-missing",)
+    assert importer.codes("offered") == ("consent-missing",)
 
 
 def test_a_mapping_that_names_an_unknown_purpose_is_refused_before_any_row(importer: Importer) -> None:
