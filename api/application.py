@@ -53,6 +53,7 @@ from api import (
     tasks,
     telemetry,
     tokens,
+    transfers,
     webhooks,
 )
 from api.background import Background
@@ -96,6 +97,7 @@ ROOMS: tuple[Room, ...] = (
     retention.room,
     records.room,
     holds.room,
+    transfers.room,
     privacy.room,
     opendsr.room,
     policies.room,

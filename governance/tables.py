@@ -30,6 +30,7 @@ from governance.rights import store as rights
 from governance.subjects import store as subjects
 from governance.systems import store as systems
 from governance.tenants import store as tenants
+from governance.transfers import store as transfers
 
 __all__ = [
     "access",
@@ -62,4 +63,5 @@ __all__ = [
     "subjects",
     "systems",
     "tenants",
+    "transfers",
 ]

@@ -139,6 +139,7 @@ class DecisionLog:
         since: datetime | None = None,
         until: datetime | None = None,
         allowed: bool | None = None,
+        action: str | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> list[KeptDecision]:
@@ -152,6 +153,7 @@ class DecisionLog:
                 since=since,
                 until=until,
                 allowed=allowed,
+                action=action,
                 after=after,
                 limit=limit,
             )

@@ -47,6 +47,7 @@ def page(
     since: datetime | None = None,
     until: datetime | None = None,
     allowed: bool | None = None,
+    action: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> tuple[list[KeptDecision], str | None]:
@@ -59,6 +60,7 @@ def page(
         since=since,
         until=until,
         allowed=allowed,
+        action=action,
         after=after,
         limit=limit + 1,
     )
@@ -68,6 +70,7 @@ def page(
         since=since,
         until=until,
         allowed=allowed,
+        action=action,
         after=after,
         limit=limit + 1,
     )

@@ -106,6 +106,7 @@ def page(
     since: datetime | None = None,
     until: datetime | None = None,
     allowed: bool | None = None,
+    action: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Sequence[sa.RowMapping]:
@@ -122,6 +123,8 @@ def page(
         query = query.where(table.c.at < until)
     if allowed is not None:
         query = query.where(table.c.allowed == allowed)
+    if action is not None:
+        query = query.where(table.c.action == action)
     if after is not None:
         query = query.where(table.c.decision_id < after)
     query = query.order_by(table.c.decision_id.desc()).limit(limit)

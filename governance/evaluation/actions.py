@@ -17,6 +17,8 @@ from governance.purposes import service as purposes
 from governance.purposes.model import ACTIVE
 from governance.retention import gate as erasing
 from governance.subjects.model import CHANNEL_POINT_TYPE, SubjectReference
+from governance.transfers import gate as transferring
+from governance.transfers.model import ACTION as TRANSFER
 
 DATA_SUBJECT = "data_subject"
 _NOBODY = SubjectReference(id="0")
@@ -121,11 +123,22 @@ def _erase(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
     )
 
 
+def _transfer(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
+    return transferring.check(
+        desk.snap,
+        desk.ground,
+        desk.person(request),
+        request.action_properties,
+        asked_for=desk.asked_for(request),
+    )
+
+
 ACTIONS: Mapping[str, Action] = {
     each.name: each
     for each in (
         Action(SEND, _send, _messages, _readers),
         Action(lifecycle.ACTION, _move, _moves),
+        Action(TRANSFER, _transfer, lambda desk: transferring.variants(desk.snap)),
         Action(erasing.ACTION, _erase, lambda desk: erasing.variants(desk.snap)),
     )
 }

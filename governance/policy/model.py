@@ -53,6 +53,7 @@ class Layer(StrEnum):
 ACTIONS: Mapping[str, str] = {
     "communication.send": "communications",
     "lifecycle.transition": "lifecycle",
+    "data.transfer": "transfers",
     "*": "access",
 }
 

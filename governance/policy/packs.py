@@ -29,7 +29,7 @@ _BASES = ("opt_out", "opt_in")
 
 @dataclass(frozen=True, slots=True)
 class PackReader:
-    """Reads the rule files of one room (`communications`, `lifecycle`, `access`)."""
+    """Reads the rule files of one room (`communications`, `lifecycle`, `access`, `transfers`)."""
 
     room: str
     vocabulary: Vocabulary
@@ -57,7 +57,8 @@ class PackReader:
         layer = self._layer(members.get("layer"))
         is_access = layer is Layer.ACCESS
         facts = self.facts_about(actions) | read_declarations(members.get("declares"), is_access, self.desk)
-        reader = self.rule_reader(name, facts, may_permit=is_access, is_access=is_access)
+        may_permit = is_access or layer is Layer.BASE
+        reader = self.rule_reader(name, facts, may_permit=may_permit, is_access=is_access)
         applies = reader.grammar.condition(members["applies"], "'applies'") if "applies" in members else None
         rules = [reader.read(node) for node in self.desk.items(members.get("rules"), "rules")]
         if not rules:
@@ -88,8 +89,10 @@ class PackReader:
         return tuple(action for action in actions if action in known)
 
     def _layer(self, node: Node | None) -> Layer:
-        """Read the layer; access packs have their own."""
+        """Read the layer; access packs have their own, and only transfers write their base as a pack."""
         known = (Layer.ACCESS,) if self.room == "access" else _COUNTRY_LAYERS
+        if self.room == "transfers":
+            known = (*known, Layer.BASE)
         word = self.desk.text(node, "layer")
         if node is not None and word not in known:
             self.desk.unknown(node.line, "layer", word, known)

@@ -93,6 +93,8 @@ def _silent_code(action: str, unmet: Sequence[Condition]) -> str:
     """Name the kind of silence by the facts that the nearest permit lacks."""
     if action == "lifecycle.transition":
         return "transition-not-allowed"
+    if action == "data.transfer":
+        return "transfer-no-mechanism"
     lacking = {leaf.fact for part in unmet for leaf in leaves(part)}
     if action == "communication.send" and "purpose.state" in lacking and "message.class" not in lacking:
         return "purpose-missing"

@@ -83,6 +83,12 @@ def win_back_limits(policies_dir: Path | None) -> Entries:
 
 
 @cache
+def transfer_instruments(policies_dir: Path | None) -> Entries:
+    """What a transfer mechanism may be, by id; files are read once a process."""
+    return _entries("transfer-instruments", policies_dir)
+
+
+@cache
 def message_class_signs(policies_dir: Path | None) -> Entries:
     """Signs of messages under a wrong class; files are read once a process."""
     return _entries("message-class-signs", policies_dir)

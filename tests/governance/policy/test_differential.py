@@ -36,6 +36,11 @@ DAYS = [
     *("2025-04-10", "2025-04-11", "2026-05-31", "2026-06-01"),
     *("2026-12-31", "2026-11-21", "2026-08-10", "2026-08-11", "2027-01-01", "2027-02-01"),
 ]
+PLACES = [
+    *("DE", "GB", "CH", "CN", "RU", "US", "KR", "JP", "BR", "SA", "AE"),
+    *("SG", "ZA", "ID", "TR", "IN", "VN", "AU", "CA", "NG", None),
+]
+PEOPLE = [None, 0, 100, 101, 1000, 1001, 10_000, 10_001, 99_999, 100_000, 100_001, 999_999, 1_000_000]
 TEXTS = ["no thanks", "later", "else"]
 
 
@@ -53,6 +58,13 @@ def random_world(chance: random.Random, action: str, policy: CompiledPolicy, now
         name: None if chance.random() < absent else random_value(chance, name, policy, now)
         for name in policy.fact_names(action)
     }
+    if action == "data.transfer":
+        world |= {
+            name: chance.choice(PLACES) for name in ("transfer.origin", "tenant.country", "person.country")
+        }
+        world |= {"transfer.people": chance.choice(PEOPLE)}
+        if chance.random() < 0.8:
+            world |= {"transfer.direction": "out", "transfer.errand": "ordinary"}
     if world.get("transition.model") is not None and chance.random() < 0.9:
         # Mostly moves that a model knows: of all pairs of stages few are.
         model = policy.models[world["transition.model"]]
@@ -120,7 +132,9 @@ def random_now(chance: random.Random) -> datetime:
     [
         ("communication.send", 2_000),
         ("lifecycle.transition", 1_000),
+        ("data.transfer", 1_000),
         pytest.param("communication.send", 20_000, marks=pytest.mark.full),
+        pytest.param("data.transfer", 10_000, marks=pytest.mark.full),
         pytest.param("lifecycle.transition", 10_000, marks=pytest.mark.full),
     ],
 )
@@ -132,6 +146,8 @@ def test_compiled_function_and_oracle_agree(
     seen_rules: set[str] = set()
     for _ in range(worlds):
         now = random_now(chance)
+        if action == "data.transfer" and chance.random() < 0.2:
+            now += timedelta(days=6 * 365)  # some decisions on adequacy have ended by then
         facts = random_world(chance, action, policy, now)
         facts.pop("place.covered", None)
         vector = policy.bucketed(action, facts, now)

@@ -1,0 +1,304 @@
+"""Transfers across borders: mechanisms, the kill switch, flows, and the picture of it all."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import marshmallow as ma
+from flask import Response
+
+from api.configuration import etag, if_match
+from api.rooms import Room
+from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, request_work
+from api.shapes import Answer, Flag, Instant, Listing, Page, Shape, Text, Whole
+from governance.idempotency.model import Outcome
+from governance.transfers import flows, picture
+from governance.transfers import service as transfers
+from governance.transfers.checks import MOST_PEOPLE
+from governance.transfers.model import FLOW_STATES, KINDS, RECIPIENT_KINDS, STATES
+from governance.transfers.service import Switched
+from governance.work import Work
+
+room = Room("transfers", description="Whether data may leave a country: mechanisms, flows, the kill switch.")
+
+
+class TransferScopeShape(Shape):
+    """What a mechanism covers; a list that is empty or left out means any."""
+
+    recipients = ma.fields.List(Text(64))
+    destinations = ma.fields.List(Text(2))
+    data_classes = ma.fields.List(Text(64))
+
+
+class MechanismBody(Shape):
+    """What transfers may rest on."""
+
+    kind = ma.fields.String(required=True, validate=ma.validate.OneOf(KINDS))
+    instruments = ma.fields.List(
+        Text(64),
+        metadata={
+            "description": "What it is in the laws that it serves; left out: the usual one of its kind for "
+            "the controller's country."
+        },
+    )
+    scope = ma.fields.Nested(TransferScopeShape)
+    valid_from = Instant(allow_none=True)
+    expires_at = Instant(allow_none=True)
+    owner = Text(64, allow_none=True)
+    assessment_reference = Text(
+        64, allow_none=True, metadata={"description": "The transfer impact assessment (TIA), as a code."}
+    )
+
+
+class MechanismReply(Answer):
+    """A mechanism and how it stands."""
+
+    id = ma.fields.String(required=True)
+    version = ma.fields.Integer(required=True)
+    kind = ma.fields.String(required=True)
+    instruments = ma.fields.List(ma.fields.String(), required=True)
+    scope = ma.fields.Dict(required=True)
+    status = ma.fields.String(required=True, validate=ma.validate.OneOf(STATES))
+    expires_at = ma.fields.String(required=True, allow_none=True)
+
+
+class SuspendBody(Shape):
+    """Why; `dry_run` only says what it would do. The reason is sealed."""
+
+    reason = Text(2000, required=True)
+    dry_run = Flag(load_default=False)
+
+
+class ImpactReply(Answer):
+    """What it did, or would do: flows that stop, carry on or resume, and how many people are concerned."""
+
+    mechanism = ma.fields.Dict(required=True)
+    dry_run = ma.fields.Boolean(required=True)
+    flows = ma.fields.List(ma.fields.Dict(), required=True)
+    stopped = ma.fields.List(ma.fields.String(), required=True)
+    carried_on = ma.fields.List(ma.fields.String(), required=True)
+    people = ma.fields.Integer(required=True)
+
+
+class TransferFlowBody(Shape):
+    """A transfer that happens again and again."""
+
+    origin = Text(2, required=True)
+    destination = Text(2, required=True)
+    recipient = Text(64, required=True)
+    recipient_kind = ma.fields.String(allow_none=True, validate=ma.validate.OneOf(RECIPIENT_KINDS))
+    data_classes = ma.fields.List(Text(64), required=True, validate=ma.validate.Length(1, 100))
+    mechanisms = ma.fields.List(Text(64), metadata={"description": "First choice first."})
+    mechanism = Text(64, metadata={"description": "In place of `mechanisms` with one entry."})
+    people_per_year = Whole(
+        0, MOST_PEOPLE, metadata={"description": "People concerned beyond those recorded here."}
+    )
+
+
+class TransferFlowReply(Answer):
+    """A flow and how it stands now."""
+
+    id = ma.fields.String(required=True)
+    origin = ma.fields.String(required=True)
+    destination = ma.fields.String(required=True)
+    recipient = ma.fields.String(required=True)
+    mechanisms = ma.fields.List(ma.fields.String(), required=True)
+    status = ma.fields.String(required=True, validate=ma.validate.OneOf(FLOW_STATES))
+    mechanism_in_use = ma.fields.String(required=True, allow_none=True)
+    codes = ma.fields.List(ma.fields.String(), required=True)
+    people = ma.fields.Integer(required=True, allow_none=True)
+
+
+class FlowQuery(Page):
+    """Which flows."""
+
+    status = ma.fields.String(validate=ma.validate.OneOf(FLOW_STATES))
+
+
+class TransferMapReply(Answer):
+    """Countries with their people, flows between them, and decisions of the last 30 days by route."""
+
+    countries = ma.fields.List(ma.fields.Dict(), required=True)
+    flows = ma.fields.List(ma.fields.Dict(), required=True)
+    decisions = ma.fields.Dict(required=True)
+
+
+class TransfersReportQuery(Shape):
+    """In which form."""
+
+    format = ma.fields.String(load_default="json", validate=ma.validate.OneOf(("json", "csv")))
+
+
+class TransfersReport(Answer):
+    """How transfers stand."""
+
+    flows = ma.fields.List(ma.fields.Dict(), required=True)
+    by_status = ma.fields.Dict(required=True)
+    people_affected = ma.fields.Integer(required=True)
+    mechanisms = ma.fields.List(ma.fields.Dict(), required=True)
+    residency = ma.fields.List(ma.fields.Dict(), required=True)
+    decisions = ma.fields.Dict(required=True)
+
+
+@room.get("/v1/transfer-mechanisms", scope="transfers:read")
+@room.query(Page)
+@room.answers(200, Listing)
+def list_mechanisms(query: Mapping[str, Any]) -> Response:
+    """List the mechanisms by id, with how each stands now."""
+    with request_snapshot() as snapshot:
+        limit, use = query["limit"], "transfer-mechanisms"
+        cursor = read_cursor(snapshot, use, query.get("after"))
+        found = transfers.listed(snapshot, after=cursor[0] if cursor else "", limit=limit + 1)
+        items = [transfers.document(snapshot, each) for each in found]
+        return reply(page(snapshot, use, items, limit, lambda item: [item["id"]]))
+
+
+@room.get("/v1/transfer-mechanisms/<mechanism_id>", scope="transfers:read")
+@room.answers(200, MechanismReply)
+def get_mechanism(mechanism_id: str) -> Response:
+    """Give a mechanism."""
+    with request_snapshot() as snapshot:
+        found = transfers.get(snapshot, mechanism_id)
+        return reply(transfers.document(snapshot, found), headers=etag(found.version))
+
+
+@room.put("/v1/transfer-mechanisms/<mechanism_id>", scope="transfers:write", configuration=True)
+@room.body(MechanismBody)
+@room.also(201, MechanismReply, description="Registered.")
+@room.answers(200, MechanismReply)
+def put_mechanism(body: Mapping[str, Any], mechanism_id: str) -> Response:
+    """Register or replace a mechanism. One that is suspended stays so."""
+    with request_work() as work:
+        exists = transfers.exists(work, mechanism_id)
+        put = transfers.put(work, mechanism_id, body, if_match(exists=exists))
+        document = transfers.document(work, put)
+    return reply(document, 200 if exists else 201, etag(put.version))
+
+
+@room.post("/v1/transfer-mechanisms/<mechanism_id>/suspend", scope="transfers:write")
+@room.body(SuspendBody)
+@room.answers(200, ImpactReply)
+def suspend(body: Mapping[str, Any], mechanism_id: str) -> Response:
+    """Throw the kill switch: whatever rests on this mechanism alone is denied from the next check on.
+
+    Opt-outs, orders to erase, data coming back and answers to the person go on.
+    """
+
+    def effect(work: Work) -> Reply:
+        done = transfers.suspend(work, mechanism_id, reason=body["reason"], dry_run=body["dry_run"])
+        return Reply(200, _impact(work, done), kept={"id": mechanism_id, "impact": dict(done.impact)})
+
+    return act(effect, again=_again)
+
+
+@room.post("/v1/transfer-mechanisms/<mechanism_id>/reinstate", scope="transfers:write")
+@room.answers(200, ImpactReply)
+def reinstate(mechanism_id: str) -> Response:
+    """Put the kill switch back."""
+
+    def effect(work: Work) -> Reply:
+        done = transfers.reinstate(work, mechanism_id)
+        return Reply(200, _impact(work, done), kept={"id": mechanism_id, "impact": dict(done.impact)})
+
+    return act(effect, again=_again)
+
+
+@room.put("/v1/transfer-flows/<flow_id>", scope="transfers:write")
+@room.body(TransferFlowBody)
+@room.also(201, TransferFlowReply, description="Declared.")
+@room.answers(200, TransferFlowReply)
+def put_flow(body: Mapping[str, Any], flow_id: str) -> Response:
+    """Declare or replace a flow; the answer says how it stands."""
+    with request_work() as work:
+        answer, is_new = flows.put(work, flow_id, body)
+    return reply(flows.document(answer), 201 if is_new else 200)
+
+
+@room.get("/v1/transfer-flows/<flow_id>", scope="transfers:read")
+@room.answers(200, TransferFlowReply)
+def get_flow(flow_id: str) -> Response:
+    """Give a flow, how it stands now, and why."""
+    with request_snapshot() as snapshot:
+        return reply(flows.document(flows.get(snapshot, flow_id)))
+
+
+@room.get("/v1/transfer-flows", scope="transfers:read")
+@room.query(FlowQuery)
+@room.answers(200, Listing)
+def list_flows(query: Mapping[str, Any]) -> Response:
+    """List the flows by id with how each stands now: `active`, on a `fallback` mechanism, or `stopped`."""
+    with request_snapshot() as snapshot:
+        limit, status = query["limit"], query.get("status")
+        use = f"transfer-flows:{status}"
+        cursor = read_cursor(snapshot, use, query.get("after"))
+        found = flows.listed(snapshot, status=status, after=cursor[0] if cursor else "", limit=limit + 1)
+        items = [flows.document(each) for each in found]
+        return reply(page(snapshot, use, items, limit, lambda item: [item["id"]]))
+
+
+@room.get("/v1/reports/transfers", scope="transfers:read", or_scope="audit:read")
+@room.query(TransfersReportQuery)
+@room.answers(200, TransfersReport)
+def report(query: Mapping[str, Any]) -> Response:
+    """Report how transfers stand: flows by status, people concerned, mechanisms and what ends soon.
+
+    `format=csv` gives the flows as a table.
+    """
+    with request_snapshot() as snapshot:
+        found = picture.report(snapshot)
+    if query["format"] == "csv":
+        return Response(_table(found["flows"]), content_type="text/csv; charset=utf-8")
+    return reply(found)
+
+
+@room.get("/v1/transfer-map", scope="transfers:read")
+@room.answers(200, TransferMapReply)
+def transfer_map() -> Response:
+    """Give what a picture needs: who lives where, declared flows, and decisions of the last 30 days."""
+    with request_snapshot() as snapshot:
+        return reply(picture.picture(snapshot))
+
+
+_COLUMNS = (
+    "id",
+    "origin",
+    "destination",
+    "recipient",
+    "data_classes",
+    "mechanisms",
+    "status",
+    "mechanism_in_use",
+    "codes",
+    "people",
+    "since",
+)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write flows as CSV (RFC 4180); lists are parted by spaces. All values are codes: none is a formula."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        values = (row[name] for name in _COLUMNS)
+        writer.writerow([" ".join(each) if isinstance(each, list) else each for each in values])
+    return text.getvalue()
+
+
+def _again(work: Work, outcome: Outcome) -> Reply:
+    """The answer to a repeat: what the switch did then, and the mechanism as it is now."""
+    present = transfers.get(work, str(outcome.kept["id"]))
+    impact = outcome.kept["impact"]
+    assert isinstance(impact, Mapping)
+    return Reply(
+        200, {"mechanism": transfers.document(work, present), "dry_run": False, **impact}, kept=outcome.kept
+    )
+
+
+def _impact(work: Work, done: Switched) -> dict[str, object]:
+    return {
+        "mechanism": transfers.document(work, done.mechanism),
+        "dry_run": done.dry_run,
+        **done.impact,
+    }

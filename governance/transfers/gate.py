@@ -1,0 +1,238 @@
+"""The transfers gate: one question, one person, one decision with every reason.
+
+A `Gate` is made for one snapshot and never outlives it: the register is read anew in each, so that the next
+check in every process sees a mechanism that was suspended.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from governance.decisions.ground import Ground, stand
+from governance.decisions.model import Reason, Verdict, decide
+from governance.decisions.record import AskedFor, DecisionRecord, merged
+from governance.policy.buckets import Vector
+from governance.transfers import checks, facts, store
+from governance.transfers.model import (
+    ACTION,
+    ACTIVE,
+    ADEQUACY,
+    FALLBACK,
+    IN_FORCE,
+    STOPPED,
+    Flow,
+    Mechanism,
+    Person,
+    Question,
+    Register,
+    World,
+    of_flow,
+    usable,
+    worlds,
+)
+from governance.work import Snapshot
+
+_SILENCE = Verdict(
+    False,
+    (
+        Reason(
+            "transfer-no-mechanism",
+            "",
+            "permit",
+            "The policies in force say nothing about transfers, and silence forbids.",
+            ("Regulation (EU) 2016/679 Art. 44",),
+            True,
+            "Adopt the shipped packs: governance policies adopt.",
+        ),
+    ),
+    (),
+    (),
+)
+_PEOPLE = "transfer.people"
+
+NO_MECHANISM, HALTED, LOCALISED, ALLOWED = "no_mechanism", "suspended", "localised", "allowed"
+"""The answers that the message gate is told (`transfer.answer`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowAnswer:
+    """How a flow stands now: the verdict, and the mechanism that carries it (None: needs none, or stopped).
+
+    `status` is one of FLOW_STATES; `people` live where the flow begins, with those who were declared.
+    """
+
+    flow: Flow
+    verdict: Verdict
+    mechanism: str | None
+    people: int | None
+    status: str = ACTIVE
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The reason codes, each once."""
+        return tuple(dict.fromkeys(reason.code for reason in self.verdict.reasons))
+
+
+@dataclass(slots=True)
+class Gate:
+    """Answers questions in one snapshot; made by `open_gate`."""
+
+    snap: Snapshot
+    ground: Ground
+    register: Register
+    verdicts: dict[Vector, Verdict] = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
+
+    def answer(
+        self, question: Question, subject_ref: str | None, *, asked_for: AskedFor | None = None
+    ) -> DecisionRecord:
+        """Decide a question about somebody (None: about a person who is not known here)."""
+        person = facts.person(self.snap.connection, self.snap.tenant_id, subject_ref)
+        found = worlds(self.register, question, person, self.snap.now)
+        verdict = merged([self.verdict(world) for world in found])
+        carried = [world.flow.flow_id for world in found if world.flow is not None]
+        said = question.document()
+        if carried:
+            said["flows"] = carried
+        return DecisionRecord(
+            id=self.snap.new_id("dec"),
+            action=ACTION,
+            subject_ref=person.subject_ref,
+            verdict=verdict,
+            policy=self.ground.policy.digest,
+            ledger_position=self.ground.ledger_position,
+            evaluated_at=self.snap.now,
+            caller_ref=self.snap.actor.ref,
+            question=said,
+            facts=[world.facts for world in found],
+            asked_for=asked_for,
+        )
+
+    def verdict(self, world: World) -> Verdict:
+        """Decide on one world by the active policy."""
+        policy = self.ground.policy
+        if ACTION not in policy.programs:
+            return _SILENCE
+        self._count(world.facts)
+        vector = policy.bucketed(ACTION, world.facts, self.snap.now)
+        found = self.verdicts.get(vector)
+        if found is None:
+            found = self.verdicts[vector] = decide(policy, ACTION, vector)
+        return found
+
+    def of_flow(self, flow: Flow) -> FlowAnswer:
+        """How a flow stands, for people who live where it begins, and what carries it.
+
+        Mechanisms are taken in their order until they suffice; the last one taken is the one that carries.
+        """
+        world = of_flow(self.register, flow, Person.living_in(flow.origin), self.snap.now)
+        verdict = self.verdict(world)
+        people = world.facts[_PEOPLE]
+        if not verdict.allowed:
+            return FlowAnswer(flow, verdict, None, people, status=STOPPED)
+        taken: list[Mechanism] = []
+        for each in (None, *world.candidates):
+            if each is not None:
+                if each.state(self.snap.now) != IN_FORCE:
+                    continue
+                taken.append(each)
+            tried = replace(
+                world, facts={**world.facts, "mechanism.usable": usable(taken, self.snap.now) or None}
+            )
+            if self.verdict(tried).allowed:
+                carrier = self._carrier(world, each)
+                status = FALLBACK if self._fell_back(world, carrier) else ACTIVE
+                name = None if carrier is None else carrier.mechanism_id
+                return FlowAnswer(flow, verdict, name, people, status)
+        return FlowAnswer(flow, verdict, None, people)
+
+    def _fell_back(self, world: World, carrier: Mechanism | None) -> bool:
+        """Whether a mechanism that stands before the carrier in the flow's order is not in force."""
+        before = world.candidates if carrier is None else world.candidates[: world.candidates.index(carrier)]
+        return any(each.state(self.snap.now) != IN_FORCE for each in before)
+
+    def _carrier(self, world: World, last: Mechanism | None) -> Mechanism | None:
+        """What is said to carry a flow: the last mechanism it took, or adequacy where the law suffices."""
+        if last is not None:
+            return last
+        in_force = (each for each in world.candidates if each.state(self.snap.now) == IN_FORCE)
+        return next((each for each in in_force if each.kind == ADEQUACY), None)
+
+    def message_from(self, sender_country: str, recipient: str | None) -> Callable[[str | None], str]:
+        """What a message sent from a country means for people, by the country that they live in.
+
+        The sending system gets their contact details. Answers are those of `transfer.answer`.
+        """
+        question = Question(sender_country, recipient, frozenset({"contact_details"}))
+        known: dict[str | None, str] = {}
+
+        def answer(country: str | None) -> str:
+            if country not in known:
+                found = worlds(self.register, question, Person.living_in(country), self.snap.now)
+                known[country] = _in_a_word(merged([self.verdict(world) for world in found]))
+            return known[country]
+
+        return answer
+
+    def _count(self, known: dict[str, Any]) -> None:
+        """Complete the number of people where it was never counted, and a rule may look at it."""
+        country = known.get("person.country") or known.get("transfer.origin")
+        if known.get(_PEOPLE) is not None or country is None:
+            return
+        if country not in self.counted:
+            declared = sum(flow.people_per_year for flow in self.register.flows if flow.origin == country)
+            living = facts.count_people(self.snap.connection, self.snap.tenant_id, country)
+            self.counted[country] = living + declared
+        known[_PEOPLE] = self.counted[country]
+
+
+def open_gate(snap: Snapshot, ground: Ground | None = None) -> Gate:
+    """Make the gate of this snapshot; `ground` if it was read in the same snapshot already."""
+    ground = ground or stand(snap)
+    register = facts.register(snap.connection, snap.tenant_id, ground.tenant_country)
+    return Gate(snap, ground, register)
+
+
+def check(
+    snap: Snapshot,
+    ground: Ground,
+    subject_ref: str | None,
+    properties: Mapping[str, Any],
+    *,
+    asked_for: AskedFor | None = None,
+) -> DecisionRecord:
+    """Decide whether a person's data may go where the properties say (api.md §2); changes nothing.
+
+    Raises InvalidError that names every member that cannot be used.
+    """
+    question = checks.read_question(snap, ground.policy, properties)
+    return open_gate(snap, ground).answer(question, subject_ref, asked_for=asked_for)
+
+
+def variants(snap: Snapshot) -> list[Mapping[str, Any]]:
+    """What may be asked of any person: each declared flow."""
+    return [
+        {
+            "origin": flow.origin,
+            "destination": flow.destination,
+            "recipient": flow.recipient,
+            "data_classes": list(flow.data_classes),
+        }
+        for flow in store.flows(snap.connection, snap.tenant_id)
+    ]
+
+
+def sent_from(
+    snap: Snapshot, ground: Ground, sender_country: str, recipient: str | None
+) -> Callable[[str | None], str]:
+    """What the message gate asks, handed to it by the composition root: see `Gate.message_from`."""
+    return open_gate(snap, ground).message_from(sender_country, recipient)
+
+
+def _in_a_word(verdict: Verdict) -> str:
+    codes = {reason.code for reason in verdict.reasons}
+    if verdict.allowed:
+        return ALLOWED
+    if "localisation" in codes:
+        return LOCALISED
+    return HALTED if "transfer-suspended" in codes else NO_MECHANISM

@@ -1,0 +1,212 @@
+"""Transfers over HTTP: the register, the kill switch, flows, checks, the map and the report."""
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+from governance.bootstrap import Runtime
+from retention_jobs import re_evaluate_transfers
+from tests.api.conftest import Caller
+from tests.conftest import HandClock
+
+DPF = {"kind": "dpf", "scope": {"recipients": ["mailer"], "destinations": ["US"]}, "owner": "staff-7"}
+SCC = {
+    "kind": "scc",
+    "instruments": ["eu-scc"],
+    "scope": {"destinations": ["US"]},
+    "assessment_reference": "tia-2026-3",
+}
+MAIL: dict[str, Any] = {
+    "origin": "DE",
+    "destination": "US",
+    "recipient": "mailer",
+    "data_classes": ["contact_details", "preferences"],
+    "mechanisms": ["dpf"],
+}
+
+
+def check(caller: Caller, person: str = "hans", **properties: Any) -> dict[str, Any]:
+    asked = {"destination": "US", "recipient": "mailer", "data_classes": ["contact_details"], **properties}
+    answer = caller.post(
+        "/access/v1/evaluation",
+        {
+            "subject": {"type": "component", "id": "crm"},
+            "action": {
+                "name": "data.transfer",
+                "properties": {name: value for name, value in asked.items() if value is not None},
+            },
+            "resource": {"type": "data_subject", "id": person},
+        },
+    )
+    assert answer.status_code == 200, answer.data
+    found: dict[str, Any] = answer.get_json()
+    return found
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    return [reason["code"] for reason in answer["context"]["reasons"]]
+
+
+def people(caller: Caller) -> None:
+    for name, country in (("hans", "DE"), ("greta", "DE"), ("li", "CN"), ("ivan", "RU")):
+        body = {"attributes": {"country": country}, "relationship": "client"}
+        assert caller.put(f"/v1/subjects/{name}", body).status_code == 201
+
+
+def test_the_kill_switch_stops_what_rests_on_one_mechanism_alone(any_caller: Caller) -> None:
+    caller = any_caller
+    people(caller)
+    assert codes(check(caller, origin="DE")) == ["transfer-no-mechanism", "transfer-no-mechanism"]
+    made = caller.put("/v1/transfer-mechanisms/dpf", DPF)
+    assert (made.status_code, made.headers["ETag"], made.get_json()["instruments"]) == (
+        201,
+        '"1"',
+        ["eu-us-dpf"],
+    )
+    assert caller.put("/v1/transfer-mechanisms/scc", SCC).status_code == 201
+    assert caller.put("/v1/transfer-flows/mail", MAIL).get_json()["status"] == "active"
+    support = {**MAIL, "recipient": "helpdesk", "mechanisms": ["dpf", "scc"]}
+    # The framework's scope names another recipient: the clauses carry it, and nothing fell away.
+    assert caller.put("/v1/transfer-flows/support", support).get_json()["mechanism_in_use"] == "scc"
+    both = {**MAIL, "mechanisms": ["dpf", "scc"], "data_classes": ["support_cases"]}
+    assert caller.put("/v1/transfer-flows/both", both).get_json()["mechanism_in_use"] == "dpf"
+    allowed = check(caller)
+    assert allowed["decision"] is True, allowed
+
+    why = {"reason": "The framework fell.", "dry_run": True}
+    tried = caller.post("/v1/transfer-mechanisms/dpf/suspend", why).get_json()
+    assert (tried["stopped"], tried["carried_on"], tried["people"]) == (["mail"], ["both"], 2)
+    assert check(caller)["decision"] is True, "a dry run changes nothing"
+    events_before = caller.get("/v1/events?limit=500").get_json()["items"]
+
+    done = caller.post("/v1/transfer-mechanisms/dpf/suspend", {"reason": "The framework fell."})
+    assert done.get_json()["stopped"] == ["mail"]
+    denied = check(caller)
+    assert denied["decision"] is False
+    assert codes(denied)[0] == "transfer-suspended"
+    assert all(reason["text"] and reason["cites"] for reason in denied["context"]["reasons"])
+    assert check(caller, data_classes=["support_cases"])["decision"] is True, "clauses carry on"
+    for errand in ("opt_out", "erasure", "answer"):
+        assert check(caller, errand=errand)["decision"] is True, errand
+    assert check(caller, origin="IN", destination="US", recipient=None)["decision"] is True, "coming back"
+    new = caller.get("/v1/events?limit=500").get_json()["items"][len(events_before) :]
+    assert [each["type"] for each in new] == [
+        "governance.transfers.mechanism_suspended",
+        "governance.transfers.flow_carried_on",
+        "governance.transfers.flow_stopped",
+    ]
+    stopped = caller.get("/v1/transfer-flows?status=stopped").get_json()["items"]
+    assert [(each["id"], each["people"]) for each in stopped] == [("mail", 2)]
+    assert [each["id"] for each in caller.get("/v1/transfer-flows?status=fallback").get_json()["items"]] == [
+        "both"
+    ]
+    report = caller.get("/v1/reports/transfers").get_json()
+    assert report["by_status"] == {"active": 1, "fallback": 1, "stopped": 1}
+    assert report["people_affected"] == 2
+    rows = list(csv.DictReader(io.StringIO(caller.get("/v1/reports/transfers?format=csv").text)))
+    assert {row["id"]: row["status"] for row in rows}["mail"] == "stopped"
+    shown = caller.get("/v1/transfer-mechanisms/dpf").get_json()
+    assert shown["suspension"]["reason"] == "The framework fell."
+    assert caller.post("/v1/transfer-mechanisms/dpf/suspend", {"reason": "again"}).status_code == 409
+    changed = caller.put("/v1/transfer-mechanisms/dpf", DPF, headers={"If-Match": '"2"'})
+    assert (changed.status_code, changed.get_json()["status"]) == (200, "suspended")
+
+    assert caller.post("/v1/transfer-mechanisms/dpf/reinstate").get_json()["carried_on"] == ["both", "mail"]
+    assert check(caller)["decision"] is True
+    assert caller.post("/v1/transfer-mechanisms/dpf/reinstate").status_code == 409
+    picture = caller.get("/v1/transfer-map").get_json()
+    assert {each["country"]: each["people"] for each in picture["countries"]} == {
+        "DE": 2,
+        "CN": 1,
+        "RU": 1,
+        "US": 0,
+        "IN": 0,
+    }
+    route = next(each for each in picture["decisions"]["routes"] if each["origin"] == "DE")
+    assert route["allowed"] >= 4
+    assert route["codes"]["transfer-suspended"] >= 1
+
+
+def test_bad_input_names_what_may_stand_there(caller: Caller, clock: HandClock) -> None:
+    yesterday = (clock() - timedelta(days=1)).isoformat()
+    for body, field in (
+        ({"kind": "handshake"}, "kind"),
+        ({}, "kind"),
+        ({**DPF, "expires_at": yesterday}, "expires_at"),
+        ({**DPF, "scope": {"destinations": ["XX"]}}, "scope.destinations.0"),
+        ({**DPF, "scope": {"data_classes": ["dreams"]}}, "scope.data_classes.0"),
+        ({**DPF, "instruments": ["eu-scc"]}, "instruments.0"),
+    ):
+        refused = caller.put("/v1/transfer-mechanisms/m", body)
+        assert refused.status_code == 422, body
+        assert field in refused.get_json()["errors"], refused.get_json()
+    soon = (clock() + timedelta(days=1)).isoformat()
+    assert caller.put("/v1/transfer-mechanisms/dpf", {**DPF, "expires_at": soon}).status_code == 201
+    assert caller.put("/v1/transfer-mechanisms/dpf", DPF).status_code == 428
+    assert caller.put("/v1/transfer-mechanisms/dpf", DPF, headers={"If-Match": '"9"'}).status_code == 412
+    for change, field in (
+        ({"mechanisms": ["nothing"]}, "mechanisms.0"),
+        ({"destination": "EU"}, "destination"),
+        ({"data_classes": ["dreams"]}, "data_classes.0"),
+        ({"mechanism": "dpf"}, "mechanism"),
+    ):
+        refused = caller.put("/v1/transfer-flows/mail", {**MAIL, **change})
+        assert refused.status_code == 422, change
+        assert field in refused.get_json()["errors"], refused.get_json()
+    clock.forward(timedelta(days=2))
+    caller = Caller(caller.client, caller.made)
+    refused = caller.put("/v1/transfer-flows/mail", MAIL)
+    assert "expired" in refused.get_json()["errors"]["mechanisms.0"][0]
+    for path in ("/v1/transfer-mechanisms/none", "/v1/transfer-flows/none"):
+        assert caller.get(path).status_code == 404
+    suspend = "/v1/transfer-mechanisms/none/suspend"
+    assert caller.post(suspend, {"reason": "x"}).status_code == 404
+    assert caller.get("/v1/transfer-flows?status=odd").status_code == 422
+    answer = caller.post(
+        "/access/v1/evaluation",
+        {
+            "subject": {"type": "component", "id": "crm"},
+            "action": {"name": "data.transfer", "properties": {"destination": "XX"}},
+            "resource": {"type": "data_subject", "id": "hans"},
+        },
+    )
+    assert answer.status_code == 400
+
+
+def test_time_and_numbers_stop_flows_and_the_job_says_so(
+    caller: Caller, runtime: Runtime, clock: HandClock
+) -> None:
+    people(caller)
+    ends = (clock() + timedelta(days=1)).isoformat()
+    caller.put("/v1/transfer-mechanisms/dpf", {**DPF, "expires_at": ends})
+    caller.put("/v1/transfer-flows/mail", MAIL)
+    china = {**MAIL, "origin": "CN", "destination": "SG", "recipient": "warehouse", "mechanisms": []}
+    assert caller.put("/v1/transfer-flows/china", china).get_json()["status"] == "active"
+    assert re_evaluate_transfers.run(runtime) == 1, "the framework ends within 30 days"
+    assert re_evaluate_transfers.run(runtime) == 0, "and that is said once"
+    clock.forward(timedelta(days=2))
+    caller = Caller(caller.client, caller.made)
+    assert codes(check(caller))[0] == "transfer-expired", "denying waits for no job"
+    many = {**china, "people_per_year": 99_998}
+    assert caller.put("/v1/transfer-flows/china", many).get_json()["codes"] == []
+    caller.put("/v1/subjects/wu", {"attributes": {"country": "CN"}, "relationship": "lead"})
+    assert re_evaluate_transfers.run(runtime) == 2, (
+        "the framework has ended, and the hundred thousandth is here"
+    )
+    items = caller.get("/v1/events?limit=500").get_json()["items"]
+    kinds = [each["type"].rsplit(".", 1)[-1] for each in items if ".transfers." in each["type"]]
+    assert kinds[-3:] == ["flow_stopped", "mechanism_expired", "flow_stopped"]
+    assert "transfer-no-mechanism" in codes(
+        check(caller, "li", origin="CN", destination="SG", recipient="warehouse")
+    )
+    assert re_evaluate_transfers.run(runtime) == 0
+
+
+def test_localisation_holds_at_home_and_the_unknown_go_nowhere(caller: Caller) -> None:
+    people(caller)
+    assert codes(check(caller, "ivan", recipient=None)) == ["localisation"]
+    assert codes(check(caller, "nobody", recipient=None)) == ["unknown-subject"]
+    exception = {"kind": "localisation-exception", "scope": {"destinations": ["US"]}}
+    assert caller.put("/v1/transfer-mechanisms/moscow", exception).status_code == 201
+    assert check(caller, "ivan", recipient=None)["decision"] is True

@@ -1,0 +1,174 @@
+"""What covers a transfer, which way data go, and why a mechanism does not count. Pure."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from governance.transfers.model import (
+    BACK,
+    EXPIRED,
+    IN_FORCE,
+    INSIDE,
+    NOT_YET,
+    OUT,
+    SUSPENDED,
+    UNASSESSED,
+    Flow,
+    Mechanism,
+    Person,
+    Question,
+    Register,
+    adequacy_fell_away,
+    lost,
+    usable,
+    way,
+    worlds,
+)
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+YESTERDAY = NOW - timedelta(days=1)
+CONTACT = frozenset({"contact_details"})
+
+
+def mechanism(name: str = "dpf", **changed: Any) -> Mechanism:
+    said: dict[str, Any] = {
+        "mechanism_id": name,
+        "version": 1,
+        "kind": "dpf",
+        "instruments": ("eu-us-dpf",),
+        "recipients": (),
+        "destinations": ("US",),
+        "data_classes": (),
+        "valid_from": YESTERDAY,
+        "expires_at": None,
+        "owner": None,
+        "assessment_reference": None,
+        "suspended_at": None,
+    }
+    return Mechanism(**{**said, **changed})
+
+
+def flow(*mechanisms: str, **changed: Any) -> Flow:
+    said: dict[str, Any] = {
+        "flow_id": "mail",
+        "version": 1,
+        "origin": "DE",
+        "destination": "US",
+        "recipient": "mailer",
+        "recipient_kind": None,
+        "data_classes": ("contact_details", "preferences"),
+        "mechanisms": mechanisms,
+    }
+    return Flow(**{**said, **changed})
+
+
+def register(*mechanisms: Mechanism, flows: tuple[Flow, ...] = (), tenant: str | None = "DE") -> Register:
+    return Register({each.mechanism_id: each for each in mechanisms}, flows, {}, tenant)
+
+
+@pytest.mark.parametrize(
+    ("changed", "state"),
+    [
+        ({}, IN_FORCE),
+        ({"suspended_at": NOW}, SUSPENDED),
+        ({"expires_at": NOW}, EXPIRED),
+        ({"expires_at": NOW + timedelta(microseconds=1)}, IN_FORCE),
+        ({"valid_from": NOW + timedelta(seconds=1)}, NOT_YET),
+        ({"valid_from": NOW}, IN_FORCE),
+        ({"unassessed": ("eu-us-dpf",)}, UNASSESSED),
+        ({"suspended_at": NOW, "expires_at": YESTERDAY}, SUSPENDED),
+    ],
+)
+def test_a_mechanism_stands_in_one_way_at_a_time(changed: dict[str, Any], state: str) -> None:
+    assert mechanism(**changed).state(NOW) == state
+    assert (usable([mechanism(**changed)], NOW) == frozenset({"eu-us-dpf"})) == (state == IN_FORCE)
+
+
+@pytest.mark.parametrize(
+    ("scope", "asked", "covered"),
+    [
+        ({}, ("US", "mailer", CONTACT), True),
+        ({}, ("IN", "mailer", CONTACT), False),
+        ({}, (None, "mailer", CONTACT), False),
+        ({"destinations": ()}, ("IN", None, None), True),
+        ({"recipients": ("mailer",)}, ("US", "mailer", CONTACT), True),
+        ({"recipients": ("mailer",)}, ("US", "other", CONTACT), False),
+        ({"recipients": ("mailer",)}, ("US", None, CONTACT), False),
+        ({"data_classes": ("contact_details",)}, ("US", None, CONTACT), True),
+        ({"data_classes": ("contact_details",)}, ("US", None, CONTACT | {"financial"}), False),
+        ({"data_classes": ("contact_details",)}, ("US", None, None), False),
+    ],
+)
+def test_what_was_not_said_lies_only_in_a_scope_that_does_not_ask(
+    scope: dict[str, Any], asked: tuple[str | None, str | None, frozenset[str] | None], covered: bool
+) -> None:
+    assert mechanism(**scope).covers(*asked) is covered
+
+
+@pytest.mark.parametrize(
+    ("tenant", "lives", "origin", "destination", "expected"),
+    [
+        ("DE", "DE", None, "DE", ("DE", INSIDE)),
+        ("DE", "DE", None, "US", ("DE", OUT)),
+        ("DE", "US", None, "US", ("DE", OUT)),  # the controller sends, wherever the person lives
+        ("US", "DE", None, "US", ("US", INSIDE)),
+        (None, "DE", None, "US", ("DE", OUT)),
+        (None, None, None, "US", (None, OUT)),
+        ("DE", "DE", "US", "DE", ("US", BACK)),
+        ("DE", "CN", "CN", "DE", ("CN", OUT)),  # that is not coming back: it leaves where the person lives
+        ("DE", "CN", "US", "DE", ("US", BACK)),
+        (None, "DE", "US", "DE", ("US", BACK)),
+        ("DE", "DE", "US", "IN", ("US", OUT)),  # onward
+    ],
+)
+def test_which_way_data_go(
+    tenant: str | None, lives: str | None, origin: str | None, destination: str, expected: tuple[str, str]
+) -> None:
+    found = way(register(tenant=tenant), Question(destination, origin=origin), Person.living_in(lives))
+    assert found == expected
+
+
+def test_a_flow_rests_only_on_the_mechanisms_that_it_names() -> None:
+    both = (mechanism("dpf"), mechanism("scc", instruments=("eu-scc",), kind="scc"))
+    asked = Question("US", "mailer", CONTACT)
+    (alone,) = worlds(register(*both, flows=(flow("dpf"),)), asked, Person.living_in("DE"), NOW)
+    assert alone.facts["mechanism.usable"] == {"eu-us-dpf"}
+    assert alone.facts["transfer.systematic"] is True
+    (none,) = worlds(register(*both), asked, Person.living_in("DE"), NOW)
+    assert none.facts["mechanism.usable"] == {"eu-us-dpf", "eu-scc"}
+    assert none.facts["transfer.systematic"] is False
+    (wider,) = worlds(
+        register(*both, flows=(flow("dpf"),)),
+        Question("US", "mailer", CONTACT | {"financial"}),
+        Person.living_in("DE"),
+        NOW,
+    )
+    assert wider.flow is None, "data that the flow does not carry are not part of it"
+
+
+def test_a_recipient_who_is_not_named_stands_for_every_flow_to_the_place() -> None:
+    kept = register(
+        mechanism("dpf", suspended_at=NOW),
+        mechanism("scc", instruments=("eu-scc",)),
+        flows=(flow("dpf"), flow("scc", flow_id="support", recipient="helpdesk")),
+    )
+    found = worlds(kept, Question("US", None, CONTACT), Person.living_in("DE"), NOW)
+    assert [(each.facts["mechanism.usable"], each.facts["mechanism.lost"]) for each in found] == [
+        (None, SUSPENDED),
+        (frozenset({"eu-scc"}), "none"),
+    ]
+
+
+def test_the_gravest_cause_is_told_and_adequacy_falls_away_by_hand_or_by_its_end() -> None:
+    ended, paused = mechanism("a", expires_at=YESTERDAY), mechanism("b", suspended_at=NOW)
+    assert lost([ended, paused], NOW) == SUSPENDED
+    assert lost([ended, mechanism("c")], NOW) == EXPIRED
+    assert lost([mechanism("c")], NOW) == "none"
+    swiss = mechanism("ch", kind="adequacy", instruments=("adequacy-decision",), destinations=("CH",))
+    assert not adequacy_fell_away([swiss], "CH", "r", NOW)
+    for changed in ({"suspended_at": NOW}, {"expires_at": YESTERDAY}):
+        fallen = mechanism("ch", kind="adequacy", destinations=("CH",), **changed)
+        assert adequacy_fell_away([fallen], "CH", "r", NOW)
+        assert not adequacy_fell_away([fallen], "GB", "r", NOW)
+    assert not adequacy_fell_away([paused], "US", "r", NOW), "only adequacy speaks of adequacy"
