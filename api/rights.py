@@ -38,7 +38,7 @@ from governance.work import Snapshot, Work
 room = Room("rights", description="What people ask about their data: proof, clocks, answers, letters.")
 
 _BINARY = {"type": "string", "format": "binary"}
-_REFUSED = {
+REFUSED = {
     "wrong-code": (409, "The code is wrong", "This is not the code; the attempt was counted."),
     "merged-since": (
         409,
@@ -284,5 +284,5 @@ def _again(work: Work, outcome: Outcome) -> Reply:
 
 
 def _refused(reason: str) -> Response:
-    status, title, detail = _REFUSED[reason]
+    status, title, detail = REFUSED[reason]
     return problem(status, title, detail, code=reason)

@@ -5,6 +5,15 @@ import marshmallow as ma
 from api.shapes import Answer, Day, Flag, Instant, Page, Shape, SubjectName, Text
 from governance.rights.clocks import ASKS
 from governance.rights.model import BEHALVES, CHANNELS, STATES, TYPES
+from governance.rights.recipients import NOTES
+
+
+def plain(value: object) -> None:
+    """Refuse what is no text, number, flag or null."""
+    if isinstance(value, str) and len(value) > 1000:
+        raise ma.ValidationError("Send at most 1000 characters.")
+    if value is not None and not isinstance(value, str | int | float | bool):
+        raise ma.ValidationError("Send a text, a number, true, false or null.")
 
 
 class Behalf(Shape):
@@ -130,6 +139,30 @@ class AppealBody(Shape):
 
     received_at = Instant(allow_none=True)
     details = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
+
+
+class CorrectionShape(Shape):
+    """One value to put right; with `was`, only what is still so."""
+
+    name = Text(128, required=True, metadata={"description": "An attribute, or table.column of `system`."})
+    value = ma.fields.Raw(required=True, allow_none=True, validate=plain)
+    was = ma.fields.Raw(allow_none=True, validate=plain)
+    system = Text(63, allow_none=True, metadata={"description": "Only this system is told; else all."})
+
+
+class CorrectBody(Shape):
+    """What is put right, here and at everybody who holds a copy."""
+
+    changes = ma.fields.List(
+        ma.fields.Nested(CorrectionShape), required=True, validate=ma.validate.Length(1, 50)
+    )
+
+
+class NoteBody(Shape):
+    """What became of a recipient that cannot be asked by machine; `retry` asks it again."""
+
+    outcome = ma.fields.String(required=True, validate=ma.validate.OneOf(NOTES))
+    evidence = ma.fields.Dict(keys=ma.fields.String())
 
 
 class MatchBody(Shape):

@@ -27,6 +27,7 @@ from api.telemetry import count_refusal
 from governance.communications import capping
 from governance.consent import service as consent
 from governance.reports import timeline as reports
+from governance.rights import recipients
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import check_external_id
 from governance.subjects.model import ACQUIRED, CUSTOMER_TYPES, Organisation, SubjectChange, SubjectReference
@@ -228,6 +229,8 @@ def restrict(body: Mapping[str, Any], external_id: str) -> Response:
         person = subjects.set_restriction(
             work, person.subject_ref, body["restricted"], because=body.get("because")
         )
+        if not body["restricted"]:
+            recipients.lift(work, person.subject_ref)
         document = subject_documents.person(work, person, values=False)
     return reply(document)
 

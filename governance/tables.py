@@ -26,6 +26,7 @@ from governance.queue import store as queue
 from governance.retention import run_store as retention_runs
 from governance.retention import store as retention
 from governance.rights import package_store as packages
+from governance.rights import recipient_store as recipients
 from governance.rights import store as rights
 from governance.subjects import store as subjects
 from governance.systems import store as systems
@@ -54,6 +55,7 @@ __all__ = [
     "preferences",
     "purposes",
     "queue",
+    "recipients",
     "registers",
     "retention",
     "retention_runs",

@@ -27,6 +27,7 @@ from retention_jobs import (
     seal_decisions,
     settle_policies,
     sweep_retention,
+    tell_recipients,
 )
 
 
@@ -70,6 +71,7 @@ JOBS = (
     ),
     Job("report-opendsr", 10, report_opendsr.run, "tell controllers how their OpenDSR requests stand"),
     Job("build-packages", 60, build_packages.run, "collect what verified requests for access ask for"),
+    Job("tell-recipients", 30, tell_recipients.run, "tell who holds a copy of corrections and restrictions"),
     Job("match-rights-requests", 5, match_rights_requests.run, "look whom requests from the form mean"),
     Job(
         "run-rights-clocks", 600, run_rights_clocks.run, "remind of requests, end those that nobody confirmed"

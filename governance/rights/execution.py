@@ -6,7 +6,7 @@ Each type has its starter; what is carried out by another room or by hand later 
 from collections.abc import Callable, Mapping
 
 from governance.events import Fact
-from governance.rights import erasures, letters, states
+from governance.rights import erasures, letters, recipients, states
 from governance.rights.dossier import Dossier, keep
 from governance.rights.model import (
     ACCESS,
@@ -19,6 +19,7 @@ from governance.rights.model import (
 )
 from governance.rights.states import PROVED
 from governance.subjects import service as subjects
+from governance.systems.model import RESTRICT
 from governance.work import Work
 
 Starter = Callable[[Work, Dossier, tuple[str, ...]], str]
@@ -70,10 +71,10 @@ def settle_and_begin(work: Work, dossier: Dossier) -> Dossier:
 
 
 def _restrict(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:
-    """Restrict at once here; the systems that hold copies have still to be told (Art. 19 GDPR)."""
+    """Restrict at once here, and have the systems that hold copies told (Art. 19 GDPR)."""
     for subject_ref in people:
         subjects.set_restriction(work, subject_ref, True, because=BECAUSE)
-    return "recipients"
+    return recipients.plan(work, dossier, people, RESTRICT)
 
 
 STARTERS: Mapping[str, Starter] = {

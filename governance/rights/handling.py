@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from governance.errors import ConflictError, InvalidError
-from governance.rights import clocks, erasures, letters, package_links, states, store
+from governance.rights import clocks, erasures, letters, package_links, recipients, states, store
 from governance.rights.dossier import Dossier, clock_of, keep, open_dossier, reading_of, regime_of, rewind
 from governance.rights.execution import people_of
 from governance.rights.intake import NewRequest, take, value_of
@@ -151,6 +151,7 @@ def fulfil(work: Work, request_id: str, *, partly: bool = False, because: str | 
         if people is None:
             return Handled(dossier, "merged-since")
         erasures.check_done(work, dossier)
+        recipients.check_done(work, dossier)
     dossier = _close(work, dossier, partly=partly, because=because)
     for other_id in store.repeating(work.connection, work.tenant_id, request_id):
         other = open_dossier(work, other_id)
@@ -221,6 +222,7 @@ def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -
     kind = "partly_fulfilled" if partly else "fulfilled"
     dossier = keep(work, dossier, kind, case=case, told=told, outcome=kind)
     link = package_links.issue(work, dossier)
+    did, did_not = recipients.report(work, dossier)
     letters.send(
         work,
         dossier,
@@ -229,6 +231,8 @@ def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -
         because=because or "",
         link=link.get("link", ""),
         until=link.get("until", ""),
+        told=did,
+        untold=did_not,
     )
     return open_dossier(work, dossier.request_id)
 

@@ -25,7 +25,7 @@ from governance.rights.model import ANSWERED, IN_PROGRESS
 from governance.rights.package_links import TERM
 from governance.rights.package_links import TYPES as _TYPES
 from governance.rights.package_page import render
-from governance.subjects import service as subjects
+from governance.rights.reach import keys_of
 from governance.systems import operations
 from governance.systems import service as systems
 from governance.systems.model import COLLECT, DONE, Item, SubjectKeys
@@ -37,13 +37,6 @@ from governance.work import Snapshot, Work
 ACTOR = Actor("job:build-packages", "job")
 WAITS, INCOMPLETE = "package", "package-incomplete"
 _PIECE = 262_144
-_BY_TYPE = {
-    "email": "emails",
-    "phone": "phones",
-    "postal": "postal",
-    "device": "devices",
-    "social": "socials",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +61,7 @@ def build(opener: Opener, tenant_id: str, request_id: str) -> bool:
         dossier, people = _people(work, request_id)
         if people is None:
             return False
-        keys = [_keys(work, ref) for ref in people]
+        keys = [keys_of(work, ref) for ref in people]
         registered = systems.every(work)
     collected = _collect(opener, tenant_id, request_id, keys, [each.system_id for each in registered])
     with opener.work(tenant_id, ACTOR) as work:
@@ -129,14 +122,6 @@ def _people(work: Work, request_id: str) -> tuple[Dossier, tuple[str, ...] | Non
         raise ConflictError("Only access and portability have a package.", reason="no-package")
     states.entitled(dossier.case)
     return people_of(work, dossier)
-
-
-def _keys(snap: Snapshot, subject_ref: str) -> SubjectKeys:
-    known = subjects.known_as(snap, subject_ref)
-    values: dict[str, tuple[str, ...]] = {"external_ids": known.external_ids}
-    for kind, value in known.values:
-        values[_BY_TYPE[kind]] = (*values.get(_BY_TYPE[kind], ()), value)
-    return SubjectKeys(subject_ref, **values)
 
 
 def _collect(

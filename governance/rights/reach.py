@@ -1,4 +1,4 @@
-"""Who is reached at an identifier."""
+"""Who is reached at an identifier, and what a person is found by in other systems."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,16 @@ from governance.rights.intake import value_of
 from governance.rights.model import Identity
 from governance.subjects import service as subjects
 from governance.subjects.model import Subject
+from governance.systems.model import SubjectKeys
 from governance.work import Snapshot
+
+_BY_TYPE = {
+    "email": "emails",
+    "phone": "phones",
+    "postal": "postal",
+    "device": "devices",
+    "social": "socials",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +52,12 @@ def reached(snap: Snapshot, blind_index: str) -> set[str]:
         if person is not None and not person.erased:
             found.add(person.subject_ref)
     return found
+
+
+def keys_of(snap: Snapshot, subject_ref: str) -> SubjectKeys:
+    """What a person is found by in other systems: every id and contact point that is or was theirs."""
+    known = subjects.known_as(snap, subject_ref)
+    values: dict[str, tuple[str, ...]] = {"external_ids": known.external_ids}
+    for kind, value in known.values:
+        values[_BY_TYPE[kind]] = (*values.get(_BY_TYPE[kind], ()), value)
+    return SubjectKeys(subject_ref, **values)

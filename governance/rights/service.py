@@ -5,7 +5,7 @@ Taking in lives in `intake`, whom a request means in `matching`, proof in `verif
 """
 
 from governance.errors import ConflictError
-from governance.rights import package_store, sealing, store
+from governance.rights import package_store, recipients, sealing, store
 from governance.rights.documents import document, matches
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
@@ -100,6 +100,7 @@ def forget(work: Work, request_id: str) -> Dossier:
         return dossier
     keep(work, dossier, "forgotten")
     store.remove_contents(work.connection, work.tenant_id, request_id)
+    recipients.forget(work, request_id)
     package_store.remove(work.connection, work.tenant_id, request_id)
     package_store.end_links(work.connection, work.tenant_id, request_id, work.now)
     sealing.shred(work, request_id)

@@ -49,6 +49,7 @@ def test_every_route_names_its_scope_or_is_in_the_public_list(app: Flask) -> Non
         "/oauth/token",
         "/openapi.json",
         "/preferences/<token>",
+        "/privacy/packages/<token>",
         "/privacy/requests",
         "/privacy/requests/<token>",
         "/readyz",

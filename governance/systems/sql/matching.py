@@ -50,6 +50,11 @@ def condition_for(
     return column.in_(list(values))
 
 
+def last_digits(text: str) -> str:
+    """The digits by which one person's telephone numbers are told apart, however they are written."""
+    return re.sub(r"\D", "", text)[-_DIGITS:]
+
+
 def form_of(text: str) -> str:
     """The form of an id: letters and digits by their kind, signs as they are (`crm-17` is like `crm-4`)."""
     return re.sub("[0-9]+", "9", re.sub("[A-Za-z]+", "a", text))

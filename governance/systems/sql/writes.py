@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from governance.systems.connector import Problem
 from governance.systems.model import CORRECTED, RELEASED, RESTRICTED, Change, StepOutcome
 from governance.systems.sql.mapping import FieldMap
+from governance.systems.sql.matching import last_digits
 from governance.systems.sql.rows import Row, RowKey, Rows
 from governance.systems.sql.schema import Schema
 
@@ -43,7 +44,7 @@ def _correct(
 ) -> list[StepOutcome]:
     mine = {key: row for key, row in rows.found.items() if key not in rows.shared}
     if change.was is not None:
-        mine = {key: row for key, row in mine.items() if row[field.column] in (change.was, change.value)}
+        mine = {key: row for key, row in mine.items() if _is_so(field, row[field.column], change)}
     if not mine:
         return []
     for key, row in mine.items():
@@ -51,6 +52,19 @@ def _correct(
             _write(connection, schema, name, key, {field.column: change.value})
     _reread(connection, schema, name, mine, {field.column: change.value})
     return [StepOutcome(field.data_class, CORRECTED, {name: len(mine)})]
+
+
+def _is_so(field: FieldMap, held: Any, change: Change) -> bool:
+    """Whether a row still holds what is to be changed; addresses and numbers however they are written."""
+    if held in (change.was, change.value):
+        return True
+    if not isinstance(held, str) or not isinstance(change.was, str):
+        return False
+    if field.attribute == "email":
+        return held.strip().lower() == change.was.strip().lower()
+    if field.attribute == "phone":
+        return bool(last_digits(change.was)) and last_digits(held) == last_digits(change.was)
+    return held.strip() == change.was.strip()
 
 
 def restrict(

@@ -1,0 +1,116 @@
+"""Rectification: staff decide what is put right; it is written here at once, and every recipient is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from governance.errors import ConflictError, InvalidError
+from governance.events import Fact
+from governance.rights import recipient_store as store
+from governance.rights import recipients, sealing
+from governance.rights.dossier import Dossier, keep, open_dossier
+from governance.rights.execution import people_of
+from governance.rights.model import IN_PROGRESS, RECTIFICATION
+from governance.subjects import service as subjects
+from governance.subjects.identifiers import POINT_TYPES, Identifier
+from governance.subjects.model import SubjectChange
+from governance.systems.model import CORRECT, Change
+from governance.work import Snapshot, Work
+
+Value = str | int | float | bool | None
+
+_OWN = ("country", "region", "time_zone", "language", "birth_date", "customer_type")
+"""Attributes that this service keeps itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One value to put right. `name`: an attribute (`email`, `family_name`), or `table.column` of `system`.
+
+    With `was`, only what is still so is changed. Without `system`, everybody is told.
+    """
+
+    name: str
+    value: Value = field(repr=False)
+    was: Value = field(default=None, repr=False)
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What came of it. `refusal`: why it could not be done (that is recorded); None if it was."""
+
+    dossier: Dossier
+    refusal: str | None = None
+
+
+def correct(work: Work, request_id: str, wanted: Sequence[Correction]) -> Corrected:
+    """Put values right for the people whom a rectification was proved to mean, and have recipients told.
+
+    ConflictError `not-a-correction`, `already-corrected`, `not-verified`; InvalidError for a value that
+    cannot be. Where a record was merged meanwhile it has to be verified anew (`refusal`).
+    """
+    dossier = open_dossier(work, request_id)
+    if dossier.request.type != RECTIFICATION:
+        raise ConflictError("Only a rectification puts data right.", reason="not-a-correction")
+    dossier, people = people_of(work, dossier)
+    if people is None:
+        return Corrected(dossier, "merged-since")
+    if dossier.request.state != IN_PROGRESS:
+        raise ConflictError("This request is not in progress.", reason="not-now")
+    if store.changes(work.connection, work.tenant_id, request_id) is not None:
+        raise ConflictError("What is put right was decided already.", reason="already-corrected")
+    if not wanted:
+        complaint = "Name at least one value to put right."
+        raise InvalidError(complaint, fields={"changes": [complaint]})
+    for ref in people:
+        _write_here(work, ref, [each for each in wanted if each.system is None])
+    facts: dict[str, Fact] = {"names": sorted({each.name for each in wanted}), "people": len(people)}
+    dossier = keep(work, dossier, "corrected", facts=facts, waits_for=recipients.WAITS)
+    kept = [
+        {"name": each.name, "value": each.value, "was": each.was, "system": each.system} for each in wanted
+    ]
+    sealed = sealing.seal(work, request_id, recipients.changes_place(request_id), {"changes": kept})
+    store.put_changes(work.connection, work.tenant_id, request_id, sealed, work.now, dossier.request.event_id)
+    recipients.plan(work, dossier, people, CORRECT)
+    return Corrected(open_dossier(work, request_id))
+
+
+def changes_for(snap: Snapshot, request_id: str, system_id: str) -> tuple[Change, ...]:
+    """What one system is told of a correction; empty if nothing of it is its business (any more)."""
+    found = store.changes(snap.connection, snap.tenant_id, request_id)
+    if found is None:
+        return ()
+    opened = sealing.reveal(snap, request_id, recipients.changes_place(request_id), found[0]) or {}
+    return tuple(
+        Change(each["name"], each["value"], each["was"])
+        for each in opened.get("changes", ())
+        if each["system"] in (None, system_id)
+    )
+
+
+def _write_here(work: Work, subject_ref: str, wanted: Sequence[Correction]) -> None:
+    """Write what this service keeps itself: attributes and contact points."""
+    own: dict[str, Any] = {each.name: each.value for each in wanted if each.name in _OWN}
+    points = [each for each in wanted if each.name in POINT_TYPES]
+    if points:
+        own["identifiers"] = _points(work, subject_ref, points)
+    person = subjects.find_by_ref(work, subject_ref)
+    if own and person is not None and not person.erased:
+        subjects.put(work, person.external_id, SubjectChange(**own), by_act=True)
+
+
+def _points(work: Work, subject_ref: str, wanted: Sequence[Correction]) -> list[Identifier]:
+    """The person's open contact points with those put right in place of what they were."""
+    held = [
+        Identifier(point.type, subjects.reveal_point(work, point), None, point.subscriber)
+        for point in subjects.points(work, subject_ref)
+        if point.state == "open"
+    ]
+    for each in wanted:
+        new = None if each.value is None else Identifier(each.name, str(each.value))
+        if each.was is not None:
+            held = [one for one in held if (one.type, one.value) != (each.name, str(each.was))]
+        if new is not None and (new.type, new.value) not in {(one.type, one.value) for one in held}:
+            held.append(new)
+    return held
