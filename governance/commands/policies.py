@@ -1,6 +1,7 @@
 """`governance policies`: test the packs with their cases, and put them in force."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from governance.policy.loader import check_documents
 from governance.policy.schedule_cases import ScheduleCaseResult, run_schedule_cases
 from governance.purposes import service as purposes
 
+if TYPE_CHECKING:
+    from governance.policy.proving import Proof
+
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -26,7 +30,13 @@ def policies() -> None:
 @click.argument("folder", required=False, type=_FOLDER)
 @json_option
 def test(folder: Path | None, as_json: bool) -> None:
-    """Check the shipped packs, with those of FOLDER added or replacing, and run every case."""
+    """Check the shipped packs, with those of FOLDER added or replacing, run every case, and prove the whole.
+
+    Proved is, over all combinations of facts, what no policy may ever allow (policies/invariants.yaml). A
+    draft that allows it is refused with a counter-example: a question, the facts, the rule that lets it pass.
+    """
+    from governance.policy.proving import proof_of  # the solver is a large library
+
     try:
         checked = check_documents(service.shipped_documents(folder or settings().policies_dir))
     except PolicyError as refused:
@@ -38,13 +48,28 @@ def test(folder: Path | None, as_json: bool) -> None:
     failed = [result for result in results if not result.passed]
     for result in failed:
         click.echo(f"{result.pack}: {result.name}: {result.explanation}", err=True)
-    say(
-        as_json,
-        {"ok": not failed, "cases": len(results), "failed": len(failed)},
-        f"{len(results) - len(failed)} of {len(results)} cases hold.",
-    )
-    if failed:
+    proof = proof_of(checked)
+    for example in proof.found:
+        click.echo(str(example.problem()), err=True)
+    said = {
+        "ok": proof.holds and not failed,
+        "cases": len(results),
+        "failed": len(failed),
+        "invariants": proof.invariants,
+        "milliseconds": proof.milliseconds,
+        "counter_examples": [example.document() for example in proof.found],
+    }
+    say(as_json, said, f"{len(results) - len(failed)} of {len(results)} cases hold. {_proved(proof)}")
+    if not said["ok"]:
         raise SystemExit(1)
+
+
+def _proved(proof: "Proof") -> str:
+    """Say what a proof came to."""
+    if proof.holds:
+        return f"{proof.invariants} invariants proved in {proof.milliseconds} ms."
+    count = len({(example.invariant, example.action) for example in proof.found})
+    return f"{count} of {proof.invariants} invariants do not hold."
 
 
 @policies.command("adopt")

@@ -31,8 +31,10 @@ from governance.policy.vocabulary import read_declarations, read_sources, read_v
 
 FACTS = "facts.yaml"
 SOURCES = "sources.yaml"
-# What lies in the same directory and is no candidate: data of other rooms, packs that a tenant may choose.
-_ELSEWHERE = ("catalogue", "vendor", "rights")
+INVARIANTS = "invariants.yaml"
+# What lies in the same directory and is no candidate: data of other rooms, packs that a tenant may choose,
+# and what is proved of every candidate.
+_ELSEWHERE = ("catalogue", "vendor", "rights", INVARIANTS)
 _KINDS = ("pack", "matrix", "model", "aliases", "schedule")
 
 

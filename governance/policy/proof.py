@@ -16,7 +16,16 @@ from governance.policy.model import CheckedPolicies, Problem
 Proof: TypeAlias = Callable[[CheckedPolicies], Sequence[Problem]]
 """Gives the counter-examples in words; each names the file and line of the rule that lets it happen."""
 
-PROOFS: tuple[Proof, ...] = ()
+
+def _invariants(checked: CheckedPolicies) -> list[Problem]:
+    """What no policy may ever allow (`policies/invariants.yaml`)."""
+    # The solver is a large library, and only whoever changes policies needs it.
+    from governance.policy.proving import prove as counter_examples
+
+    return [example.problem() for example in counter_examples(checked)]
+
+
+PROOFS: tuple[Proof, ...] = (_invariants,)
 """What is proved of every policy, in this order."""
 
 

@@ -14,8 +14,10 @@ from governance.errors import NotReadyError
 from governance.policy import activation, store
 from governance.policy.changes import all_new, differences
 from governance.policy.compiled import CompiledPolicy, compile_policy
+from governance.policy.complaints import PolicyError
 from governance.policy.documents import Node
-from governance.policy.loader import check_documents, load_documents, read_documents
+from governance.policy.loader import INVARIANTS, check_documents, load_documents, read_documents
+from governance.policy.model import Problem
 from governance.policy.proof import prove
 from governance.work import Work
 
@@ -53,16 +55,20 @@ _CACHE = PolicyCache()
 def shipped_documents(directory: Path | None = None) -> dict[str, Node]:
     """Read the shipped policies, with those of `directory` added or put in the place of the same name.
 
-    Raises PolicyError if a file cannot be read.
+    Raises PolicyError if a file cannot be read, or if `directory` brings invariants of its own: what no
+    policy may allow is no policy.
     """
+    if directory is not None and (directory / INVARIANTS).exists():
+        raise PolicyError([Problem(INVARIANTS, 0, "these come with the service; move the file elsewhere")])
     return read_documents(SHIPPED) if directory is None else read_documents(SHIPPED, directory)
 
 
 def adopt(work: Work, *, documents: Mapping[str, Node]) -> str:
     """Check and prove documents, run their cases and put them in force from the next check on.
 
-    Gives the digest. Raises PolicyError with every complaint; then nothing changes. Adopting what is in force
-    already is recorded again: somebody confirmed it. A change that waits for its day is called off.
+    Gives the digest. Raises PolicyError with every complaint and every counter-example to what no policy may
+    allow; then nothing changes. Adopting what is in force already is recorded again: somebody confirmed it. A
+    change that waits for its day is called off.
     """
     checked = check_documents(documents)
     prove(checked)

@@ -30,7 +30,7 @@ def active(cli: CommandLine) -> str:
     try:
         with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
             connection: Connection = snapshot.connection
-            return service.active(connection, "acme").digest
+            return service.active(connection, "acme", snapshot.now).digest
     finally:
         runtime.close()
 

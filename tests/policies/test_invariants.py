@@ -1,0 +1,76 @@
+"""What no policy may ever allow is proved of the shipped packs, and drafts that allow it are refused."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from governance.policy.complaints import PolicyError
+from governance.policy.invariants import shipped_text
+from governance.policy.loader import check_documents, load, read_documents
+from governance.policy.model import ACTIONS, CheckedPolicies
+from governance.policy.proof import prove as refuse
+from governance.policy.proving import proof_of, prove
+
+POLICIES = Path(__file__).parents[2] / "policies"
+EVERYWHERE = POLICIES / "communications" / "everywhere.yaml"
+
+
+def drafted(tmp_path: Path, room: str, **files: str) -> CheckedPolicies:
+    """Check the shipped policies with drafts in place of files of the same name; no cases needed."""
+    for name, text in files.items():
+        path = tmp_path / room / f"{name.replace('_', '-')}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return check_documents(read_documents(POLICIES, tmp_path), scrutinised=True, proven=False)
+
+
+def changed(path: Path, old: str, new: str) -> str:
+    """Give the text of a shipped file with one thing changed."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
+    return text.replace(old, new)
+
+
+def test_every_invariant_holds_of_the_shipped_policies() -> None:
+    proof = proof_of(load(POLICIES))
+    assert [str(one) for one in proof.found] == []
+    entries = yaml.safe_load(shipped_text())["invariants"]
+    said = sum(len(one["about"]) if isinstance(one["about"], list) else 1 for one in entries)
+    assert proof.invariants == said
+    assert set(ACTIONS) - {"*"} <= {
+        action
+        for one in entries
+        for action in ([one["about"]] if isinstance(one["about"], str) else one["about"])
+    }
+
+
+def test_a_draft_that_would_mail_people_who_objected_is_refused_with_the_counter_example(
+    tmp_path: Path,
+) -> None:
+    text = changed(
+        EVERYWHERE,
+        "when: {message.commercial: true, objection.state: {in: [marketing, purpose]}}",
+        "when: {message.commercial: true, objection.state: {in: [marketing, purpose]}}\n"
+        "    unless: {relationship.last_purchase_age: {under: 24 months}}",
+    )
+    found = prove(drafted(tmp_path, "communications", everywhere=text))
+    one = next(one for one in found if one.invariant == "no-means-no")
+    # A person, a message, the facts, the rule that let it pass, the invariant broken, with its clause.
+    assert "the objection is marketing" in one.words
+    assert "the last purchase is less than 24 months ago" in one.words
+    assert "the message is commercial" in one.words
+    assert "matrix.promotional permits it" in one.words
+    assert "everywhere.objection-ends-marketing lets it through by its exception" in one.words
+    assert "Art. 21(2)-(3)" in str(one)
+    assert one.problem().file == "communications/everywhere.yaml"
+    assert one.problem().line == next(
+        number for number, line in enumerate(text.splitlines(), 1) if "id: objection-ends-marketing" in line
+    )
+    document = one.document()
+    assert document["facts"]["objection.state"] == "marketing"
+    assert document["facts"]["message.commercial"] is True
+    assert document["permits"] == ["matrix.promotional"]
+    assert document["excepted"][0] == "everywhere.objection-ends-marketing"
+    with pytest.raises(PolicyError, match="No policy may do that"):
+        refuse(drafted(tmp_path, "communications", everywhere=text))
