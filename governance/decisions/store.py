@@ -1,6 +1,7 @@
 """Tables of the decisions: those of acts in the main database, those of checks in the decision log's own."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -147,3 +148,33 @@ def seals(connection: Connection, tenant_id: str) -> dict[str, tuple[int, str]]:
 def add_seal(connection: Connection, row: dict[str, Any]) -> None:
     """Insert what the ledger is told of a batch."""
     connection.execute(sa.insert(decision_seal), row)
+
+
+def stream(
+    table: sa.Table,
+    connection: Connection,
+    tenant_id: str,
+    *,
+    since: datetime | None,
+    after: str | None,
+    before: datetime | None,
+    limit: int,
+) -> Iterator[tuple[Any, ...]]:
+    """(id, at, action, allowed, digest, body) of decisions, read from the database as they are taken.
+
+    The newest first; the oldest first after the id `after`, if that is given. `body` is read from its JSON.
+    """
+    columns = (table.c.decision_id, table.c.at, table.c.action, table.c.allowed, table.c.digest, table.c.body)
+    query = sa.select(*columns).where(table.c.tenant_id == tenant_id)
+    if since is not None:
+        query = query.where(table.c.at >= since)
+    if before is not None:
+        query = query.where(table.c.at < before)
+    if after is None:
+        query = query.order_by(table.c.decision_id.desc())
+    else:
+        query = query.where(table.c.decision_id > after).order_by(table.c.decision_id)
+    rows = connection.execute(query.limit(limit).execution_options(yield_per=500))
+    for decision_id, at, action, allowed, digest, body in rows:
+        read = json.loads(body) if isinstance(body, str) else body
+        yield decision_id, at, action, allowed, digest, read

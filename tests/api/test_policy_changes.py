@@ -300,3 +300,52 @@ def test_a_scheduled_change_is_called_off(caller: Caller, other: Caller, clock: 
     clock.forward(timedelta(minutes=3))
     assert in_force(caller) == before
     assert caller.get(f"/v1/policy-proposals/{made['id']}").get_json()["state"] == "cancelled"
+
+
+def asked(caller: Caller, people: list[str]) -> dict[str, bool]:
+    """Ask about everybody at once, as a campaign does."""
+    question = {
+        "subject": {"type": "component", "id": "campaign"},
+        "action": {
+            "name": "communication.send",
+            "properties": {"channel": "email", "message_class": "promotional", "purpose": "marketing"},
+        },
+        "evaluations": [{"resource": {"type": "data_subject", "id": person}} for person in people],
+    }
+    answer = caller.post("/access/v1/evaluations", question)
+    assert answer.status_code == 200, answer.get_json()
+    return {p: one["decision"] for p, one in zip(people, answer.get_json()["evaluations"], strict=True)}
+
+
+def test_a_replay_says_beforehand_what_the_change_does(caller: Caller, other: Caller) -> None:
+    people = []
+    for country in ("NZ", "SG", "DE"):
+        for number in range(3):
+            people.append(f"{country}-{number}")
+            body = {"attributes": {"country": country}, "relationship": "lead"}
+            assert caller.put(f"/v1/subjects/{people[-1]}", body).status_code == 201
+            if number == 1:
+                consent = {
+                    "subject": {"id": people[-1]}, "purpose": "marketing", "status": "granted",
+                    "method": "web_form", "evidence": {"form_url": "https://example.org/f"},
+                }  # fmt: skip
+                assert caller.post("/v1/consents", consent).status_code == 201
+    before = asked(caller, people)
+    text = NEW.replace("{person.country: CA}\n", "{person.country: {in: [NZ, SG]}}\n").replace(
+        ": post", ": email"
+    )
+    text = text.replace("facts: {person.country: CA", "facts: {person.country: NZ")
+    written = put(caller, text)
+    assert written.status_code == 201, written.get_json()
+    match = {"If-Match": written.headers["ETag"]}
+    assert caller.post(f"{URL}/replay", {"limit": 0}).status_code == 422
+    told = caller.post(f"{URL}/replay", {}).get_json()
+    assert (told["read"], told["decided"], told["newly_allowed"]) == (9, 9, 0)
+    assert [row["rule"] for row in told["by_rule"]] == ["no-fridays.no-advertising-by-post"]
+    assert caller.post(f"{URL}/propose", {}, headers=match).status_code == 201
+    assert other.post(f"{URL}/approve", {}, headers=match).status_code == 200
+    after = asked(caller, people)
+    denied = [person for person in people if before[person] and not after[person]]
+    assert told["newly_denied"] == len(denied) == 2
+    assert {row["country"]: row["newly_denied"] for row in told["by_country"]} == {"NZ": 1, "SG": 1}
+    assert {one["country"] for one in told["samples"]["newly_denied"]} == {"NZ", "SG"}
