@@ -141,9 +141,9 @@ def look_up(body: Mapping[str, Any]) -> Response:
     with request_snapshot() as snapshot:
         if "subject" in body:
             person = subjects.resolve_existing(snapshot, body["subject"])
-            found = consent.lookup(snapshot, subject_ref=person.subject_ref)
+            found = consent.noes(snapshot, subject_ref=person.subject_ref)
         else:
-            found = consent.lookup(snapshot, contact_point=body["contact_point"])
+            found = consent.noes(snapshot, contact_point=body["contact_point"])
     return reply({"items": [consent_documents.suppression(each) for each in found], "next": None})
 
 

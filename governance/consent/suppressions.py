@@ -135,26 +135,49 @@ def release_suppression(
 def lookup(
     snap: Snapshot, *, subject_ref: str | None = None, contact_point: Identifier | None = None
 ) -> list[Suppression]:
-    """Give what stands, suppressions and objections; oldest first.
+    """Give the suppressions that stand.
 
-    On the person and the person's contact points; or on a contact point and on everybody who has it.
+    On the person and the person's contact points, or on a contact point; oldest first.
     """
     found: list[Suppression] = []
     hashes: list[str] = []
-    people: list[str] = []
     if subject_ref is not None:
-        people.append(subject_ref)
+        found += [each for each in _said_by(snap, subject_ref) if each.kind == "suppression"]
         hashes += [point.suppression_hash for point in subjects.points(snap, subject_ref)]
     if contact_point is not None:
-        value = read_value(snap, contact_point)
-        hashes.append(value.suppression_hash)
-        people += _who_has(snap, value.blind_index)
-    for ref in dict.fromkeys(people):
-        events = in_force(store.events_of(snap.connection, snap.tenant_id, ref))
-        found += [_of_person(event) for event in events if event.status in ("suppressed", "objected")]
+        hashes.append(read_value(snap, contact_point).suppression_hash)
     bars = suppression_store.standing(snap.connection, snap.tenant_id, hashes)
     found += [_of_point(bar) for listed in bars.values() for bar in listed]
-    return sorted(found, key=lambda each: (each.occurred_at, each.suppression_id))
+    return sorted(found, key=_order)
+
+
+def noes(
+    snap: Snapshot, *, subject_ref: str | None = None, contact_point: Identifier | None = None
+) -> list[Suppression]:
+    """Give the suppressions and objections that stand; oldest first.
+
+    On the person and the person's contact points; or on a contact point and on everybody who has it.
+    """
+    found = {
+        each.suppression_id: each
+        for each in lookup(snap, subject_ref=subject_ref, contact_point=contact_point)
+    }
+    people = [] if subject_ref is None else [subject_ref]
+    if contact_point is not None:
+        people += _who_has(snap, read_value(snap, contact_point).blind_index)
+    for ref in people:
+        found |= {each.suppression_id: each for each in _said_by(snap, ref)}
+    return sorted(found.values(), key=_order)
+
+
+def _said_by(snap: Snapshot, subject_ref: str) -> list[Suppression]:
+    """What stands of a person's own state."""
+    events = in_force(store.events_of(snap.connection, snap.tenant_id, subject_ref))
+    return [_of_person(event) for event in events if event.status in ("suppressed", "objected")]
+
+
+def _order(each: Suppression) -> tuple[datetime, str]:
+    return each.occurred_at, each.suppression_id
 
 
 def _who_has(snap: Snapshot, blind_index: str) -> list[str]:

@@ -241,6 +241,9 @@ class _Reader:
             return None
         if isinstance(node.value, bool):
             return node.value
+        if not isinstance(node.value, dict):
+            self.say.add(node.line, "opt_out_offered is true, false or a condition on columns")
+            return None
         return self._when(node, "opt_out_offered")
 
 

@@ -329,7 +329,12 @@ def test_a_complaint_ends_marketing_to_the_person_at_once(any_caller: Caller) ->
         assert report(caller, complaint("crm-1@example.org"))["action"] == "suppressed"
     assert {"objection", "suppressed"} <= codes(caller, EMAIL)
     found = caller.post("/v1/suppressions/lookup", {"subject": {"id": "crm-1"}}).get_json()["items"]
-    assert [each["reason"] for each in found if each["scope"] == "marketing"] == ["complaint"]
+    told = sorted(
+        (each["kind"], each["on"], each["reason"]) for each in found if each["scope"] == "marketing"
+    )
+    assert told == [("objection", "subject", "unspecified"), ("suppression", "contact_point", "complaint")]
+    by_address = {"contact_point": {"type": "email", "value": "crm-1@example.org"}}
+    assert caller.post("/v1/suppressions/lookup", by_address).get_json()["items"] == found
 
 
 def test_a_complaint_about_a_stranger_holds_when_the_person_comes(caller: Caller) -> None:

@@ -1,6 +1,7 @@
 """Suppressions of people and of contact points."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from governance.errors import InvalidError, NotFoundError
 from governance.events import Actor
 from governance.subjects import service as subjects
 from governance.subjects.model import Identifier, SubjectChange
+from tests.conftest import HandClock
 
 ACTOR = Actor("client_test")
 MAIL = Identifier("email", "ada@example.org")
@@ -68,17 +70,21 @@ def test_a_suppression_holds_until_its_release_whatever_is_consented(
         assert store.cells_of(snap.connection, "acme", ref) == consent.rebuild(snap.connection, "acme", ref)
 
 
-def test_a_look_up_by_address_tells_what_stands_on_the_people_who_have_it(any_runtime: Runtime) -> None:
+def test_a_look_up_by_address_tells_what_stands_on_the_people_who_have_it(
+    any_runtime: Runtime, clock: HandClock
+) -> None:
     ref = person(any_runtime)
     with any_runtime.work("acme", ACTOR) as work:
         barred = consent.suppress(work, NewSuppression("marketing", subject_ref=ref))
         objected = consent.object_(work, NewObjection(ref, "all"))
         released = consent.object_(work, NewObjection(ref, "profiling"))
+    clock.forward(timedelta(minutes=1))
+    with any_runtime.work("acme", ACTOR) as work:
         consent.release_objection(work, released.objection_id, method="web_form")
     for asked in ({"contact_point": MAIL}, {"subject_ref": ref}):
         with any_runtime.snapshot("acme", ACTOR) as snap:
-            found = consent.lookup(snap, **asked)
-            nobody = consent.lookup(snap, contact_point=replace(MAIL, value="else@example.org"))
+            found = consent.noes(snap, **asked)
+            nobody = consent.noes(snap, contact_point=replace(MAIL, value="else@example.org"))
         assert {(each.kind, each.suppression_id) for each in found} == {
             ("suppression", barred.suppression_id),
             ("objection", objected.objection_id),
@@ -89,7 +95,7 @@ def test_a_look_up_by_address_tells_what_stands_on_the_people_who_have_it(any_ru
         other = subjects.put(work, "crm-survivor", SubjectChange()).subject_ref
         consent.merge(work, ref, other)
     with any_runtime.snapshot("acme", ACTOR) as snap:
-        assert len(consent.lookup(snap, contact_point=MAIL)) == 2
+        assert len(consent.noes(snap, contact_point=MAIL)) == 2
 
 
 def test_a_release_leaves_another_suppression_standing(runtime: Runtime) -> None:

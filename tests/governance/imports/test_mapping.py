@@ -163,11 +163,10 @@ def test_an_unknown_event_or_topic_is_refused() -> None:
 
 
 def test_an_event_names_its_product_family_and_whether_a_way_to_refuse_was_offered() -> None:
-    said = refused(
-        SMALL + "events:\n  - {when: {Stage: C}, event: purchase, channel: fax, opt_out_offered: 1}\n"
-    )
+    spoilt = "{when: {Stage: C}, event: purchase, channel: fax, opt_out_offered: 1}"
+    said = refused(SMALL + f"events:\n  - {spoilt}\n")
     assert "unknown channel 'fax'" in said
-    assert "opt_out_offered" in said
+    assert "opt_out_offered is true, false or a condition" in said
     for text, offered in (("true", True), ("false", False)):
         event = f"{{when: {{Stage: C}}, event: purchase, product_family: shoes, opt_out_offered: {text}}}"
         (rule,) = read_mapping("m.yaml", SMALL + f"events:\n  - {event}\n").events
