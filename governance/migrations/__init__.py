@@ -1,5 +1,6 @@
 """Schemas of the three stores, and the way from any older one to the newest."""
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -39,10 +40,15 @@ def upgrade(engine: Engine, store: str) -> None:
 
 def is_current(connection: Connection, store: str) -> bool:
     """Whether the store has the schema that this program was written for."""
-    head = ScriptDirectory.from_config(_config(store)).get_current_head()
     if not sa.inspect(connection).has_table("alembic_version"):
         return False
-    return MigrationContext.configure(connection).get_current_revision() == head
+    return MigrationContext.configure(connection).get_current_revision() == _head(store)
+
+
+@cache
+def _head(store: str) -> str | None:
+    """The newest migration of this program; reading all of them takes a while."""
+    return ScriptDirectory.from_config(_config(store)).get_current_head()
 
 
 def differences(connection: Connection, metadata: sa.MetaData) -> list[object]:
