@@ -50,6 +50,7 @@ from api import (
     retention,
     rights,
     screenings,
+    sign_in,
     subjects,
     systems,
     tasks,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
 VERSION = "1.0.0"
 ROOMS: tuple[Room, ...] = (
     oauth.room,
+    sign_in.room,
     issuers.room,
     authzen.room,
     access.room,
@@ -214,15 +216,18 @@ def _register(app: Flask, public_url: str) -> None:
             "servers": [{"url": public_url}],
         },
     )
+    scopes = {scope: _meaning(scope) for scope in SCOPES}
     api.spec.components.security_scheme(
         "oauth",
         {
             "type": "oauth2",
             "flows": {
-                "clientCredentials": {
+                "clientCredentials": {"tokenUrl": f"{public_url}/oauth/token", "scopes": scopes},
+                "authorizationCode": {
+                    "authorizationUrl": f"{public_url}/oauth/authorize",
                     "tokenUrl": f"{public_url}/oauth/token",
-                    "scopes": {scope: _meaning(scope) for scope in SCOPES},
-                }
+                    "scopes": scopes,
+                },
             },
         },
     )

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, InvalidScopeError, TokenMixin
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc7009 import RevocationEndpoint
@@ -19,10 +18,15 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from api import compact, strict_json, tokens
+from api.assertions import check_assertion
+from api.bearers import opens
+from api.code_grant import CODE, CodeServer, SignInRequest, read_sign_in, redeem, register_code_grant
 from governance.bootstrap import Runtime
 from governance.callers import service as callers
-from governance.callers.model import SCOPES, Component, is_secret_of
-from governance.errors import ConflictError
+from governance.callers import sign_in
+from governance.callers.model import Component, is_secret_of
+from governance.callers.user_model import Session
+from governance.errors import ConflictError, NotFoundError
 from governance.events import Actor
 
 ASSERTION_ALGORITHMS = ("ES256", "RS256")
@@ -54,12 +58,25 @@ class _Client(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
         return is_secret_of(self.component, client_secret)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """A client with a secret proves itself by Basic, one with keys by an assertion."""
-        return method == (_ASSERTION if self.component.jwks is not None else _BASIC)
+        """A client with a secret proves itself by Basic, one with keys by an assertion, a browser's not."""
+        if self.component.jwks is not None:
+            return bool(method == _ASSERTION)
+        return method == ("none" if self.component.signs_people_in else _BASIC)
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Only client_credentials."""
-        return grant_type == "client_credentials"
+        """A client has tokens of its own, or those of people who sign in through it."""
+        return grant_type == (CODE if self.component.signs_people_in else "client_credentials")
+
+    def check_response_type(self, response_type: str) -> bool:
+        """Only a code, and only where people sign in."""
+        return self.component.signs_people_in and response_type == "code"
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Whether people may be led back there: to the letter."""
+        return redirect_uri in self.component.redirect_uris
+
+    def get_default_redirect_uri(self) -> None:
+        """There is none: a request says where it leads back to."""
 
 
 class _Token(TokenMixin):  # type: ignore[misc]  # Authlib is untyped
@@ -88,10 +105,11 @@ class OAuthServer:
     def __init__(self, app: Flask, runtime: Runtime, reader: tokens.TokenReader) -> None:
         self._runtime = runtime
         self._reader = reader
-        self._server = AuthorizationServer(app, query_client=self._find, save_token=self._note)
+        self._server = CodeServer(app, query_client=self._find, save_token=self._note)
         self._server.register_token_generator("default", self._make)
         self._server.register_client_auth_method(_ASSERTION, self._assertion())
         self._server.register_grant(self._grant())
+        register_code_grant(self._server, runtime, (_ASSERTION, "none"))
         self._server.register_endpoint(self._revocation())
         self._server.register_endpoint(self._introspection())
 
@@ -107,54 +125,44 @@ class OAuthServer:
         """Answer `POST /oauth/introspect`."""
         return _answered(lambda: self._server.create_endpoint_response(IntrospectionEndpoint.ENDPOINT_NAME))
 
-    def metadata(self) -> dict[str, object]:
-        """Give the server's metadata (RFC 8414)."""
-        at = self._runtime.settings.public_url
-        return {
-            "issuer": self._runtime.settings.issuer,
-            "token_endpoint": f"{at}/oauth/token",
-            "revocation_endpoint": f"{at}/oauth/revoke",
-            "introspection_endpoint": f"{at}/oauth/introspect",
-            "jwks_uri": f"{at}/.well-known/jwks.json",
-            "scopes_supported": list(SCOPES),
-            "response_types_supported": [],
-            "grant_types_supported": ["client_credentials"],
-            "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
-            "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
-            "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
-            "introspection_endpoint_auth_methods_supported": list(AUTH_METHODS),
-            "service_documentation": f"{at}/docs",
-        }
+    def sign_in(self) -> SignInRequest:
+        """Read a request to sign somebody in; raises SignInError."""
+        return read_sign_in(self._server, self._runtime.settings.issuer)
 
     def _find(self, client_id: str) -> _Client | None:
         with self._runtime.engine.connect() as connection:
             found = callers.find(connection, client_id)
         return None if found is None or not found.active else _Client(found)
 
-    def _make(self, grant_type: str, client: _Client, scope: str | None = None, **_: Any) -> dict[str, Any]:
+    def _make(
+        self, grant_type: str, client: _Client, scope: str | None = None, user: Any = None, **_: Any
+    ) -> dict[str, Any]:
         """Make the token response. `scope` is what was asked for, already known to be allowed."""
-        now = self._runtime.clock()
-        granted = client.get_allowed_scope(scope)
+        now, settings = self._runtime.clock(), self._runtime.settings
+        session: Session | None = user
+        granted = client.get_allowed_scope(scope) if session is None else " ".join(session.scopes)
         g.new_jti = self._runtime.ids("tok", now)
         token = tokens.make(
             self._runtime.vault.token_key(),
-            self._runtime.settings,
+            settings,
             now=now,
             tenant_id=client.component.tenant_id,
             client_id=client.component.client_id,
             scope=granted,
             jti=g.new_jti,
+            session=session,
         )
-        return {
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": self._runtime.settings.token_lifetime,
-            "scope": granted,
-        }
+        lasts = settings.token_lifetime
+        if session is not None:
+            lasts = int((session.expires_at - now).total_seconds())
+        return {"access_token": token, "token_type": "Bearer", "expires_in": lasts, "scope": granted}
 
     def _note(self, token: dict[str, Any], request: Any) -> None:
         component: Component = request.client.component
         actor = Actor(component.client_id)
+        if request.user is not None:
+            redeem(self._runtime, request.user, g.new_jti)
+            return
         try:
             with self._runtime.work(component.tenant_id, actor) as work:
                 callers.note_token(
@@ -172,9 +180,11 @@ class OAuthServer:
             caller = self._reader.read(token)
         except tokens.InvalidToken:
             return None
-        with self._runtime.snapshot(caller.tenant_id, Actor(caller.client_id)) as snapshot:
-            standing = callers.standing(snapshot, caller.client_id, caller.jti)
-        return _Token(caller, revoked=not standing.good)
+        try:
+            with self._runtime.snapshot(caller.tenant_id, caller.actor) as snapshot:
+                return _Token(caller, revoked=opens(snapshot, caller) is None)
+        except NotFoundError:  # its tenant is gone
+            return None
 
     def _assertion(self) -> JWTBearerClientAssertion:
         settings = self._runtime.settings
@@ -201,7 +211,10 @@ class OAuthServer:
                 self.verify_claims(claims)
 
             def verify_claims(self, claims: dict[str, Any]) -> None:
-                _check_assertion(claims, self.get_audiences(), clock())
+                try:
+                    check_assertion(claims, self.get_audiences(), clock())
+                except ValueError as error:
+                    raise InvalidClientError(description=str(error)) from None
                 # Used up in the transaction that records the token (`_note`).
                 g.assertion = (claims["jti"], datetime.fromtimestamp(claims["exp"], UTC))
 
@@ -226,14 +239,17 @@ class OAuthServer:
         server = self
 
         class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib is untyped
-            CLIENT_AUTH_METHODS = (_BASIC, _ASSERTION)
+            CLIENT_AUTH_METHODS = (_BASIC, _ASSERTION, "none")
 
             def query_token(self, token_string: str, token_type_hint: str | None) -> _Token | None:
                 return server._read(token_string)
 
             def revoke_token(self, token: _Token, request: Any) -> None:
                 caller = token.caller
-                with server._runtime.work(caller.tenant_id, Actor(caller.client_id)) as work:
+                with server._runtime.work(caller.tenant_id, caller.actor) as work:
+                    if caller.session_id is not None:
+                        sign_in.end(work, caller.session_id, because="signed-out")
+                        return
                     callers.revoke_token(
                         work, client_id=caller.client_id, jti=caller.jti, expires_at=caller.expires_at
                     )
@@ -257,7 +273,7 @@ class OAuthServer:
                 return {
                     "active": True,
                     "client_id": caller.client_id,
-                    "sub": caller.client_id,
+                    "sub": caller.user_id or caller.client_id,
                     "token_type": "Bearer",
                     "scope": " ".join(sorted(caller.scopes)),
                     "iss": server._runtime.settings.issuer,
@@ -289,21 +305,3 @@ def _error(status: int, error: str, description: str) -> Response:
         status,
         content_type="application/json",
     )
-
-
-def _check_assertion(claims: dict[str, Any], audiences: list[str], now: datetime) -> None:
-    """Check a client assertion's claims (RFC 7523 §3) against our clock, with a minute of leeway."""
-    audience = claims.get("aud")
-    if not set([audience] if isinstance(audience, str) else audience or []) & set(audiences):
-        raise InvalidClientError(description="The assertion is for another audience.")
-    if claims.get("iss") != claims.get("sub"):
-        raise InvalidClientError(description="Issuer and subject of the assertion must be the client.")
-    expires, begins = claims.get("exp"), claims.get("nbf", 0)
-    if type(expires) is not int or type(begins) is not int:  # `true` is no instant
-        raise InvalidClientError(description="The assertion lacks a usable `exp`.")
-    if not begins - 60 <= now.timestamp() < expires + 60 or expires > now.timestamp() + 3600:
-        raise InvalidClientError(
-            description="The assertion is expired, not yet valid, or lives over an hour."
-        )
-    if not isinstance(claims.get("jti"), str) or not claims["jti"]:
-        raise InvalidClientError(description="The assertion lacks a `jti`.")

@@ -12,7 +12,7 @@ from api.tokens import Caller, InvalidToken, TokenReader
 from governance.access import service as access
 from governance.access.model import held
 from governance.bootstrap import Runtime
-from governance.callers import issuers
+from governance.callers import issuers, sign_in, users
 from governance.callers import service as callers
 from governance.callers.issuer_keys import IssuerKeys
 from governance.callers.issuer_model import JWT, Bearer, Issuer, bearer
@@ -85,14 +85,41 @@ def _caller(issuer: Issuer, borne: Bearer) -> Caller:
 
 def opens(snapshot: Snapshot, caller: Caller) -> frozenset[str] | None:
     """Which scopes a caller's token opens, as of this very snapshot; None if it is no longer good."""
+    if caller.session_id is not None:
+        return _of_session(snapshot, caller, caller.session_id)
     if caller.issuer_version is not None:
         issuer_id = caller.client_id.removeprefix(_PREFIX)
         if not issuers.still(snapshot, issuer_id, caller.issuer_version):
             return None
+        if users.is_disabled(snapshot, caller.staff_id or ""):
+            return None
         named = access.roles_of(snapshot) if caller.roles else {}
         of_roles = (named[role].scopes for role in held(sorted(caller.roles), named))
         return _of_staff(snapshot, caller.staff_id or "", caller.scopes.union(*of_roles))
-    return caller.scopes if callers.standing(snapshot, caller.client_id, caller.jti).good else None
+    found = callers.standing(snapshot, caller.client_id, caller.jti)
+    return caller.scopes if found.good and not found.of_people else None
+
+
+def _of_session(snapshot: Snapshot, caller: Caller, session_id: str) -> frozenset[str] | None:
+    """What somebody who signed in here may do; None if session, account or component has ended."""
+    found = sign_in.standing(snapshot, session_id)
+    if found is None or not callers.standing(snapshot, caller.client_id, caller.jti).good:
+        return None
+    session, account = found
+    if (session.user_id, session.client_id) != (caller.user_id, caller.client_id):
+        return None
+    return _of_staff(
+        snapshot, session.staff_id, caller.scopes & account_opens(snapshot, session.staff_id, account)
+    )
+
+
+def account_opens(snapshot: Snapshot, staff_id: str, scopes: tuple[str, ...] | None) -> frozenset[str]:
+    """What an account opens: the scopes it was given, or those of the roles; none for whoever left."""
+    authority = access.authority(snapshot, staff_id)
+    if authority is None:
+        return frozenset(scopes or ())
+    given = authority.scopes if scopes is None else authority.scopes & frozenset(scopes)
+    return given if authority.active else frozenset()
 
 
 def _of_staff(snapshot: Snapshot, staff_id: str, ceiling: frozenset[str]) -> frozenset[str] | None:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -15,6 +15,7 @@ from joserfc.jwt import encode
 
 from api import compact
 from governance.callers.model import staff_ref
+from governance.callers.user_model import Session
 from governance.events import Actor
 from governance.settings import Settings
 
@@ -31,8 +32,9 @@ class Caller:
     """Who a token speaks for: a component of one tenant, or a member of staff, with scopes.
 
     `expires_at` is an aware instant. `staff_id`: the member of staff; `client_id` is then the component that
-    they came through. `issuer_version`: of an outside issuer's token, the version of what is configured of
-    it; `client_id` is then `issuer:` and its id, `roles` those that its claims name.
+    they came through. `session_id`, `user_id`: of somebody who signed in here. `issuer_version`: of an
+    outside issuer's token, the version of what is configured of it; `client_id` is then `issuer:` and its id,
+    `roles` those that its claims name.
     """
 
     tenant_id: str
@@ -42,6 +44,8 @@ class Caller:
     issued_at: int
     expires_at: datetime
     staff_id: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
     roles: frozenset[str] = frozenset()
     issuer_version: int | None = None
 
@@ -112,7 +116,7 @@ def _caller(claims: Mapping[str, Any], latest: int) -> Caller:
     texts = {name: claims[name] for name in (TENANT_CLAIM, "client_id", "sub", "scope", "jti")}
     if not all(isinstance(each, str) and each for each in texts.values()) or "cnf" in claims:
         raise ValueError("a claim that is no text, or one that binds the token to a key")
-    return Caller(
+    caller = Caller(
         texts[TENANT_CLAIM],
         texts["client_id"],
         frozenset(texts["scope"].split()),
@@ -120,12 +124,29 @@ def _caller(claims: Mapping[str, Any], latest: int) -> Caller:
         issued,
         datetime.fromtimestamp(expires, UTC),
     )
+    if "sid" not in claims:
+        return caller
+    person = {"staff_id": claims["staff"], "session_id": claims["sid"], "user_id": claims["sub"]}
+    if not all(isinstance(each, str) and each for each in person.values()):
+        raise ValueError("a session of nobody")
+    return replace(caller, **person)
 
 
 def make(
-    key: ECKey, settings: Settings, *, now: datetime, tenant_id: str, client_id: str, scope: str, jti: str
+    key: ECKey,
+    settings: Settings,
+    *,
+    now: datetime,
+    tenant_id: str,
+    client_id: str,
+    scope: str,
+    jti: str,
+    session: Session | None = None,
 ) -> str:
-    """Sign an access token (ES256, `typ: at+jwt`) that lives for `settings.token_lifetime` seconds."""
+    """Sign an access token (ES256, `typ: at+jwt`) that lives for `settings.token_lifetime` seconds.
+
+    `session`: of somebody who signed in; the token then lives as long as that, and speaks for them.
+    """
     issued = int(now.timestamp())
     claims = {
         "iss": settings.issuer,
@@ -138,4 +159,7 @@ def make(
         "exp": int((now + timedelta(seconds=settings.token_lifetime)).timestamp()),
         "jti": jti,
     }
+    if session is not None:
+        claims |= {"sub": session.user_id, "staff": session.staff_id, "sid": session.session_id}
+        claims["exp"] = int(session.expires_at.timestamp())
     return encode({"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}, claims, key)

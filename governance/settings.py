@@ -29,6 +29,7 @@ class Settings:
     public_url: str
     policies_dir: Path | None
     token_lifetime: int = 3600
+    session_lifetime: int = 28_800
     max_body_bytes: int = 1_048_576
     max_batch_bytes: int = 16_777_216
     log_level: str = "info"
@@ -90,6 +91,7 @@ class Settings:
             public_url=public_url,
             policies_dir=Path(policies).absolute() if policies else None,
             token_lifetime=number("GOVERNANCE_TOKEN_LIFETIME", 3600),
+            session_lifetime=number("GOVERNANCE_SESSION_LIFETIME", 28_800),
             max_body_bytes=number("GOVERNANCE_MAX_BODY_BYTES", 1_048_576),
             max_batch_bytes=number("GOVERNANCE_MAX_BATCH_BYTES", 16_777_216),
             log_level=environ.get("GOVERNANCE_LOG_LEVEL", "info"),

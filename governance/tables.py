@@ -3,6 +3,7 @@
 from governance.access import store as access
 from governance.callers import issuer_store as issuers
 from governance.callers import store as callers
+from governance.callers import user_store as users
 from governance.communications import cap_store as caps
 from governance.communications import preference_store as preferences
 from governance.communications import register_store as registers
@@ -66,4 +67,5 @@ __all__ = [
     "systems",
     "tenants",
     "transfers",
+    "users",
 ]

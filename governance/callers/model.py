@@ -48,7 +48,8 @@ class Component:
     """A program that asks on behalf of a tenant.
 
     `secret_sha256` is hexadecimal, or None if the component proves itself with a key of its own (`jwks`, a
-    JSON Web Key Set of public keys, RFC 7517). `state` is `active` or `left`.
+    JSON Web Key Set of public keys, RFC 7517). `state` is `active` or `left`. `redirect_uris`: where people
+    who sign in through it are led back to; it has then no tokens of its own.
     """
 
     tenant_id: str
@@ -59,11 +60,17 @@ class Component:
     jwks: Mapping[str, object] | None
     state: str
     created_at: datetime
+    redirect_uris: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:
         """Whether this component may still ask."""
         return self.state == "active"
+
+    @property
+    def signs_people_in(self) -> bool:
+        """Whether people sign in through it, so that its tokens are theirs."""
+        return bool(self.redirect_uris)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +83,11 @@ class NewComponent:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the database says about a token at this moment."""
+    """What the database says about a token at this moment. `of_people`: the component has none of its own."""
 
     component_active: bool
     token_revoked: bool
+    of_people: bool = False
 
     @property
     def good(self) -> bool:

@@ -1,13 +1,13 @@
 """Use cases of the components: make one, know one again, take a token back."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from governance.callers import store
+from governance.callers import store, user_store
 from governance.callers.model import (
     Component,
     NewComponent,
@@ -20,6 +20,7 @@ from governance.callers.model import (
     is_secret_of,
     secret_digest,
 )
+from governance.callers.user_model import check_redirect_uris
 from governance.errors import ConflictError, NotFoundError
 from governance.work import Snapshot, Work
 
@@ -30,15 +31,18 @@ def create_client(
     name: str,
     scopes: Iterable[str],
     jwks: Mapping[str, object] | None = None,
+    redirect_uris: Sequence[str] = (),
     maker_scopes: Iterable[str] | None = None,
 ) -> NewComponent:
     """Make a component with a secret of 256 bits, or with its own public keys if `jwks` is given.
 
-    Raises InvalidError for unknown scopes, and for scopes beyond `maker_scopes` (None: the command line).
+    With `redirect_uris` people sign in through it: it has no secret, since none could be kept in a browser,
+    and proves itself by PKCE (RFC 7636). Raises InvalidError for unknown scopes, and for scopes beyond
+    `maker_scopes` (None: the command line).
     """
     chosen = check_scopes(scopes)
     check_maker(chosen, maker_scopes)
-    secret = None if jwks is not None else work.new_secret()
+    secret = None if jwks is not None or redirect_uris else work.new_secret()
     new = Component(
         work.tenant_id,
         work.new_id("client"),
@@ -48,6 +52,7 @@ def create_client(
         check_jwks(jwks),
         "active",
         work.now,
+        check_redirect_uris(redirect_uris),
     )
     event = work.record(
         "access.component_created", facts={"client_id": new.client_id, "scopes": list(chosen)}
@@ -115,9 +120,11 @@ def note_token(
 
 
 def sweep(work: Work) -> int:
-    """Forget revoked tokens and used assertions that have expired anyway; how many. For the clock's door."""
+    """Forget revoked tokens, used assertions and sessions that have expired anyway; how many. For the clock's
+    door."""
     with work.bookkeeping():
-        return store.sweep(work.connection, work.tenant_id, work.now)
+        gone = store.sweep(work.connection, work.tenant_id, work.now)
+        return gone + user_store.sweep(work.connection, work.tenant_id, work.now - timedelta(days=1))
 
 
 def revoke_token(work: Work, *, client_id: str, jti: str, expires_at: datetime) -> None:

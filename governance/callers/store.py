@@ -24,6 +24,7 @@ component = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("redirect_uris", Json),
     sa.UniqueConstraint("client_id", name="uq_component_client_id"),
 )
 
@@ -52,6 +53,7 @@ _STANDING = Prepared(
         sa.exists()
         .where(revoked_token.c.tenant_id == component.c.tenant_id, revoked_token.c.jti == sa.bindparam("jti"))
         .label("revoked"),
+        component.c.redirect_uris.is_not(None).label("of_people"),
     ).where(
         component.c.tenant_id == sa.bindparam("tenant_id"),
         component.c.client_id == sa.bindparam("client_id"),
@@ -72,6 +74,7 @@ def add(connection: Connection, new: Component, event_id: str) -> None:
             state=new.state,
             created_at=new.created_at,
             event_id=event_id,
+            redirect_uris=list(new.redirect_uris) or None,
         )
     )
 
@@ -105,8 +108,8 @@ def standing(connection: Connection, tenant_id: str, client_id: str, jti: str) -
     rows = _STANDING.rows(connection, tenant_id=tenant_id, client_id=client_id, jti=jti)
     if not rows:
         return Standing(component_active=False, token_revoked=False)
-    ((state, revoked),) = rows
-    return Standing(component_active=state == "active", token_revoked=bool(revoked))
+    ((state, revoked, of_people),) = rows
+    return Standing(state == "active", token_revoked=bool(revoked), of_people=bool(of_people))
 
 
 def is_revoked(connection: Connection, tenant_id: str, jti: str) -> bool:
@@ -174,4 +177,5 @@ def _component(row: sa.Row) -> Component:  # type: ignore[type-arg]  # rows of a
         row.jwks,
         row.state,
         row.created_at,
+        tuple(row.redirect_uris or ()),
     )

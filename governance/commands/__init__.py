@@ -17,6 +17,7 @@ from governance.commands.importing import import_group
 from governance.commands.policies import policies
 from governance.commands.serving import jobs, serve
 from governance.commands.setup import client, init, tenant_group
+from governance.commands.users import user_group
 from governance.errors import GovernanceError
 
 
@@ -45,6 +46,7 @@ for command in (
     init,
     tenant_group,
     client,
+    user_group,
     serve,
     jobs,
     demo,

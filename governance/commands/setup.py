@@ -104,13 +104,21 @@ def client() -> None:
 @click.option(
     "--scope", "scopes", multiple=True, required=True, help="A scope, or several with spaces between."
 )
+@click.option(
+    "--redirect-uri",
+    "redirect_uris",
+    multiple=True,
+    help="Where people who sign in through it are led back to, to the letter; it has then no secret.",
+)
 @tenant_option
 @json_option
-def create(name: str, scopes: tuple[str, ...], tenant: str, as_json: bool) -> None:
+def create(
+    name: str, scopes: tuple[str, ...], redirect_uris: tuple[str, ...], tenant: str, as_json: bool
+) -> None:
     """Register a component; its secret is printed once and kept nowhere."""
     wanted = [scope for given in scopes for scope in given.split()]
     with opened() as runtime, runtime.work(tenant, COMMAND_LINE) as work:
-        made = callers.create_client(work, name=name, scopes=wanted)
+        made = callers.create_client(work, name=name, scopes=wanted, redirect_uris=redirect_uris)
     say(
         as_json,
         {
@@ -119,6 +127,11 @@ def create(name: str, scopes: tuple[str, ...], tenant: str, as_json: bool) -> No
             "scopes": wanted,
             "tenant": tenant,
         },
-        f"client_id      {made.component.client_id}\nclient_secret  {made.secret}\n"
-        "Keep the secret now: it is not stored and cannot be shown again.",
+        f"client_id      {made.component.client_id}\n"
+        + (
+            "It has no secret: people sign in through it, with PKCE."
+            if made.secret is None
+            else f"client_secret  {made.secret}\n"
+            "Keep the secret now: it is not stored and cannot be shown again."
+        ),
     )

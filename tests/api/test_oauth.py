@@ -231,8 +231,15 @@ def test_no_secret_stands_in_the_database(caller: Caller, runtime: Runtime) -> N
 
 def test_the_metadata_names_the_endpoints(app: Flask) -> None:
     metadata = app.test_client().get("/.well-known/oauth-authorization-server").get_json()
-    assert metadata["grant_types_supported"] == ["client_credentials"]
-    for name in ("token_endpoint", "revocation_endpoint", "introspection_endpoint", "jwks_uri"):
+    assert metadata["grant_types_supported"] == ["client_credentials", "authorization_code"]
+    assert metadata["code_challenge_methods_supported"] == ["S256"]
+    for name in (
+        "authorization_endpoint",
+        "token_endpoint",
+        "revocation_endpoint",
+        "introspection_endpoint",
+        "jwks_uri",
+    ):
         assert metadata[name].startswith("https://privacy.example.org/")
 
 

@@ -44,6 +44,7 @@ def test_every_route_names_its_scope_or_is_in_the_public_list(app: Flask) -> Non
         "/docs",
         "/healthz",
         "/metrics",
+        "/oauth/authorize",
         "/oauth/introspect",
         "/oauth/revoke",
         "/oauth/token",

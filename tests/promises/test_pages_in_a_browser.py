@@ -13,16 +13,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api import create_app
-from governance.bootstrap import Runtime
+from governance.bootstrap import COMMAND_LINE, Runtime
+from governance.callers import service as callers
 from governance.ledger import service as ledger
 from retention_jobs import build_packages, match_rights_requests
 from tests.api.conftest import Caller, new_component
+from tests.fixtures.signing_in import LOGIN, PASSWORD, VERIFIER, account, challenge
 from tests.promises.servers import free_port
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -241,6 +244,41 @@ def test_the_form_for_requests_is_filled_in_confirmed_and_followed(
     done = caller.get(f"/v1/rights-requests/{made['id']}").get_json()
     assert (done["status"], done["name"]) == ("in_progress", "<i>Anna</i>")
     browser.click('button[value="withdraw"]', until="It was withdrawn.")
+
+
+def test_somebody_signs_in_and_is_led_back(site: tuple[Runtime, Caller], browser: Browser) -> None:
+    runtime, _ = site
+    made = account(runtime)
+    back = f"{runtime.settings.public_url}/healthz"
+    with runtime.work("acme", COMMAND_LINE) as work:
+        console = callers.create_client(work, name="Console", scopes=["audit:read"], redirect_uris=[back])
+    asked = {
+        "response_type": "code",
+        "client_id": console.component.client_id,
+        "redirect_uri": back,
+        "scope": "audit:read",
+        "state": "s",
+        "code_challenge": challenge(),
+        "code_challenge_method": "S256",
+    }
+    shown = browser.open(f"{runtime.settings.public_url}/oauth/authorize?{urlencode(asked)}")
+    assert "<script" not in shown
+    assert browser.fits(), "nothing is wider than a telephone"
+    for password, until in (("not the password", "is wrong"), (PASSWORD, "alive")):
+        browser.write("#login", LOGIN)
+        browser.write("#password", password)
+        browser.write("#code", made.recovery_codes[0])
+        browser.click('button[type="submit"]', until=until)
+    location = str(browser.ask("GET", "/url"))
+    assert location.startswith(f"{back}?code=")
+    form = {"grant_type": "authorization_code", "redirect_uri": back, "code_verifier": VERIFIER}
+    form |= {
+        "client_id": console.component.client_id,
+        "code": location.partition("code=")[2].partition("&")[0],
+    }
+    sent = Request(f"{runtime.settings.public_url}/oauth/token", urlencode(form).encode())
+    with urlopen(sent, timeout=20) as answer:  # loopback
+        assert json.loads(answer.read())["scope"] == "audit:read"
 
 
 def test_the_package_is_fetched_once_from_the_page_behind_its_link(

@@ -1,0 +1,305 @@
+"""Tables of accounts, their sessions, and tries to sign in."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from governance.callers.user_model import ACTIVE, Session, UserAccount
+from governance.database import Instant, Json, is_sqlite, metadata
+
+user_account = sa.Table(
+    "user_account",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("staff_id", sa.Text, nullable=False),
+    sa.Column("login_index", sa.Text, nullable=False),
+    sa.Column("scopes", Json),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("totp_step", sa.Integer, nullable=False),
+    sa.Column("secrets_sealed", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.UniqueConstraint("tenant_id", "staff_id", name="uq_user_account_staff"),
+    sa.UniqueConstraint("tenant_id", "login_index", name="uq_user_account_login"),
+)
+"""Accounts. `totp_step` is the last step of time whose code was taken."""
+
+recovery_code = sa.Table(
+    "recovery_code",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("code_mac", sa.Text, primary_key=True),
+)
+
+user_session = sa.Table(
+    "user_session",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("session_id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("client_id", sa.Text, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("scopes", Json, nullable=False),
+    sa.Column("redirect_uri", sa.Text, nullable=False),
+    sa.Column("code_sha256", sa.Text, nullable=False),
+    sa.Column("code_challenge", sa.Text, nullable=False),
+    sa.Column("code_until", Instant, nullable=False),
+    sa.Column("code_used", sa.Boolean, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("ended", sa.Boolean, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Index("user_session_code", "tenant_id", "code_sha256", unique=True),
+)
+
+sign_in_count = sa.Table(
+    "sign_in_count",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("who", sa.Text, primary_key=True),
+    sa.Column("window_at", Instant, primary_key=True),
+    sa.Column("tries", sa.Integer, nullable=False),
+)
+"""Tries to sign in within a window: `who` is a name's index, or `*` for all names."""
+
+_ACCOUNT = [each for each in user_account.c if each.name not in ("totp_step", "secrets_sealed", "event_id")]
+
+
+def add(connection: Connection, new: UserAccount, secrets_sealed: bytes, event_id: str) -> None:
+    """Insert an account."""
+    connection.execute(
+        sa.insert(user_account).values(
+            tenant_id=new.tenant_id,
+            user_id=new.user_id,
+            staff_id=new.staff_id,
+            login_index=new.login_index,
+            scopes=None if new.scopes is None else list(new.scopes),
+            state=new.state,
+            generation=new.generation,
+            totp_step=0,
+            secrets_sealed=secrets_sealed,
+            created_at=new.created_at,
+            event_id=event_id,
+        )
+    )
+
+
+def find(connection: Connection, tenant_id: str, staff_id: str) -> UserAccount | None:
+    """The account of a member of staff."""
+    where = (user_account.c.tenant_id == tenant_id, user_account.c.staff_id == staff_id)
+    row = connection.execute(sa.select(*_ACCOUNT).where(*where)).one_or_none()
+    return None if row is None else _account(row)
+
+
+def find_by_login(
+    connection: Connection, tenant_id: str, login_index: str
+) -> tuple[UserAccount, bytes] | None:
+    """The account of this name, and its sealed secrets."""
+    where = (user_account.c.tenant_id == tenant_id, user_account.c.login_index == login_index)
+    row = connection.execute(sa.select(*_ACCOUNT, user_account.c.secrets_sealed).where(*where)).one_or_none()
+    return None if row is None else (_account(row), row.secrets_sealed)
+
+
+def every(connection: Connection, tenant_id: str) -> list[UserAccount]:
+    """All accounts of a tenant, by the id of the member of staff."""
+    query = sa.select(*_ACCOUNT).where(user_account.c.tenant_id == tenant_id)
+    return [_account(row) for row in connection.execute(query.order_by(user_account.c.staff_id))]
+
+
+def change(connection: Connection, user: UserAccount, values: dict[str, Any], event_id: str) -> bool:
+    """Change an account and count its generation up; False if somebody else was faster."""
+    changed = connection.execute(
+        sa.update(user_account)
+        .where(
+            user_account.c.tenant_id == user.tenant_id,
+            user_account.c.user_id == user.user_id,
+            user_account.c.generation == user.generation,
+        )
+        .values(**values, generation=user.generation + 1, event_id=event_id)
+    )
+    return changed.rowcount == 1
+
+
+def take_step(connection: Connection, user: UserAccount, step: int) -> bool:
+    """Use a step of time up; False if it, or a later one, was used, or the account is no longer as it was."""
+    changed = connection.execute(
+        sa.update(user_account)
+        .where(*_as_it_was(user), user_account.c.totp_step < step)
+        .values(totp_step=step)
+    )
+    return changed.rowcount == 1
+
+
+def take_recovery_code(connection: Connection, user: UserAccount, code_mac: str) -> bool:
+    """Use a recovery code up; False if it is none, or was used, or the account is no longer as it was."""
+    same = connection.execute(
+        sa.update(user_account).where(*_as_it_was(user)).values(generation=user.generation)
+    )
+    if same.rowcount != 1:
+        return False
+    gone = connection.execute(
+        sa.delete(recovery_code).where(
+            recovery_code.c.tenant_id == user.tenant_id,
+            recovery_code.c.user_id == user.user_id,
+            recovery_code.c.code_mac == code_mac,
+        )
+    )
+    return gone.rowcount == 1
+
+
+def set_recovery_codes(connection: Connection, user: UserAccount, macs: Iterable[str]) -> None:
+    """Put recovery codes in place of those before."""
+    connection.execute(
+        sa.delete(recovery_code).where(
+            recovery_code.c.tenant_id == user.tenant_id, recovery_code.c.user_id == user.user_id
+        )
+    )
+    rows = [{"tenant_id": user.tenant_id, "user_id": user.user_id, "code_mac": mac} for mac in macs]
+    connection.execute(sa.insert(recovery_code), rows)
+
+
+def count_try(connection: Connection, tenant_id: str, who: str, window_at: datetime) -> int:
+    """Count a try, and give how many there were in this window with it; one statement, so none is lost."""
+    insert: Any = sqlite.insert if is_sqlite(connection) else postgresql.insert
+    row = {"tenant_id": tenant_id, "who": who, "window_at": window_at, "tries": 1}
+    counted = (
+        insert(sign_in_count)
+        .values(**row)
+        .on_conflict_do_update(
+            index_elements=["tenant_id", "who", "window_at"], set_={"tries": sign_in_count.c.tries + 1}
+        )
+        .returning(sign_in_count.c.tries)
+    )
+    tries: int = connection.execute(counted).scalar_one()
+    return tries
+
+
+def forget_tries(connection: Connection, tenant_id: str, who: str) -> None:
+    """Forget the tries with a name: it was the right person."""
+    connection.execute(
+        sa.delete(sign_in_count).where(sign_in_count.c.tenant_id == tenant_id, sign_in_count.c.who == who)
+    )
+
+
+def add_session(
+    connection: Connection, new: Session, generation: int, code_sha256: str, event_id: str
+) -> None:
+    """Insert a session with its code."""
+    connection.execute(
+        sa.insert(user_session).values(
+            tenant_id=new.tenant_id,
+            session_id=new.session_id,
+            user_id=new.user_id,
+            client_id=new.client_id,
+            generation=generation,
+            scopes=list(new.scopes),
+            redirect_uri=new.redirect_uri,
+            code_sha256=code_sha256,
+            code_challenge=new.code_challenge,
+            code_until=new.code_until,
+            code_used=False,
+            expires_at=new.expires_at,
+            ended=False,
+            event_id=event_id,
+        )
+    )
+
+
+def session(
+    connection: Connection, tenant_id: str, *, session_id: str | None = None, code_sha256: str | None = None
+) -> tuple[Session, tuple[str, ...] | None] | None:
+    """A session by its id or by its code, with what its account opens; `good` says whether it still
+    stands."""
+    which = (
+        user_session.c.session_id == session_id
+        if session_id is not None
+        else user_session.c.code_sha256 == code_sha256
+    )
+    query = (
+        sa.select(
+            user_session, user_account.c.staff_id, user_account.c.state, user_account.c.scopes.label("opens"),
+            user_account.c.generation.label("newest"),
+        )
+        .join(
+            user_account,
+            sa.and_(
+                user_account.c.tenant_id == user_session.c.tenant_id,
+                user_account.c.user_id == user_session.c.user_id,
+            ),
+        )
+        .where(user_session.c.tenant_id == tenant_id, which)
+    )  # fmt: skip
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    found = Session(
+        row.tenant_id,
+        row.session_id,
+        row.user_id,
+        row.staff_id,
+        row.client_id,
+        tuple(row.scopes),
+        row.redirect_uri,
+        row.code_challenge,
+        row.code_used,
+        row.code_until,
+        row.expires_at,
+        not row.ended and row.state == ACTIVE and row.generation == row.newest,
+    )
+    return found, None if row.opens is None else tuple(row.opens)
+
+
+def use_code(connection: Connection, tenant_id: str, session_id: str) -> bool:
+    """Use a session's code up; False if it was used."""
+    where = (user_session.c.tenant_id == tenant_id, user_session.c.session_id == session_id)
+    changed = connection.execute(
+        sa.update(user_session).where(*where, sa.not_(user_session.c.code_used)).values(code_used=True)
+    )
+    return changed.rowcount == 1
+
+
+def end_session(connection: Connection, tenant_id: str, session_id: str, event_id: str) -> None:
+    """End a session."""
+    where = (user_session.c.tenant_id == tenant_id, user_session.c.session_id == session_id)
+    connection.execute(sa.update(user_session).where(*where).values(ended=True, event_id=event_id))
+
+
+def sweep(connection: Connection, tenant_id: str, before: datetime) -> int:
+    """Forget sessions and windows that are over; how many."""
+    gone = 0
+    for table, instant in (
+        (user_session, user_session.c.expires_at),
+        (sign_in_count, sign_in_count.c.window_at),
+    ):
+        gone += connection.execute(
+            sa.delete(table).where(table.c.tenant_id == tenant_id, instant < before)
+        ).rowcount
+    return gone
+
+
+def _as_it_was(user: UserAccount) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        user_account.c.tenant_id == user.tenant_id,
+        user_account.c.user_id == user.user_id,
+        user_account.c.generation == user.generation,
+        user_account.c.state == ACTIVE,
+    )
+
+
+def _account(row: Any) -> UserAccount:
+    return UserAccount(
+        row.tenant_id,
+        row.user_id,
+        row.staff_id,
+        row.login_index,
+        None if row.scopes is None else tuple(row.scopes),
+        row.state,
+        row.generation,
+        row.created_at,
+    )
