@@ -4,20 +4,31 @@ from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
-from flask import Response
+from flask import Response, request
 
+from api.problems import problem
 from api.rooms import Room
-from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot
-from api.shapes import Answer, Listing, Page, Shape, SubjectName, Text
+from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, this_caller, this_runtime
+from api.shapes import Answer, AnyObject, Listing, Page, Shape, SubjectName, Text
 from governance.clock import wire
+from governance.erasure import reporting
 from governance.erasure import service as erasures
 from governance.erasure.certificate import part_document
-from governance.erasure.model import MOST_UNDO_HOURS, STATUSES, UNDO_HOURS, Erasure, Step
+from governance.erasure.model import MOST_UNDO_HOURS, STATUSES, UNDO_HOURS, Erasure, Refused, Step
 from governance.idempotency.model import Outcome
 from governance.subjects import service as subjects
 from governance.work import Snapshot, Work
 
 room = Room("erasures", description="Erasing a person in every connected system, and the proof of it.")
+
+
+def _window(hours: int) -> None:
+    """Refuse a window that cannot be, and a shorter one than one person may choose."""
+    if not UNDO_HOURS <= hours <= MOST_UNDO_HOURS:
+        raise ma.ValidationError(
+            f"Send {UNDO_HOURS} to {MOST_UNDO_HOURS} hours; a shorter window takes a second person: "
+            "POST /v1/erasures/{id}/approve ends it."
+        )
 
 
 class ScopeBody(Shape):
@@ -32,9 +43,7 @@ class ErasureBody(Shape):
     subject = ma.fields.Nested(SubjectName, required=True)
     reason = Text(64, load_default="rights_request")
     scope = ma.fields.Nested(ScopeBody, allow_none=True, load_default=None)
-    undo_hours = ma.fields.Integer(
-        strict=True, load_default=UNDO_HOURS, validate=ma.validate.Range(0, MOST_UNDO_HOURS)
-    )
+    undo_hours = ma.fields.Integer(strict=True, load_default=UNDO_HOURS, validate=_window)
 
 
 class ErasureQuery(Page):
@@ -62,6 +71,15 @@ class ErasureReply(Answer):
     undo_until = ma.fields.String(required=True)
     steps = ma.fields.List(ma.fields.Nested(StepReply), required=True)
     certificate = ma.fields.String(required=True, allow_none=True)
+
+
+_NOT_BELIEVED = {
+    "bad-signature": (403, "The signature does not fit."),
+    "unknown-sender": (403, "This is not a sender that reports for this system."),
+    "not-taken": (403, "This kind of system reports nothing by itself."),
+    "malformed": (400, "The report cannot be read."),
+    "unknown-request": (404, "This erasure asked nothing of the system under this reference."),
+}
 
 
 @room.post("/v1/erasures", scope="erasures:write")
@@ -100,6 +118,45 @@ def get_erasure(erasure_id: str) -> Response:
 def cancel(erasure_id: str) -> Response:
     """Undo an order while its window is open."""
     return act(lambda work: _show(work, erasures.cancel(work, erasure_id)), again=_again)
+
+
+@room.post("/v1/erasures/<erasure_id>/approve", scope="erasures:approve")
+@room.refuses(409)
+@room.answers(200, ErasureReply)
+def approve(erasure_id: str) -> Response:
+    """End the undo window now; whoever ordered the erasure cannot: 403 `second-person-needed`."""
+
+    def effect(work: Work) -> Reply | Response:
+        made = erasures.approve(work, erasure_id)
+        if isinstance(made, Refused):
+            return problem(403, "A second person is needed", made.sentence, code=made.code)
+        return _show(work, made)
+
+    return act(effect, again=_again)
+
+
+@room.post("/v1/erasures/<erasure_id>/systems/<system_id>/callback", scope="erasures:write")
+@room.answers(202, AnyObject)
+@room.refuses(400)
+def take_report(erasure_id: str, system_id: str) -> Response:
+    """Take what a system reports of its share; a wrong signature is recorded and refused."""
+    with request_snapshot() as snapshot:  # a token that was taken back ends here
+        erasures.get(snapshot, erasure_id)
+    caller = this_caller()
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    received = reporting.receive(
+        this_runtime(),
+        caller.actor,
+        caller.tenant_id,
+        erasure_id,
+        system_id,
+        headers,
+        request.get_data(),
+    )
+    if received.refused is None:
+        return reply({"accepted": True}, 202)
+    status, sentence = _NOT_BELIEVED[received.refused]
+    return problem(status, "The report was refused", sentence, code=received.refused)
 
 
 @room.post("/v1/erasures/<erasure_id>/retry", scope="erasures:write")

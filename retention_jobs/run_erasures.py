@@ -2,7 +2,7 @@
 
 from governance.bootstrap import Runtime
 from governance.database import scrub
-from governance.erasure import saga, store
+from governance.erasure import reporting, saga, store
 
 _BATCH = 20
 
@@ -11,6 +11,11 @@ def run(runtime: Runtime) -> int:
     """Take every erasure that has something due as far as it goes; gives how many steps ended."""
     ended = 0
     for tenant_id in runtime.tenant_ids():
+        with runtime.snapshot(tenant_id, saga.ACTOR) as snapshot:
+            reported = reporting.reported(snapshot)
+        if reported:
+            with runtime.work(tenant_id, saga.ACTOR) as work:
+                reporting.wake(work, reported)
         with runtime.snapshot(tenant_id, saga.ACTOR) as snapshot:
             waiting = store.due(snapshot.connection, tenant_id, snapshot.now, _BATCH)
         for erasure_id in waiting:

@@ -166,6 +166,14 @@ def check_scope(scope: Iterable[str] | None, known: Iterable[str]) -> tuple[str,
     return wanted
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An approval that was refused and leaves a trace; `code` is stable and kebab-case."""
+
+    code: str
+    sentence: str
+
+
 def rest(attempts: int) -> timedelta:
     """How long a step rests after its n-th failure: a minute, doubled each time, six hours at most."""
     doubled: timedelta = _FIRST_REST * 2 ** min(max(0, attempts - 1), 16)

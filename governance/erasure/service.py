@@ -18,6 +18,7 @@ from governance.erasure.model import (
     UNDO_HOURS,
     UNDO_WINDOW,
     Erasure,
+    Refused,
     check_reason,
     check_scope,
     check_undo,
@@ -89,6 +90,30 @@ def cancel(work: Work, erasure_id: str) -> Erasure:
     drop_keys(work, found)
     subjects.set_erasure_pending(work, found.subject_ref, False)
     work.record("erasure.cancelled", subject_ref=found.subject_ref, facts={"erasure": erasure_id})
+    return _get(work, erasure_id)
+
+
+def approve(work: Work, erasure_id: str) -> Erasure | Refused:
+    """Let a second person end the undo window now: the one way to a shorter window.
+
+    Whoever ordered cannot (a returned refusal, which is recorded). Raises NotFoundError, ConflictError
+    `too-late` after the window, `asked-by-person` where a person asked for the erasure: the window is theirs.
+    """
+    found = _get(work, erasure_id, lock=True)
+    if found.status != UNDO_WINDOW or found.undo_until <= work.now:
+        raise ConflictError("The undo window of this erasure is over.", reason="too-late")
+    if found.request_id is not None:
+        raise ConflictError(
+            "The person who asked for this erasure can take it back until the window ends.",
+            reason="asked-by-person",
+        )
+    if work.actor.ref == found.ordered_by:
+        facts = {"erasure": erasure_id, "because": "second-person-needed"}
+        work.record("erasure.approval_refused", facts=facts)
+        return Refused("second-person-needed", "Whoever ordered an erasure cannot approve it; ask another.")
+    values = {"undo_until": work.now, "next_at": work.now}
+    store.change(work.connection, work.tenant_id, erasure_id, values)
+    work.record("erasure.approved", subject_ref=found.subject_ref, facts={"erasure": erasure_id})
     return _get(work, erasure_id)
 
 

@@ -153,10 +153,15 @@ def finish(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
     return _settle(work, operation_id, outcome)
 
 
-def finish_reported(work: Work, system_id: str, reference: str, outcome: Outcome) -> bool:
-    """The same by the far side's reference; False if no operation of this system has it."""
+def finish_reported(
+    work: Work, system_id: str, reference: str, outcome: Outcome, *, within: str = ""
+) -> bool:
+    """The same by the far side's reference; False if no operation of this system has it.
+
+    `within`: how the operation's id must begin.
+    """
     record = store.by_reference(work.connection, work.tenant_id, system_id, reference)
-    if record is None:
+    if record is None or not record.operation_id.startswith(within):
         return False
     if record.status == WAITING:
         _settle(work, record.operation_id, outcome)

@@ -1,11 +1,25 @@
 """Erasures over HTTP: ordered, undone, looked at; what frozen people are kept from."""
 
+import base64
+import json
+
 from governance.bootstrap import Runtime
+from governance.egress.signatures import sign
 from retention_jobs import run_erasures
-from tests.api.conftest import Caller
+from tests.api.conftest import Caller, new_component
+from tests.fixtures.far_system import Answer, Request, serving
+from tests.governance.systems.conftest import allowing
+
+KEY = b"thirty-two bytes of webhook key."
 
 PERSON = {"identifiers": [{"type": "email", "value": "anna@example.org"}], "attributes": {"country": "US"}}
-ORDER = {"subject": {"id": "crm-1"}, "undo_hours": 0}
+ORDER = {"subject": {"id": "crm-1"}}
+
+
+def approve(caller: Caller, runtime: Runtime, erasure_id: str) -> None:
+    """A second person ends the undo window."""
+    second = Caller(caller.client, new_component(runtime, "erasures:read", "erasures:approve"))
+    assert second.post(f"/v1/erasures/{erasure_id}/approve").status_code == 200
 
 
 def _may_send(caller: Caller, message_class: str) -> bool:
@@ -35,6 +49,10 @@ def test_an_order_freezes_the_person_and_the_job_erases(any_caller: Caller, any_
     assert _may_send(any_caller, "security")
 
     told = any_caller.post("/v1/erasures", ORDER).get_json()
+    alone = any_caller.post(f"/v1/erasures/{told['id']}/approve")
+    assert (alone.status_code, alone.get_json()["type"].rsplit("/", 1)[1]) == (403, "second-person-needed")
+    assert run_erasures.run(any_runtime) == 0
+    approve(any_caller, any_runtime, told["id"])
     assert run_erasures.run(any_runtime) == 1
     done = any_caller.get(f"/v1/erasures/{told['id']}").get_json()
     assert done["status"] == "complete"
@@ -52,13 +70,14 @@ def test_an_order_freezes_the_person_and_the_job_erases(any_caller: Caller, any_
     assert [each["id"] for each in listed] == [told["id"]]
 
 
-def test_what_cannot_be_ordered_is_named(any_caller: Caller) -> None:
+def test_what_cannot_be_ordered_is_named(any_caller: Caller, any_runtime: Runtime) -> None:
     any_caller.put("/v1/subjects/crm-1", PERSON)
     unknown = any_caller.post("/v1/erasures", {"subject": {"id": "crm-9"}})
     assert unknown.status_code == 404
     for body, field in (
         ({**ORDER, "reason": "Because Anna asked"}, "reason"),
         ({**ORDER, "undo_hours": 721}, "undo_hours"),
+        ({**ORDER, "undo_hours": 0}, "undo_hours"),
         ({**ORDER, "undo_hours": "soon"}, "undo_hours"),
         ({**ORDER, "scope": {"data_classes": ["shoe_size"]}}, "scope.data_classes"),
         ({**ORDER, "scope": {}}, "scope"),
@@ -68,6 +87,7 @@ def test_what_cannot_be_ordered_is_named(any_caller: Caller) -> None:
         assert field.split(".")[0] in repr(refused.get_json()["errors"]), body
     assert any_caller.get("/v1/erasures/era_none").status_code == 404
     ordered = any_caller.post("/v1/erasures", ORDER).get_json()
+    approve(any_caller, any_runtime, ordered["id"])
     late = any_caller.post(f"/v1/erasures/{ordered['id']}/cancel", {})
     assert (late.status_code, late.get_json()["type"].rsplit("/", 1)[1]) == (409, "too-late")
     early = any_caller.post(f"/v1/erasures/{ordered['id']}/retry", {})
@@ -79,3 +99,55 @@ def test_a_repeat_under_the_same_key_orders_once(any_caller: Caller) -> None:
     first = any_caller.post("/v1/erasures", ORDER, headers={"Idempotency-Key": '"one"'}).get_json()
     again = any_caller.post("/v1/erasures", ORDER, headers={"Idempotency-Key": '"one"'})
     assert (again.status_code, again.get_json()["id"]) == (202, first["id"])
+
+
+def test_a_system_reports_its_share_and_is_believed_only_with_its_signature(
+    any_caller: Caller, any_runtime: Runtime
+) -> None:
+    """The report ends the wait at once; one that is not believed leaves a trace, and changes nothing."""
+
+    def later(request: Request) -> Answer:
+        return 202, {}, b"{}"
+
+    with serving(later) as shop:
+        allowing(any_runtime, shop.place)
+        config = {"url": shop.url, "secret": "whsec_" + base64.b64encode(KEY).decode()}
+        body = {"kind": "webhook", "config": config, "data_classes": ["contact_details"]}
+        assert any_caller.put("/v1/systems/shop", body).status_code == 201
+        any_caller.put("/v1/subjects/crm-1", PERSON)
+        any_caller.put("/v1/subjects/crm-2", {"attributes": {"country": "US"}})
+        ordered, other = (
+            any_caller.post("/v1/erasures", {"subject": {"id": each}}).get_json()["id"]
+            for each in ("crm-1", "crm-2")
+        )
+        approve(any_caller, any_runtime, ordered)
+        run_erasures.run(any_runtime)
+        step = any_caller.get(f"/v1/erasures/{ordered}").get_json()["steps"]
+        assert {each["system"]: each["status"] for each in step}["shop"] == "waiting"
+        order = next(each for each in shop.requests if json.loads(each.body)["verb"] == "erase")
+        rows = {"data_class": "contact_details", "outcome": "erased", "rows": {"people": 1}}
+        report = {"operation": json.loads(order.body)["operation"], "status": "done", "steps": [rows]}
+
+        def post(erasure: str, key: bytes, system: str = "shop", said: object = report) -> tuple[int, str]:
+            raw = json.dumps(said).encode()
+            headers = {"Content-Type": "application/json", **sign([key], "msg-1", any_runtime.clock(), raw)}
+            path = f"/v1/erasures/{erasure}/systems/{system}/callback"
+            answer = any_caller.post(path, data=raw, headers=headers)
+            return answer.status_code, answer.get_json().get("type", "").rsplit("/", 1)[-1]
+
+        assert post(ordered, b"another key of thirty-two bytes.") == (403, "bad-signature")
+        assert post(other, KEY) == (404, "unknown-request"), "an order of another erasure"
+        assert post(ordered, KEY, said={"status": "done"}) == (400, "malformed")
+        assert post(ordered, KEY, system="governance")[0] == 404
+        assert post("era_none", KEY)[0] == 404
+        events = any_caller.get("/v1/events?limit=500").get_json()["items"]
+        refused = [each["data"] for each in events if each["type"].endswith("system.callback_refused")]
+        assert len(refused) == 3
+        assert run_erasures.run(any_runtime) == 0, "nothing that was refused moved anything"
+
+        shop.answer = lambda request: (200, {}, b'{"status": "done", "counts": {"people": 0}}')
+        assert post(ordered, KEY)[0] == 202
+        assert run_erasures.run(any_runtime) == 1, "at once, not at the next look in six hours"
+        done = any_caller.get(f"/v1/erasures/{ordered}").get_json()
+        assert (done["status"], len(shop.requests)) == ("complete", 2)
+        assert post(ordered, KEY)[0] == 202, "told again, it changes nothing"
