@@ -102,6 +102,11 @@ def listed(snap: Snapshot, kind: str, *, after: str = "", limit: int = 50) -> li
     return store.every(snap.connection, snap.tenant_id, [kind], after=after, limit=limit)
 
 
+def every_active(snap: Snapshot, kind: str) -> list[Record]:
+    """All components, or all staff, that have not left."""
+    return store.every(snap.connection, snap.tenant_id, [kind], status=ACTIVE)
+
+
 def put(
     work: Work,
     kind: str,

@@ -32,6 +32,26 @@ class PermittedPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a question about fields came to.
+
+    `fields`: field to allow, mask or deny; `masks`: field to what is left of it; `denied`: field to codes.
+    """
+
+    fields: Mapping[str, str]
+    masks: Mapping[str, str]
+    denied: Mapping[str, Sequence[str]]
+
+    def document(self) -> dict[str, Any]:
+        """The members that it adds to AuthZEN's `context`."""
+        return {
+            "fields": dict(self.fields),
+            "masks": dict(self.masks),
+            "denied": {name: list(codes) for name, codes in self.denied.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class AskedFor:
     """On whose behalf a component asked: the AuthZEN subject, its id made opaque where it was not."""
 
@@ -62,6 +82,7 @@ class DecisionRecord:
     contact_points: Sequence[PermittedPoint] = ()
     next_eligible_at: datetime | None = None
     stage: Mapping[str, str | None] = field(default_factory=dict)
+    reading: Reading | None = None
 
     @property
     def allowed(self) -> bool:
@@ -86,7 +107,18 @@ class DecisionRecord:
             "contact_points": [point.document() for point in self.contact_points],
             "next_eligible_at": None if self.next_eligible_at is None else wire(self.next_eligible_at),
             "stage": dict(self.stage),
-        }
+        } | self._read()
+
+    def _read(self) -> dict[str, Any]:
+        """What fields came to; the duty to mask names the fields and what is left of each."""
+        if self.reading is None:
+            return {}
+        duties = obligation_documents(self.verdict.obligations)
+        for place, duty in enumerate(duties):
+            if duty["properties"]["action"] == "mask-value":
+                properties = {**duty["properties"], "fields": dict(self.reading.masks)}
+                duties[place] = {**duty, "properties": properties}
+        return {**self.reading.document(), "obligations": duties}
 
     def answer(self) -> dict[str, Any]:
         """The whole AuthZEN answer: the boolean, and the context that explains it."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from governance.access.questions import READ, USE, read_question
 from governance.communications.model import ACTION as SEND
 from governance.communications.model import CALL_MODES, CHANNELS, read_check
 from governance.communications.screening_run import Inquiry
@@ -133,12 +134,36 @@ def _transfer(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
     )
 
 
+def _data(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
+    question = read_question(request.action, request.action_properties, request.context)
+    asker = (request.subject.type, request.subject.id)
+    asked_for = desk.asked_for(request)
+    return desk.access.check(question, asker, desk.person(request), asked_for=asked_for, said=desk.said)
+
+
+def _readings(desk: Desk) -> Iterator[Properties]:
+    """Every field for every purpose whose record names its class: no other is permitted."""
+    for purpose in purposes.every(desk.snap):
+        for field in desk.access.fields.values():
+            if purpose.state == ACTIVE and field.data_class in purpose.data_classes:
+                yield {"fields": [field.id], "purpose": purpose.purpose_id}
+
+
+def _uses(desk: Desk) -> Iterator[Properties]:
+    """Every purpose, for data that were collected as the person's capture point says."""
+    for purpose in purposes.every(desk.snap):
+        if purpose.state == ACTIVE:
+            yield {"purpose": purpose.purpose_id}
+
+
 ACTIONS: Mapping[str, Action] = {
     each.name: each
     for each in (
         Action(SEND, _send, _messages, _readers),
         Action(lifecycle.ACTION, _move, _moves),
         Action(TRANSFER, _transfer, lambda desk: transferring.variants(desk.snap)),
+        Action(READ, _data, _readings),
+        Action(USE, _data, _uses),
         Action(erasing.ACTION, _erase, lambda desk: erasing.variants(desk.snap)),
     )
 }

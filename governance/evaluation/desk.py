@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from governance.access import gate as access
 from governance.communications import gate as communications
 from governance.communications.gate import Ready
 from governance.communications.model import read_check
@@ -22,7 +23,15 @@ class Desk:
         self.snap = snap
         self.ground: Ground = stand(snap)
         self.gate = communications.open_gate(snap, self.ground)
+        self._access: access.Gate | None = None
         self._read: dict[tuple[int, int], tuple[EvaluationRequest, Ready]] = {}
+
+    @property
+    def access(self) -> access.Gate:
+        """The access gate; roles and fields are read when the first question about data is asked."""
+        if self._access is None:
+            self._access = access.open_gate(self.snap, self.ground)
+        return self._access
 
     def expect(self, requests: Iterable[EvaluationRequest]) -> None:
         """Read what many questions of messages need in a few statements; nonsense is left for its turn."""

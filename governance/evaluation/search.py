@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from governance.access import service as access
+from governance.access.model import COMPONENT, STAFF
 from governance.callers import service as callers
 from governance.clock import wire
 from governance.communications.model import ACTION as SEND
@@ -37,7 +39,6 @@ from governance.subjects import service as subjects
 from governance.subjects.store import subject
 from governance.work import Snapshot
 
-COMPONENT = "component"
 STREAMED, ONE_BY_ONE = 200_000, 1_000
 """So many people, or single evaluations, are looked at for one page at the most."""
 
@@ -45,7 +46,11 @@ _FIRST_WINDOW = 2_000
 _YES = Verdict(True, (), (), ())
 
 PRINCIPALS: Mapping[str, Callable[[Snapshot], Iterable[str]]] = {
-    COMPONENT: lambda snap: [each.client_id for each in callers.every(snap) if each.active],
+    COMPONENT: lambda snap: [
+        *(each.client_id for each in callers.every(snap) if each.active),
+        *(each.id for each in access.every_active(snap, COMPONENT)),
+    ],
+    STAFF: lambda snap: [each.id for each in access.every_active(snap, STAFF)],
 }
 """Who is registered here, by the type of the AuthZEN subject. Another kind of caller joins with a line."""
 

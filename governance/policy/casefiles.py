@@ -26,7 +26,7 @@ class CaseReader:
 
     def read(self, tree: Node, action: str) -> tuple[Case, ...]:
         """Read all cases of a file."""
-        members = self.desk.members(tree, "a file of cases", ("now",), ("pack", "cases"))
+        members = self.desk.members(tree, "a file of cases", ("now", "action"), ("pack", "cases"))
         pack = self.desk.text(members.get("pack"), "pack")
         now = self._instant(members.get("now"))
         cases = [

@@ -270,6 +270,13 @@ def _read_cases(path: str, tree: Node, found: _Findings) -> None:
     room = path.split("/", 1)[0]
     whole = next((action for action, gate in ACTIONS.items() if gate == room), None)
     action = whole if name == WHOLE else pack.actions[0] if pack is not None and pack.actions else None
+    said = tree.value.get("action") if isinstance(tree.value, dict) else None
+    possible = [each for each, gate in ACTIONS.items() if gate == room] if pack is None else pack.actions
+    if action is not None and said is not None:
+        if said.value in possible:
+            action = str(said.value)
+        else:
+            desk.unknown(said.line, "action of these cases", str(said.value), possible)
     if action is None:
         desk.unknown(tree.line, "pack", str(name), [pack.name for pack in found.packs])
     else:

@@ -54,6 +54,8 @@ ACTIONS: Mapping[str, str] = {
     "communication.send": "communications",
     "lifecycle.transition": "lifecycle",
     "data.transfer": "transfers",
+    "data.read": "access",
+    "data.use": "access",
     "*": "access",
 }
 
@@ -86,10 +88,8 @@ class Vocabulary:
 
     def rank(self, code: str) -> int:
         """Give the place of a code in the published order, after all known codes if it is unknown."""
-        for place, known in enumerate(self.codes):
-            if known == code:
-                return place
-        return len(self.codes)
+        known = list(self.codes)
+        return known.index(code) if code in known else len(known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from governance.policy.complaints import Complaints
@@ -20,7 +20,7 @@ from governance.policy.model import (
     Vocabulary,
 )
 from governance.policy.rules import RuleReader
-from governance.policy.vocabulary import read_declarations
+from governance.policy.vocabulary import ACCESS_PREFIXES, read_declarations
 
 _PACK_MEMBERS = ("title", "applies", "covers", "basis", "declares", "entities", "because", "cites", "remedy")
 _COUNTRY_LAYERS = (Layer.EVERYWHERE, Layer.UNKNOWN, Layer.CHANNEL, Layer.DATA_PROTECTION)
@@ -43,10 +43,18 @@ class PackReader:
         grammar = Grammar(facts, self.vocabulary.groups, self.desk)
         return RuleReader(pack, self.vocabulary, self.sources, grammar, self.desk, may_permit, is_access)
 
-    def facts_about(self, actions: Iterable[str]) -> dict[str, Fact]:
-        """Give the facts that rules about all of `actions` may speak of."""
+    def facts_about(self, actions: Collection[str]) -> dict[str, Fact]:
+        """Give the facts that rules about all of `actions` may speak of.
+
+        Of a tenant's own resource only what the question says is known: nothing about a person.
+        """
         gates = {ACTIONS[action] for action in actions}
-        return {name: fact for name, fact in self.vocabulary.facts.items() if gates <= fact.gates}
+        own = "*" in actions
+        return {
+            name: fact
+            for name, fact in self.vocabulary.facts.items()
+            if gates <= fact.gates and (not own or name.startswith(ACCESS_PREFIXES))
+        }
 
     def read_pack(self, tree: Node) -> CheckedPack:
         """Read a `pack:` file."""

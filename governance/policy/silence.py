@@ -96,6 +96,18 @@ def _silent_code(action: str, unmet: Sequence[Condition]) -> str:
     if action == "data.transfer":
         return "transfer-no-mechanism"
     lacking = {leaf.fact for part in unmet for leaf in leaves(part)}
+    if action in ("data.read", "data.use"):
+        return _withheld_code(lacking)
     if action == "communication.send" and "purpose.state" in lacking and "message.class" not in lacking:
         return "purpose-missing"
     return MISMATCH if lacking == {STAGE} else "no-permit"
+
+
+def _withheld_code(lacking: set[str]) -> str:
+    """Name what a grant lacks that comes nearest to a field or a use of data."""
+    if "asker.state" in lacking:
+        return "no-permit"
+    for fact, code in (("purpose.state", "purpose-missing"), ("grant.purpose", "purpose-not-granted")):
+        if fact in lacking:
+            return code
+    return MISMATCH if lacking == {"grant.stage"} else "field-not-permitted"

@@ -76,7 +76,7 @@ def read_fact(name: str, node: Node, desk: Complaints) -> Fact | None:
     )
 
 
-_ACCESS_PREFIXES = ("principal.", "resource.", "action.", "context.")
+ACCESS_PREFIXES = ("principal.", "resource.", "action.", "context.")
 
 
 def read_declarations(node: Node | None, is_access: bool, desk: Complaints) -> dict[str, Fact]:
@@ -84,7 +84,7 @@ def read_declarations(node: Node | None, is_access: bool, desk: Complaints) -> d
 
     Access packs declare `principal.*`, `resource.*`, `action.*` and `context.*`; other packs `custom.*`.
     """
-    prefixes = _ACCESS_PREFIXES if is_access else ("custom.",)
+    prefixes = ACCESS_PREFIXES if is_access else ("custom.",)
     declared: dict[str, Fact] = {}
     for name, item in desk.mapping(node, "declares").items():
         if not name.startswith(prefixes):

@@ -1,5 +1,6 @@
 """Searches give what an evaluation of every single entity would permit, page by page, nobody twice."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from bench import population
+from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE, Runtime
 from governance.callers import service as callers
 from governance.communications import capping
@@ -36,7 +38,7 @@ def send(channel: str = "email", message_class: str = "promotional", purpose: st
     return {"name": "communication.send", "properties": said}
 
 
-def named(action: str, **properties: str) -> Any:
+def named(action: str, **properties: Any) -> Any:
     return {"name": action, "properties": properties}
 
 
@@ -151,10 +153,18 @@ def test_a_person_for_whom_caps_hold_nothing_more_is_not_in_the_audience(runtime
 def test_what_may_be_done_with_a_person_is_all_of_it_and_the_rest_has_reasons(any_runtime: Runtime) -> None:
     with any_runtime.work("acme", ACTOR) as work:
         subjects.put(work, "crm-1", SubjectChange(country="US", relationship="client"))
+        sees = {"kind": "service", "purposes": ["sales", "research"], "fields": ["email", "topics"]}
+        access.put(work, "component", COMPONENT["id"], sees)
     person = {"type": "data_subject", "id": "crm-1"}
     body = {"subject": COMPONENT, "resource": person}
-    (page,) = pages(any_runtime, "action", body)
-    listed = [frozenset(each["properties"].items()) | {each["name"]} for each in page.results]
+    found = list(pages(any_runtime, "action", body))
+    page = found[0]
+    page.results[:] = [each for part in found for each in part.results]
+
+    def spelled(action: Any) -> str:
+        return json.dumps(action, sort_keys=True)
+
+    listed = [spelled(each) for each in page.results]
     assert len(listed) == len(set(listed))
 
     def brute_force() -> Iterator[Any]:
@@ -177,13 +187,19 @@ def test_what_may_be_done_with_a_person_is_all_of_it_and_the_rest_has_reasons(an
                 named("data.erase", data_class=each, occasion="erasure")
                 for each in purposes.data_classes(snap)
             ]
+            for purpose in purposes.every(snap):
+                everything.append(named("data.use", purpose=purpose.purpose_id))
+                for field in desk.access.fields:
+                    everything.append(named("data.read", fields=[field], purpose=purpose.purpose_id))
             for action in everything:
                 question = read_request({**body, "action": action})
                 if answer(desk, question).allowed:
-                    yield frozenset(action["properties"].items()) | {action["name"]}
+                    yield spelled(action)
 
     assert set(listed) == set(brute_force())
-    assert {each["name"] for each in page.results} == set(actions.ACTIONS)
+    # Nobody knows what this person's data were collected for, so no use is permitted.
+    assert {each["name"] for each in page.results} == set(actions.ACTIONS) - {"data.use"}
+    assert named("data.read", fields=["email"], purpose="sales") in page.results
     told = {reason["code"] for reason in page.context["reasons"]}
     for refused in page.context["refused"]:
         assert refused["codes"], refused

@@ -136,6 +136,8 @@ def random_now(chance: random.Random) -> datetime:
         pytest.param("communication.send", 20_000, marks=pytest.mark.full),
         pytest.param("data.transfer", 10_000, marks=pytest.mark.full),
         pytest.param("lifecycle.transition", 10_000, marks=pytest.mark.full),
+        ("data.read", 1_000),
+        ("data.use", 1_000),
     ],
 )
 def test_compiled_function_and_oracle_agree(
