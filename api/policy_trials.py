@@ -7,10 +7,13 @@ import marshmallow as ma
 from flask import Response
 
 from api.rooms import Room
-from api.runtime import reply, request_snapshot
+from api.runtime import Reply, act, reply, request_snapshot
 from api.shapes import Answer, Instant, Shape, Whole
 from governance.decisions import replay as replays
+from governance.decisions import shadows
 from governance.policy import changing
+from governance.policy.compiled import compile_policy
+from governance.work import Work
 
 room = Room("policy-trials", description="What a draft would have answered.")
 
@@ -34,6 +37,25 @@ class ReplayReply(Answer):
     samples = ma.fields.Dict(required=True)
 
 
+class ShadowBody(Shape):
+    """Until when."""
+
+    until = Instant(required=True, metadata={"description": "At most 30 days away."})
+
+
+class ShadowReply(Answer):
+    """What a draft answered differently on the checks that went on."""
+
+    state = ma.fields.String(required=True)
+    until = ma.fields.String(required=True)
+    counted_until = ma.fields.String(required=True, allow_none=True)
+    decided = ma.fields.Integer(required=True)
+    newly_denied = ma.fields.Integer(required=True)
+    newly_allowed = ma.fields.Integer(required=True)
+    by_rule = ma.fields.List(ma.fields.Dict(), required=True)
+    by_country = ma.fields.List(ma.fields.Dict(), required=True)
+
+
 @room.post("/v1/policies/<pack>/draft/replay", scope="policies:write", effect=False)
 @room.body(ReplayBody)
 @room.answers(200, ReplayReply)
@@ -43,6 +65,38 @@ def replay(body: Mapping[str, Any], pack: str) -> Response:
     At most 100,000, the newest first; samples are ids of decisions.
     """
     with request_snapshot() as snapshot:
-        stored, candidate = changing.candidate(snapshot, pack)
-        found = replays.replay(snapshot, candidate, since=body["since"], limit=body["limit"])
+        stored, checked = changing.candidate(snapshot, pack)
+        found = replays.replay(snapshot, compile_policy(checked), since=body["since"], limit=body["limit"])
     return reply({"draft": stored.digest, **found})
+
+
+@room.post("/v1/policies/<pack>/draft/shadow", scope="policies:write")
+@room.body(ShadowBody)
+@room.answers(201, ShadowReply)
+def start_shadow(body: Mapping[str, Any], pack: str) -> Response:
+    """Let the draft as it stands be decided beside what is in force; it changes and slows no answer."""
+    with request_snapshot() as snapshot:
+        stored, checked = changing.candidate(snapshot, pack)
+
+    def effect(work: Work) -> Reply:
+        return Reply(201, shadows.start(work, stored, checked, body["until"]), kept={"pack": pack})
+
+    return act(effect, again=lambda work, _: Reply(201, shadows.get(work, pack)))
+
+
+@room.post("/v1/policies/<pack>/draft/shadow/stop", scope="policies:write")
+@room.answers(200, ShadowReply)
+def stop_shadow(pack: str) -> Response:
+    """Stop it; what was counted stays to be read."""
+    return act(
+        lambda work: Reply(200, shadows.stop(work, pack), kept={"pack": pack}),
+        again=lambda work, _: Reply(200, shadows.get(work, pack)),
+    )
+
+
+@room.get("/v1/policies/<pack>/draft/shadow", scope="policies:read")
+@room.answers(200, ShadowReply)
+def get_shadow(pack: str) -> Response:
+    """Say what the newest shadow of a pack has counted, some seconds behind, by rule and country."""
+    with request_snapshot() as snapshot:
+        return reply(shadows.get(snapshot, pack))

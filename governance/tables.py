@@ -12,6 +12,7 @@ from governance.communications import screening_store as screenings
 from governance.communications import store as communications
 from governance.consent import expiry_store as expiries
 from governance.consent import store as consent
+from governance.decisions import shadow_store as shadows
 from governance.decisions import store as decisions
 from governance.erasure import store as erasure
 from governance.idempotency import store as idempotency
@@ -63,6 +64,7 @@ __all__ = [
     "reviews",
     "rights",
     "screenings",
+    "shadows",
     "subjects",
     "systems",
     "tenants",

@@ -23,6 +23,7 @@ from retention_jobs import (
     run_retention,
     run_rights_clocks,
     run_screenings,
+    run_shadows,
     seal_checkpoint,
     seal_decisions,
     settle_policies,
@@ -62,6 +63,7 @@ JOBS = (
         settle_policies.run,
         "write down policies that came into force at the instant they were approved for",
     ),
+    Job("run-shadows", 10, run_shadows.run, "decide drafts beside what is in force, behind the answers"),
     Job("run-erasures", 5, run_erasures.run, "carry ordered erasures out, step by step, in every system"),
     Job(
         "probe-erasures",

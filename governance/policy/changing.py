@@ -18,11 +18,12 @@ from governance.errors import ConflictError, InvalidError, NotFoundError, StaleE
 from governance.policy import activation, change_store, drafting, service, store
 from governance.policy.activation import ACTIVATED, CANCELLED, SCHEDULED, Activation
 from governance.policy.changes import Changes, differences
-from governance.policy.compiled import CompiledPolicy, compile_policy
+from governance.policy.compiled import compile_policy
 from governance.policy.complaints import PolicyError
 from governance.policy.drafting import StoredDraft, documents_in_force, end_proposal
 from governance.policy.drafts import read_draft
 from governance.policy.loader import check_documents, load_documents
+from governance.policy.model import CheckedPolicies
 from governance.policy.proof import prove
 from governance.work import Snapshot, Work
 
@@ -109,8 +110,8 @@ def prepare(snap: Snapshot, pack: str) -> Prepared:
     return Prepared(stored.digest, base, compiled.digest, checked.canonical, differences(present, compiled))
 
 
-def candidate(snap: Snapshot, pack: str) -> tuple[StoredDraft, CompiledPolicy]:
-    """Compile the whole policy that the draft of a pack would make, its cases aside; writes nothing.
+def candidate(snap: Snapshot, pack: str) -> tuple[StoredDraft, CheckedPolicies]:
+    """Read the whole policy that the draft of a pack would make, its cases aside; writes nothing.
 
     Raises NotFoundError without a draft, PolicyError if what is in force now leaves it no place.
     """
@@ -121,7 +122,7 @@ def candidate(snap: Snapshot, pack: str) -> tuple[StoredDraft, CompiledPolicy]:
         checked = check_documents(draft.over(in_force), scrutinised=True, proven=False)
     except PolicyError as refused:
         raise PolicyError(draft.localised(refused.problems)) from None
-    return stored, compile_policy(checked)
+    return stored, checked
 
 
 def propose(

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from governance.bootstrap import Runtime
+from retention_jobs import run_shadows, settle_policies
 from tests.api.conftest import Caller, new_component
 from tests.conftest import HandClock
 
@@ -275,8 +276,6 @@ def test_a_change_comes_into_force_at_its_instant_without_a_job(
     clock.at = at
     assert in_force(caller) == made["digest"], "from the very instant on"
     assert caller.get("/v1/policies").get_json()["next_change"] is None
-    from retention_jobs import settle_policies
-
     runtime: Runtime = caller.client.application.extensions["governance"]
     clock.forward(timedelta(seconds=30))
     assert settle_policies.run(runtime) == 1
@@ -317,7 +316,9 @@ def asked(caller: Caller, people: list[str]) -> dict[str, bool]:
     return {p: one["decision"] for p, one in zip(people, answer.get_json()["evaluations"], strict=True)}
 
 
-def test_a_replay_says_beforehand_what_the_change_does(caller: Caller, other: Caller) -> None:
+def test_replay_and_shadow_say_beforehand_what_the_change_does(
+    caller: Caller, other: Caller, clock: HandClock
+) -> None:
     people = []
     for country in ("NZ", "SG", "DE"):
         for number in range(3):
@@ -342,6 +343,26 @@ def test_a_replay_says_beforehand_what_the_change_does(caller: Caller, other: Ca
     told = caller.post(f"{URL}/replay", {}).get_json()
     assert (told["read"], told["decided"], told["newly_allowed"]) == (9, 9, 0)
     assert [row["rule"] for row in told["by_rule"]] == ["no-fridays.no-advertising-by-post"]
+    runtime: Runtime = caller.client.application.extensions["governance"]
+    assert caller.get(f"{URL}/shadow").status_code == 404
+    assert caller.post(f"{URL}/shadow", {"until": "2026-11-21T09:00:00Z"}).status_code == 422
+    clock.forward(timedelta(seconds=1))
+    started = caller.post(f"{URL}/shadow", {"until": "2026-11-21T10:05:00Z"})
+    assert (started.status_code, started.get_json()["state"]) == (201, "running")
+    assert asked(caller, people) == before, "a shadow changes no answer"
+    assert run_shadows.run(runtime) == 1
+    clock.forward(timedelta(seconds=10))
+    assert asked(caller, people) == before
+    assert run_shadows.run(runtime) == 1
+    shadow = caller.get(f"{URL}/shadow").get_json()
+    assert (shadow["decided"], shadow["newly_denied"], shadow["newly_allowed"]) == (9, 2, 0)
+    assert {row["country"] for row in shadow["by_country"]} == {"NZ", "SG"}
+    clock.forward(timedelta(minutes=6))
+    assert asked(caller, people) == before, "asked after its end, not counted"
+    assert run_shadows.run(runtime) == 1
+    shadow = caller.get(f"{URL}/shadow").get_json()
+    assert (shadow["state"], shadow["decided"], shadow["newly_denied"]) == ("ended", 18, 4)
+    assert caller.post(f"{URL}/shadow/stop", {}).get_json()["type"].endswith("/not-running")
     assert caller.post(f"{URL}/propose", {}, headers=match).status_code == 201
     assert other.post(f"{URL}/approve", {}, headers=match).status_code == 200
     after = asked(caller, people)

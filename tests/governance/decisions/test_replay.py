@@ -12,13 +12,17 @@ import pytest
 
 from governance.bootstrap import Runtime
 from governance.decisions import replay as replays
+from governance.decisions import shadows
 from governance.decisions.again import Redecider
 from governance.decisions.model import Verdict, decide, failed
 from governance.decisions.record import DecisionRecord, merged
 from governance.policy import service as policies
 from governance.policy.compiled import CompiledPolicy, compile_policy
 from governance.policy.documents import Node, compose
+from governance.policy.drafting import StoredDraft
+from governance.policy.drafts import Sent
 from governance.policy.loader import check_documents
+from retention_jobs import run_shadows
 from tests.conftest import ACTOR, START
 
 SEND = "communication.send"
@@ -196,3 +200,22 @@ def _kept(facts: dict[str, Any]) -> dict[str, Any]:
 def policy_in_force(runtime: Runtime) -> Iterator[CompiledPolicy]:
     with runtime.snapshot("acme", ACTOR) as snap:
         yield policies.active(snap.connection, "acme", snap.now)
+
+
+def test_a_shadow_that_cannot_be_decided_fails_alone(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = check_documents(policies.shipped_documents(), scrutinised=True)
+    stored = StoredDraft("de", Sent.one("pack: de"), "sha256:1", "client_test", START, None)
+    with runtime.work("acme", ACTOR) as work:
+        shadows.start(work, stored, checked, START + timedelta(hours=1))
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(shadows, "advance", broken)
+    assert run_shadows.run(runtime) == 1
+    assert run_shadows.run(runtime) == 0
+    with runtime.snapshot("acme", ACTOR) as snap:
+        found = shadows.get(snap, "de")
+    assert (found["state"], found["because"]) == ("failed", "ZeroDivisionError")
