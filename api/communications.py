@@ -59,7 +59,12 @@ class SendBody(Shape):
     contains_promotion = Flag()
     call_mode = ma.fields.String(allow_none=True, validate=ma.validate.OneOf(CALL_MODES))
     written_by = ma.fields.String(allow_none=True, validate=ma.validate.OneOf(WRITERS))
-    sender_country = Text(2, allow_none=True)
+    sender_country = Text(
+        2, allow_none=True, metadata={"description": "Sent from another country, a message is a transfer."}
+    )
+    sender = Text(
+        64, allow_none=True, metadata={"description": "The system that sends, as transfer flows name it."}
+    )
     campaign = Text(128, allow_none=True)
     screening = Text(128, allow_none=True)
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from governance import migrations
 from governance.access import service as access
 from governance.clock import Clock, system_clock
+from governance.communications.abroad import Abroad
 from governance.database import Writes, enter_tenant, for_reading, make_engine
 from governance.decisions.service import DecisionLog
 from governance.errors import NotFoundError, NotReadyError
@@ -24,6 +25,7 @@ from governance.settings import Settings
 from governance.subjects.attesting import attest
 from governance.tenants import service as tenancy
 from governance.tenants import store as tenants
+from governance.transfers import gate as transfers
 from governance.vault.keyring import keyring_engine
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
@@ -64,7 +66,12 @@ class Runtime:
 
     def __post_init__(self) -> None:
         """Say which long-lived things a unit of work may ask for."""
-        self.resources = {Settings: self.settings, Vault: self.vault, DecisionLog: self.decision_log}
+        self.resources = {
+            Settings: self.settings,
+            Vault: self.vault,
+            DecisionLog: self.decision_log,
+            Abroad: Abroad(transfers.sent_from),
+        }
 
     @contextmanager
     def work(self, tenant_id: str, actor: Actor) -> Iterator[Work]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from governance.clock import wire
 from governance.communications import capping, eligibility, facts, lasting
+from governance.communications.abroad import FACT, NOT_ABROAD, answers_for
 from governance.communications.ahead import Ahead
 from governance.communications.caps import Cap
 from governance.communications.dealings import with_dealings
@@ -111,6 +112,8 @@ class Gate:
             raise InvalidError(
                 "This purpose is not in the catalogue.", fields={"purpose": [f"Give one of {known}."]}
             )
+        country = request.sender_country
+        abroad = answers_for(self.snap, self.ground, country, request.sender) if country else None
         return Asked(
             facts={
                 "message.channel": request.channel,
@@ -124,7 +127,8 @@ class Gate:
                 **purpose_facts(served, request.message_class),
                 "tenant.country": self.ground.tenant_country,
                 "tenant.sector": frozenset(self.ground.tenant_sectors) or None,
-                "sender.country": request.sender_country,
+                "sender.country": country,
+                **({} if abroad else {FACT: NOT_ABROAD}),
             },
             consent=Question(
                 purpose=request.purpose,
@@ -135,6 +139,7 @@ class Gate:
             point_type=CHANNEL_POINT_TYPE[request.channel],
             signing_up=request.message_class == "consent_request",
             product_family=request.product_family,
+            abroad=abroad,
             every_no=counts_every_no(request.channel, request.message_class),
         )
 

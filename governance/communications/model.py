@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
+
+import pycountry
 
 from governance.errors import InvalidError
 from governance.subjects.model import CHANNEL_POINT_TYPE, POINT_TYPES, SubjectReference
@@ -32,7 +35,8 @@ class PointName:
 class CheckRequest:
     """One question; `time` moves what depends on the clock, `in_reply_to` says only that there is one.
 
-    `controller` is '' where the purpose's own counts. `sender_country` is ISO 3166-1 alpha-2.
+    `controller` is '' where the purpose's own counts. `sender_country` is ISO 3166-1 alpha-2,
+    `sender` the code of the system that sends from there, as transfer flows name it.
     """
 
     subject: SubjectReference
@@ -47,6 +51,7 @@ class CheckRequest:
     call_mode: str | None = None
     written_by: str | None = None
     sender_country: str | None = None
+    sender: str | None = None
     time: datetime | None = None
 
     def about(self, subject: SubjectReference) -> "CheckRequest":
@@ -66,6 +71,7 @@ class CheckRequest:
             "call_mode": self.call_mode,
             "written_by": self.written_by,
             "sender_country": self.sender_country,
+            "sender": self.sender,
         }
         return {name: value for name, value in said.items() if value is not None}
 
@@ -93,6 +99,7 @@ def read_check(
         call_mode=reader.choice(properties, "call_mode", CALL_MODES),
         written_by=reader.choice(properties, "written_by", WRITERS),
         sender_country=reader.country(context, "sender_country"),
+        sender=reader.code(context, "sender"),
         time=reader.instant(context, "time"),
     )
     if context.get("as_of") is not None:
@@ -126,6 +133,11 @@ def is_code(value: object) -> bool:
         and value[0].isalnum()
         and _CODE_CHARACTERS.issuperset(value)
     )
+
+
+@cache
+def _countries() -> frozenset[str]:
+    return frozenset(country.alpha_2 for country in pycountry.countries)
 
 
 class _Reader:
@@ -183,15 +195,11 @@ class _Reader:
         value = members.get(name)
         if value is None:
             return None
-        if (
-            isinstance(value, str)
-            and len(value) == 2
-            and value.isascii()
-            and value.isalpha()
-            and value.isupper()
-        ):
+        if isinstance(value, str) and value in _countries():
             return value
-        self.complain(f"context.{name}", "Give an ISO 3166-1 alpha-2 code such as DE.")
+        self.complain(
+            f"context.{name}", "There is no such country; give an ISO 3166-1 alpha-2 code such as DE."
+        )
         return None
 
     def instant(self, members: Mapping[str, Any], name: str) -> datetime | None:

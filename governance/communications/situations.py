@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from governance.communications.abroad import ByCountry, sent_from
 from governance.communications.local_time import NOWHERE, Whereabouts, local_facts, whereabouts
 from governance.communications.opt_outs import PHONE_CHANNELS, revoked_since, said_no_at
 from governance.consent.kinds import NIGHT
@@ -75,12 +76,11 @@ class Dealing:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question made ready: `facts` are those that are the same for everybody.
-
-    `signing_up`: the message asks to confirm a sign-up, so a sign-up that waits is what its status is, even
-    where an earlier withdrawal still stands against everything else. `product_family`: what the message is
-    about. `at_all_hours`: no rule looks at local time, so none is reckoned. `every_no`: what the person said
-    no to for other purposes and on other channels counts too.
+    """A question made ready: `facts` are the same for everybody. `signing_up`: the message asks to confirm
+    a sign-up, so a sign-up that waits is what its status is, even where an earlier withdrawal still stands
+    against everything else. `product_family`: what the message is about. `at_all_hours`: no rule looks at
+    local time, so none is reckoned. `every_no`: what the person said no to for other purposes and channels
+    counts too. `abroad`: see `abroad.answers_for`.
     """
 
     facts: Mapping[str, Any]
@@ -90,6 +90,7 @@ class Asked:
     product_family: str | None = None
     at_all_hours: bool = False
     every_no: bool = False
+    abroad: ByCountry | None = None
 
     @property
     def confirms_an_opt_out(self) -> bool:
@@ -172,6 +173,7 @@ class Situation:
         facts = {
             **asked.facts,
             **self.person,
+            **sent_from(asked.abroad, self.person),
             "contact_point.state": state,
             "contact_point.country": None if point is None else point.country,
             "contact_point.subscriber": None if point is None else point.subscriber,
@@ -312,6 +314,7 @@ UNKNOWN_PERSON: Mapping[str, Any] = {
     "contract.state": "none",
     "subscription.state": "none",
     "contact_point.state": "none",
+    "transfer.answer": "none",
     **consent_facts(NOTHING),
 }
 """The facts of somebody who is not recorded here."""

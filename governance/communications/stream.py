@@ -114,6 +114,8 @@ class _Stream(Generic[Answer]):
         self.answers: dict[Vector, Answer] = {}
         self.people_by_key: dict[Raw, dict[str, Any]] = {}
         used = [name for name in policy.fact_names(ACTION) if name not in asked.facts]
+        if asked.abroad is not None and "person.country" not in used:
+            used.append("person.country")
         thresholds = policy.thresholds(ACTION)
         self.key: Key = narrowed(
             used,

@@ -225,6 +225,7 @@ class _Search:
                 call_mode="live" if channel == "voice" else None,
                 written_by=self._request.written_by,
                 sender_country=self._request.sender_country,
+                sender=self._request.sender,
             )
             self._made[key] = Inquiry(self._snap, question, self._gate)
         return self._made[key]

@@ -161,7 +161,7 @@ ACTIONS: Mapping[str, Action] = {
     for each in (
         Action(SEND, _send, _messages, _readers),
         Action(lifecycle.ACTION, _move, _moves),
-        Action(TRANSFER, _transfer, lambda desk: transferring.variants(desk.snap)),
+        Action(TRANSFER, _transfer, lambda desk: transferring.variants(desk.snap, desk.ground)),
         Action(READ, _data, _readings),
         Action(USE, _data, _uses),
         Action(erasing.ACTION, _erase, lambda desk: erasing.variants(desk.snap)),

@@ -209,9 +209,10 @@ def check(
     return open_gate(snap, ground).answer(question, subject_ref, asked_for=asked_for)
 
 
-def variants(snap: Snapshot) -> list[Mapping[str, Any]]:
-    """What may be asked of any person: each declared flow."""
-    return [
+def variants(snap: Snapshot, ground: Ground) -> list[Mapping[str, Any]]:
+    """What may be asked of any person: each declared flow, and passing data on at home."""
+    at_home = [{"destination": ground.tenant_country}] if ground.tenant_country else []
+    return at_home + [
         {
             "origin": flow.origin,
             "destination": flow.destination,

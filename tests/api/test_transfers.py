@@ -2,12 +2,16 @@
 
 import csv
 import io
+import json
 from datetime import timedelta
 from typing import Any
+
+from flask import Flask
 
 from governance.bootstrap import Runtime
 from retention_jobs import re_evaluate_transfers
 from tests.api.conftest import Caller
+from tests.api.test_screenings import finished
 from tests.conftest import HandClock
 
 DPF = {"kind": "dpf", "scope": {"recipients": ["mailer"], "destinations": ["US"]}, "owner": "staff-7"}
@@ -210,3 +214,53 @@ def test_localisation_holds_at_home_and_the_unknown_go_nowhere(caller: Caller) -
     exception = {"kind": "localisation-exception", "scope": {"destinations": ["US"]}}
     assert caller.put("/v1/transfer-mechanisms/moscow", exception).status_code == 201
     assert check(caller, "ivan", recipient=None)["decision"] is True
+
+
+def test_a_message_from_abroad_is_a_transfer_and_a_screening_says_the_same(
+    caller: Caller, app: Flask
+) -> None:
+    people(caller)
+    asked = {"channel": "post", "message_class": "transactional", "purpose": "contract"}
+    caller.put("/v1/transfer-mechanisms/dpf", {**DPF, "scope": {"destinations": ["IN", "US"]}})
+    caller.put("/v1/transfer-mechanisms/scc", {**SCC, "scope": {"destinations": ["IN"]}})
+    caller.put("/v1/transfer-flows/mail", {**MAIL, "destination": "IN", "mechanisms": ["scc"]})
+    caller.put("/v1/transfer-flows/other", {**MAIL, "destination": "IN", "recipient": "print"})
+
+    def told(person: str, **context: str) -> tuple[bool, list[str]]:
+        answer = caller.post(
+            "/access/v1/evaluation",
+            {
+                "subject": {"type": "component", "id": "campaigns"},
+                "action": {"name": "communication.send", "properties": asked},
+                "resource": {"type": "data_subject", "id": person},
+                "context": context,
+            },
+        ).get_json()
+        return answer["decision"], codes(answer)
+
+    assert told("hans") == (True, [])
+    assert told("hans", sender_country="US") == (True, []), "the controller's own country"
+    # One of the two flows to India rests on the framework, which is no ground there.
+    assert told("hans", sender_country="IN") == (False, ["transfer-no-mechanism"])
+    assert told("hans", sender_country="IN", sender="mailer") == (True, [])
+    assert told("ivan", sender_country="US") == (False, ["localisation"])
+    caller.post("/v1/transfer-mechanisms/scc/suspend", {"reason": "The assessment no longer holds."})
+    assert told("hans", sender_country="IN", sender="mailer") == (False, ["transfer-suspended"])
+    refused = caller.post(
+        "/v1/screenings",
+        {
+            "question": {"action": "communication.send", **asked, "sender_country": "XX"},
+            "audience": {"all": True},
+        },
+    )
+    assert refused.status_code == 422
+    asked_all = {**asked, "sender_country": "IN", "sender": "mailer", "action": "communication.send"}
+    made = caller.post("/v1/screenings", {"question": asked_all, "audience": {"all": True}})
+    assert made.status_code == 202, made.data
+    finished(caller, app, made.get_json()["id"])
+    lines = caller.get(f"/v1/screenings/{made.get_json()['id']}/results").text.splitlines()
+    found = {each["id"]: each for each in map(json.loads, lines)}
+    assert found["hans"]["codes"] == ["transfer-suspended"]
+    for name in ("hans", "greta", "li", "ivan"):
+        allowed, reasons = told(name, sender_country="IN", sender="mailer")
+        assert (found[name]["decision"] == "allow", found[name]["codes"]) == (allowed, reasons), name
