@@ -21,7 +21,7 @@ from governance.policy.counterexamples import (
 )
 from governance.policy.invariants import Invariant, facts_in
 from governance.policy.logic import leaves
-from governance.policy.model import CheckedPack, CheckedRule, Condition, Effect, Layer
+from governance.policy.model import AllOf, AnyOf, CheckedPack, CheckedRule, Condition, Effect, Layer
 from governance.policy.outcome import Outcome, combine
 from governance.policy.program import make_program
 from governance.policy.sentences import condition_sentence
@@ -49,7 +49,11 @@ class Exhibit:
         if not outcome.allowed or not self._broken(facts, at):
             return None
         excepted = self._excepted(model)
-        words = [f"{self._told(model)} is allowed", self._permitted(outcome), *self._let_through(excepted)]
+        words = [
+            f"{self._told(model)} is allowed",
+            self._permitted(outcome),
+            *self._let_through(model, excepted),
+        ]
         return self._example(". ".join(words) + ".", at, facts, outcome, excepted)
 
     def helped(self) -> CounterExample | None:
@@ -134,10 +138,11 @@ class Exhibit:
     def _permitted(self, outcome: Outcome) -> str:
         return f"{' and '.join(rule.id for rule in outcome.permits)} permits it"
 
-    def _let_through(self, excepted: Iterable[CheckedRule]) -> list[str]:
+    def _let_through(self, model: Any, excepted: Iterable[CheckedRule]) -> list[str]:
         facts = self.policy.vocabulary.facts
         told = [
-            f"{rule.id} lets it through by its exception: {condition_sentence(rule.unless, facts)}"
+            f"{rule.id} lets it through by its exception: "
+            f"{condition_sentence(_that_holds(self.worlds[0], model, rule.unless), facts)}"
             for rule in excepted
             if rule.unless is not None
         ]
@@ -187,6 +192,20 @@ class Exhibit:
         pack = next(pack for pack in self.policy.packs if pack.name == rule.pack)
         refused_by = "" if rule.id in (*example.permits, *example.excepted) else rule.id
         return example.at_rule(pack.file, rule.line, refused_by)
+
+
+def _that_holds(world: World, model: Any, condition: Condition) -> Condition:
+    """Narrow an exception to the alternative that holds."""
+    if isinstance(condition, AnyOf):
+        holding = (
+            part
+            for part in condition.parts
+            if z3.is_true(model.eval(world.condition(part, False), model_completion=True))
+        )
+        return _that_holds(world, model, next(holding, condition.parts[0]))
+    if isinstance(condition, AllOf):
+        return AllOf(tuple(_that_holds(world, model, part) for part in condition.parts))
+    return condition
 
 
 def _but_for_the_exception(world: World, pack: CheckedPack, rule: CheckedRule) -> Condition | Any:

@@ -155,10 +155,12 @@ class Ground:
         return self._asked(invariant, [after, before], claims, lambda exhibit: exhibit.helped())
 
     def _wordless(self, invariant: Invariant) -> list[CounterExample]:
-        found: list[CounterExample] = []
+        """Give the first refusal that says too little; whoever mends it is told of the next."""
         for one in wordless(self.policy, self.action, self.world, invariant.refusals_have):
-            found += self._asked(invariant, [self.world], one.claims, _refused(one))
-        return found
+            found = self._asked(invariant, [self.world], one.claims, _refused(one))
+            if found:
+                return found
+        return []
 
     def _asked(
         self,

@@ -1,14 +1,16 @@
 """What no policy may ever allow is proved of the shipped packs, and drafts that allow it are refused."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from governance.policy.complaints import PolicyError
-from governance.policy.invariants import shipped_text
-from governance.policy.loader import check_documents, load, read_documents
-from governance.policy.model import ACTIONS, CheckedPolicies
+from governance.policy.invariants import read_invariants, shipped_text
+from governance.policy.loader import check_documents, load, load_documents, read_documents
+from governance.policy.model import ACTIONS, AllOf, AnyOf, CheckedPolicies, Condition, Effect, Leaf
 from governance.policy.proof import prove as refuse
 from governance.policy.proving import proof_of, prove
 
@@ -74,3 +76,75 @@ def test_a_draft_that_would_mail_people_who_objected_is_refused_with_the_counter
     assert document["excepted"][0] == "everywhere.objection-ends-marketing"
     with pytest.raises(PolicyError, match="No policy may do that"):
         refuse(drafted(tmp_path, "communications", everywhere=text))
+
+
+# What has to be changed for each invariant to break: rules left out, exceptions added, clauses taken away.
+LEFT_OUT = {
+    "everywhere.withdrawn-means-no",  # no-means-no
+    "everywhere.suppressed-altogether",  # silence-after-suppression
+    "everywhere.restricted-means-stored-only",
+    "everywhere.erasure-under-way",
+    "everywhere.the-erased-are-left-alone",
+    "standing.restricted-means-stored-only",
+    "standing.erasure-under-way",
+    "standing.the-erased-do-not-move",
+    "transfers-standing.restricted-means-stored-only",
+    "transfers-standing.erasure-under-way",
+    "transfers-standing.the-erased-are-not-passed-on",
+}
+UNKNOWN = "transfers-unknown-origin"
+EXCEPTED = {
+    # withdrawing-never-helps: what is confirmed only while a consent stands
+    "kr.consent-is-confirmed-every-two-years": Leaf("consent.status", "is", "withdrawn"),
+    # objecting-never-helps: whoever objects to profiling is written to for that
+    "unknown-default.commercial-messages-need-consent": Leaf("objection.state", "is", "profiling"),
+    # nothing-rests-on-what-is-suspended and the two that never help
+    "transfers-unknown-origin.safeguards-as-in-the-strictest-places": Leaf(
+        "mechanism.lost", "is", "suspended"
+    ),
+}
+
+
+def broken(policies: CheckedPolicies) -> CheckedPolicies:
+    """Give policies in which every invariant is broken somewhere."""
+    names = {rule.id for pack in policies.packs for rule in pack.rules}
+    assert names >= LEFT_OUT | set(EXCEPTED)
+    packs = []
+    for pack in policies.packs:
+        rules = [rule for rule in pack.rules if rule.id not in LEFT_OUT]
+        for place, rule in enumerate(rules):
+            if rule.id in EXCEPTED:
+                rules[place] = replace(rule, unless=either(rule.unless, EXCEPTED[rule.id]))
+            if rule.id == "transfers-base.recognised-protection":
+                # suspending-adequacy-never-helps: the fact is read the wrong way round
+                rules[place] = replace(
+                    rule,
+                    when=AllOf(
+                        (
+                            Leaf("transfer.destination", "present", True),
+                            Leaf("adequacy.suspended", "is", True),
+                        )
+                    ),
+                )
+        silent = pack.name in ("matrix", "relationship", "transfers-base")
+        if silent:  # a-no-says-why
+            rules = [replace(rule, cites=()) if rule.effect is Effect.PERMIT else rule for rule in rules]
+        packs.append(replace(pack, rules=tuple(rules), cites=() if silent else pack.cites))
+    return replace(policies, packs=tuple(packs))
+
+
+def either(one: Condition | None, other: Condition) -> Condition:
+    return other if one is None else AnyOf((one, other))
+
+
+def test_every_invariant_is_refused_where_it_is_broken() -> None:
+    shipped = load_documents(load(POLICIES).canonical)
+    found = proof_of(broken(shipped)).found
+    invariants = read_invariants(shipped_text(), shipped.vocabulary).invariants
+    assert {(one.invariant, one.action) for one in found} == {(one.id, one.action) for one in invariants}
+    for one in found:
+        assert one.found, one.words
+        assert one.facts is not None
+        assert one.at is not None
+        assert one.permits or one.refused_by or one.invariant == "a-no-says-why", one.words
+        json.dumps(one.document())
