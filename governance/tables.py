@@ -5,6 +5,7 @@ from governance.callers import issuer_store as issuers
 from governance.callers import store as callers
 from governance.callers import user_store as users
 from governance.communications import cap_store as caps
+from governance.communications import override_store as overrides
 from governance.communications import preference_store as preferences
 from governance.communications import register_store as registers
 from governance.communications import review_store as reviews
@@ -51,6 +52,7 @@ __all__ = [
     "lifecycle",
     "opendsr",
     "outbox",
+    "overrides",
     "packages",
     "policy",
     "policy_changes",

@@ -132,7 +132,7 @@ def refused(verdict: Verdict, full: Sequence[Full], policy: CompiledPolicy) -> V
     """The verdict with the refusal of caps added, in the published order of codes."""
     added = [each.reason(policy.rank(CODE)) for each in full]
     reasons = sorted((*verdict.reasons, *added), key=lambda reason: reason.rank)
-    return Verdict(False, tuple(reasons), verdict.obligations, verdict.permits)
+    return replace(verdict, allowed=False, reasons=tuple(reasons))
 
 
 def deny(record: DecisionRecord, full: Sequence[Full], policy: CompiledPolicy) -> DecisionRecord:

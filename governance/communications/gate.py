@@ -5,7 +5,7 @@ for all questions that are asked in it, people are read anew for every question.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -17,6 +17,8 @@ from governance.communications.abroad import FACT, NOT_ABROAD, answers_for
 from governance.communications.ahead import Ahead
 from governance.communications.caps import Cap
 from governance.communications.dealings import with_dealings
+from governance.communications.judged import Judged, place_of
+from governance.communications.lifting import Lifts
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.numbers import with_numbers
 from governance.communications.opt_outs import counts_every_no
@@ -31,7 +33,7 @@ from governance.communications.situations import (
 from governance.consent.model import Question
 from governance.decisions.ground import Ground, stand
 from governance.decisions.model import Verdict, decide, failed
-from governance.decisions.record import AskedFor, DecisionRecord, FactValues, PermittedPoint, merged
+from governance.decisions.record import AskedFor, DecisionRecord, PermittedPoint, merged
 from governance.errors import GovernanceError, InvalidError
 from governance.policy.buckets import Bucketer, Vector
 from governance.purposes import service as purposes
@@ -43,18 +45,6 @@ from governance.work import Snapshot
 
 _logger = logging.getLogger(__name__)
 _NO_FACTS: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What a question came to: the verdict over all worlds, what it was made from, and who it is about."""
-
-    verdict: Verdict
-    worlds: Sequence[FactValues] = ()
-    subject_ref: str | None = None
-    stage: str | None = None
-    points: tuple[PermittedPoint, ...] = ()
-    next_eligible_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +66,7 @@ class Gate:
     known: dict[str, Purpose | None] = field(default_factory=dict)
     capped: list[Cap] | None = None
     ahead: Ahead | None = None
+    lifts: Lifts | None = None
     verdicts: dict[Vector, Verdict] = field(default_factory=dict)
     bucketers: dict[datetime, Bucketer] = field(default_factory=dict)
 
@@ -179,7 +170,7 @@ class Gate:
             raise
         except Exception as error:
             # The message may hold what was being evaluated; its type and place cannot.
-            _logger.error("evaluation failed: %s at %s", type(error).__name__, _place(error))
+            _logger.error("evaluation failed: %s at %s", type(error).__name__, place_of(error))
             judged = Judged(failed("The question could not be evaluated, so the answer is no; try again."))
         return DecisionRecord(
             id=snap.new_id("dec"),
@@ -196,6 +187,7 @@ class Gate:
             contact_points=judged.points,
             next_eligible_at=judged.next_eligible_at,
             stage={"relationship": judged.stage},
+            overrides=judged.overrides,
         )
 
     def _judge(self, ready: Ready, subject: SubjectReference | str, message_ref: str | None) -> Judged:
@@ -206,7 +198,9 @@ class Gate:
             return Judged(self.verdict(world, now), [world])
         only, stranger = self._named(ready.request, situation)
         worlds = situation.worlds(asked, now, only=only, stranger=stranger)
-        verdicts = [self.verdict(world.facts, now) for world in worlds]
+        lifts = self.lifts = self.lifts or Lifts(self.snap, self.ground.policy)
+        ref, purpose = situation.subject_ref, ready.request.purpose
+        verdicts = [lifts.lift(self.verdict(world.facts, now), ref, purpose, now) for world in worlds]
         whole = merged(verdicts)
         policy = self.ground.policy
         full = capping.standing(
@@ -223,7 +217,8 @@ class Gate:
                 if free and instant < max(free):
                     return eligibility.Outlook(permitted=False)
                 then = situation.worlds(asked, instant, only=only, stranger=stranger)
-                answers = [self.verdict(world.facts, instant) for world in then]
+                found = [self.verdict(world.facts, instant) for world in then]
+                answers = [lifts.lift(each, ref, purpose, instant) for each in found]
                 return eligibility.outlook_of(policy, merged(answers))
 
             later = eligibility.next_eligible_at(policy, situation, worlds, now, outlook, free)
@@ -238,6 +233,7 @@ class Gate:
                 if verdict.allowed and world.point_ref is not None and not full
             ),
             later,
+            lifts.used(whole, ref, purpose, now),
         )
 
     def verdict(self, world: Mapping[str, Any], now: datetime) -> Verdict:
@@ -306,10 +302,3 @@ def open_gate(snap: Snapshot, ground: Ground | None = None) -> Gate:
 def check(snap: Snapshot, request: CheckRequest, *, asked_for: AskedFor | None = None) -> DecisionRecord:
     """Decide one question in its own right; see `Gate.check`. Logging the record is the caller's task."""
     return open_gate(snap).check(request, asked_for=asked_for)
-
-
-def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "unknown" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

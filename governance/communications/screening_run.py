@@ -5,7 +5,7 @@ by the function that decides single checks. Nothing is kept per person but in th
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,6 +14,7 @@ from governance.communications import capping
 from governance.communications.caps import Full
 from governance.communications.gate import Gate, open_gate
 from governance.communications.given import same_for_all
+from governance.communications.lifting import Lifts, lifted
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.screening import CHUNK_PEOPLE, Counts, Outcome, count
 from governance.communications.screening_spool import Spool
@@ -75,6 +76,10 @@ class Judge:
     def refuse(self, number: int, full: Sequence[Full]) -> int:
         """The number of the outcome of a person for whom caps hold nothing more."""
         return self._number(capping.refused(self._wholes[number], full, self.policy))
+
+    def lift(self, number: int, rules: Collection[str]) -> int:
+        """The number of an outcome without the forbids of these rules."""
+        return self._number(lifted(self._wholes[number], rules))
 
     def counts(self) -> Counts:
         """How everyone came out."""
@@ -160,6 +165,7 @@ class Inquiry:
         # What is the same for everybody is decided once: people differ in little else.
         policy = specialised(gate.ground.policy, ACTION, same_for_all(self._asked), self.now)
         self.judge = Judge(policy)
+        self._rules = Lifts(snap, gate.ground.policy).rules_of_everyone(request.purpose, self.now)
         self._full = capping.everyone_full(snap, gate.caps(request), self.now)
 
     def people(self, selections: Iterable[Selection]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
@@ -175,6 +181,8 @@ class Inquiry:
                 connection, tenant_id, self._asked, judge.policy, self.now, selection, evaluate=judge.answer
             )
             for ref, worlds in stream:
+                if self._rules and ref in self._rules:
+                    worlds = [(point, judge.lift(each, self._rules[ref])) for point, each in worlds]
                 if len(worlds) == 1:
                     point, number = worlds[0]
                     usable = (point,) if allowed[number] and point is not None else _NO_POINTS

@@ -7,7 +7,7 @@ again.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -62,9 +62,21 @@ class Redecider:
     distinct: int = 0
 
     def decide(
-        self, action: str, worlds: Sequence[Mapping[str, Any]], now: datetime, standing: Sequence[str] = ()
+        self,
+        action: str,
+        worlds: Sequence[Mapping[str, Any]],
+        now: datetime,
+        standing: Sequence[str] = (),
+        lifted: Collection[str] = (),
     ) -> Again:
-        """Decide about the worlds of a decision at its `now`; `standing`: refusals that are no policy's."""
+        """Decide about the worlds of a decision at its `now`.
+
+        `standing`: refusals that are no policy's; `lifted`: rules that were overridden.
+        """
+        if lifted:
+            whole = self.decide(action, worlds, now, standing)
+            rest = whole.against.difference(lifted)
+            return whole if rest == whole.against else Again(not rest, rest, whole.codes if rest else ())
         if len(worlds) == 1 and not standing:
             return self._of(action, self.vector(action, worlds[0], now))
         answers = [self._of(action, self.vector(action, world, now)) for world in worlds]

@@ -68,6 +68,7 @@ def body_of(record: DecisionRecord) -> dict[str, Any]:
         "contact_points": [point.document() for point in record.contact_points],
         "next_eligible_at": None if record.next_eligible_at is None else wire(record.next_eligible_at),
         "stage": dict(record.stage),
+        **({"overrides": [dict(each) for each in record.overrides]} if record.overrides else {}),
         **({} if record.reading is None else record.reading.document()),
     }
 

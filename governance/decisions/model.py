@@ -49,13 +49,15 @@ class Verdict:
     """The answer to one question: allowed if at least one rule permits and none forbids.
 
     `reasons` are in the published order of codes and empty when allowed; `obligations` are those of every
-    rule that applies and bind only who acts on an allowed answer; `permits` are ids of rules.
+    rule that applies and bind only who acts on an allowed answer; `permits` are ids of rules, `lifted` those
+    of forbids that an override took away.
     """
 
     allowed: bool
     reasons: tuple[Reason, ...]
     obligations: tuple[str, ...]
     permits: tuple[str, ...]
+    lifted: tuple[str, ...] = ()
 
 
 def decide(policy: CompiledPolicy, action: str, vector: Vector) -> Verdict:

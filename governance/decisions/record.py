@@ -65,7 +65,8 @@ class DecisionRecord:
 
     `policy` is the digest `sha256:<hex>` it was made by, `ledger_position` how many events had been
     recorded when it was made. `facts` has one mapping for every contact point that was looked at (one in
-    all where there is none). `question` holds ids and codes only. `stage` is model → stage.
+    all where there is none). `question` holds ids and codes only. `stage` is model → stage. `overrides` are
+    the exceptions that it rests on.
     """
 
     id: str
@@ -83,6 +84,7 @@ class DecisionRecord:
     next_eligible_at: datetime | None = None
     stage: Mapping[str, str | None] = field(default_factory=dict)
     reading: Reading | None = None
+    overrides: Sequence[Mapping[str, Any]] = ()
 
     @property
     def allowed(self) -> bool:
@@ -107,6 +109,7 @@ class DecisionRecord:
             "contact_points": [point.document() for point in self.contact_points],
             "next_eligible_at": None if self.next_eligible_at is None else wire(self.next_eligible_at),
             "stage": dict(self.stage),
+            **({"overrides": [dict(each) for each in self.overrides]} if self.overrides else {}),
         } | self._read()
 
     def _read(self) -> dict[str, Any]:
@@ -168,6 +171,7 @@ def merged(verdicts: Sequence[Verdict]) -> Verdict:
         tuple(sorted(reasons.values(), key=lambda reason: reason.rank)),
         tuple(dict.fromkeys(each for verdict in verdicts for each in verdict.obligations)),
         tuple(dict.fromkeys(each for verdict in verdicts for each in verdict.permits)),
+        tuple(dict.fromkeys(each for verdict in verdicts for each in verdict.lifted)),
     )
 
 

@@ -128,13 +128,15 @@ class Comparison:
         if standing is None or not worlds or maker is None:
             self.not_reproduced += 1
             return
-        said = maker.decide(kept.action, worlds, now, standing)
+        lifted = [each["rule"] for each in kept.body.get("overrides", ())]
+        question = (kept.action, worlds, now, standing, lifted)
+        said = maker.decide(*question)
         if said.allowed is not kept.allowed:
             self.not_reproduced += 1
             return
         self.decided += 1
-        present = said if maker is self.present else self.present.decide(kept.action, worlds, now, standing)
-        draft = self.draft.decide(kept.action, worlds, now, standing)
+        present = said if maker is self.present else self.present.decide(*question)
+        draft = self.draft.decide(*question)
         if present.allowed is not draft.allowed:
             self.found.add(kept, worlds[0].get("person.country") or _UNKNOWN, present, draft)
 

@@ -94,6 +94,9 @@ def _rule_words(
     yield from _words("Its sources are", ", ".join(was.source), ", ".join(now.source))
     yield from _words("It holds from", _day(was.effective.since), _day(now.effective.since))
     yield from _words("It holds until", _day(was.effective.until), _day(now.effective.until))
+    yield from _words("It is to be looked at again by", _day(was.review_by), _day(now.review_by))
+    if was.overridable is not now.overridable:
+        yield f"Two people {'may' if now.overridable else 'may no longer'} override it for one person."
     if was.finer_codes != now.finer_codes:
         yield "Its more exact codes are others."
     if was.verified is not now.verified:

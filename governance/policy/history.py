@@ -131,6 +131,21 @@ def review(work: Work, pack: str, note: str) -> dict[str, Any] | Refused:
     return _version(work, due["event_id"], pack)
 
 
+def unreviewed(snap: Snapshot) -> list[dict[str, Any]]:
+    """The times that somebody went back and nobody else has looked at it yet, the newest first."""
+    rows = store.versions(snap.connection, snap.tenant_id)
+    return [
+        {
+            "pack": row["pack"],
+            "version": row["event_id"],
+            "by": row["adopted_by"],
+            "at": wire(row["adopted_at"]),
+        }
+        for row in rows
+        if _review(row) == DUE
+    ]
+
+
 def _version(snap: Snapshot, event_id: str, pack: str) -> dict[str, Any]:
     return next(each for each in versions(snap, pack) if each["id"] == event_id)
 

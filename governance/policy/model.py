@@ -150,6 +150,8 @@ class CheckedRule:
     obligations: tuple[str, ...] = ()
     effective: Effective = Effective()
     line: int = 0
+    overridable: bool = False
+    review_by: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +231,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Inactivity:
-    """Who is moved without asking: who did nothing for `after`, told of it `warning` before, kept by nobody
-    for `grace` after that. `rule` is the permit that it makes."""
+    """Who is moved without asking: idle for `after`, told `warning` before, kept by nobody for `grace`."""
 
     rule: str
     origin: str

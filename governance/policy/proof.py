@@ -8,6 +8,7 @@ activated, scheduled or rolled back to, and by `governance policies adopt`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from governance.policy.complaints import PolicyError
@@ -32,5 +33,27 @@ PROOFS: tuple[Proof, ...] = (_invariants,)
 def prove(checked: CheckedPolicies) -> None:
     """Refuse a policy that allows what may never be; raises PolicyError with every counter-example."""
     found = [problem for proof in PROOFS for problem in proof(checked)]
+    bare = without_overridable(checked)
+    if not found and bare is not None:
+        found = [_lifted(problem) for proof in PROOFS for problem in proof(bare)]
     if found:
         raise PolicyError(found)
+
+
+def without_overridable(checked: CheckedPolicies) -> CheckedPolicies | None:
+    """Give the policy as it is with every forbid lifted that may be; None if none may.
+
+    What that never allows is never allowed, whatever is overridden: more forbids allow nothing more.
+    """
+    if not any(rule.overridable for pack in checked.packs for rule in pack.rules):
+        return None
+    packs = tuple(
+        replace(pack, rules=tuple(rule for rule in pack.rules if not rule.overridable))
+        for pack in checked.packs
+    )
+    return replace(checked, packs=packs, canonical=checked.canonical + b" without what may be overridden")
+
+
+def _lifted(problem: Problem) -> Problem:
+    sentence = f"without the forbids that may be overridden, {problem.sentence}; make them not overridable"
+    return Problem(problem.file, problem.line, sentence)

@@ -25,6 +25,8 @@ _MEMBERS = (
     "verified",
     "obligations",
     "effective",
+    "overridable",
+    "review_by",
 )
 
 
@@ -71,6 +73,8 @@ class RuleReader:
                 obligations=self._obligations(members.get("obligations")),
                 effective=self.effective(members.get("effective")),
                 line=node.line,
+                overridable=self.desk.flag(members.get("overridable"), f"'overridable' of '{name}'"),
+                review_by=self._date(members.get("review_by")),
             )
             self._complete(rule_or_none, name)
         return rule_or_none if len(self.desk.found) == before else None
@@ -172,6 +176,8 @@ class RuleReader:
             for member, held in (("code", rule.code), ("cites", rule.cites)):
                 if not held and not (self.is_access and member == "cites"):
                     self.desk.add(rule.line, f"the forbid '{name}' needs '{member}'")
+        elif rule.overridable:
+            self.desk.add(rule.line, f"'{name}' does not forbid, so there is nothing to override")
         elif rule.code or rule.finer_codes:
             self.desk.add(rule.line, f"'{name}' does not forbid, so it has no code")
         if (rule.effect is Effect.OBLIGE) != bool(rule.obligations):
