@@ -1,17 +1,28 @@
 """Reports for those who answer for compliance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import marshmallow as ma
 from flask import Response
 
+from api import report_shapes as shapes
+from api import spreadsheets
 from api.rooms import Room
 from api.runtime import reply, request_snapshot
 from api.shapes import Answer, Instant, Shape
 from api.webhooks import SpreadReply, spread
 from governance.outbox import reach
-from governance.reports import message_classes
+from governance.reports import (
+    coverage,
+    keeping,
+    message_classes,
+    posture,
+    processing_record,
+    progression,
+    refusals,
+    request_clocks,
+)
 
 room = Room("reports", description="What those look at who answer for compliance.")
 
@@ -50,8 +61,11 @@ class OptOutsReply(Answer):
 
 
 class ConsentsReport(Answer):
-    """Consents and their end."""
+    """Whom consent covers, and how fast its end is known everywhere."""
 
+    people = ma.fields.Integer(required=True)
+    coverage = ma.fields.List(ma.fields.Dict(), required=True)
+    by_purpose = ma.fields.List(ma.fields.Dict(), required=True)
     opt_outs = ma.fields.Nested(OptOutsReply, required=True)
 
 
@@ -66,19 +80,85 @@ def message_class_report(query: Mapping[str, Any]) -> Response:
 
 
 @room.get("/v1/reports/consents", scope="audit:read")
+@room.query(shapes.Format)
 @room.answers(200, ConsentsReport)
-def consents() -> Response:
-    """Report on consents: how long it takes from an opt-out to the last system's acknowledgement."""
+def consents(query: Mapping[str, Any]) -> Response:
+    """Report on consents: whom they cover, by purpose, basis and country; how fast opt-outs arrive."""
     with request_snapshot() as snapshot:
+        covered = coverage.report(snapshot)
         found = reach.of_opt_outs(snapshot)
-    return reply(
-        {
-            "opt_outs": {
-                "systems": list(found.systems),
-                "told": found.told,
-                "waiting": found.waiting,
-                "given_up": found.given_up,
-                "seconds": spread(found.lag),
-            }
-        }
-    )
+    opt_outs = {
+        "systems": list(found.systems),
+        "told": found.told,
+        "waiting": found.waiting,
+        "given_up": found.given_up,
+        "seconds": spread(found.lag),
+    }
+    return _given(query, {**covered, "opt_outs": opt_outs}, coverage.COLUMNS, "coverage")
+
+
+@room.get("/v1/reports/posture", scope="audit:read")
+@room.query(shapes.Format)
+@room.answers(200, shapes.Posture)
+def where_we_stand(query: Mapping[str, Any]) -> Response:
+    """Report where we stand: every duty that can be late or broken, the worst first."""
+    with request_snapshot() as snapshot:
+        return _given(query, posture.report(snapshot), posture.COLUMNS, "lines")
+
+
+@room.get("/v1/reports/requests", scope="audit:read")
+@room.query(shapes.Format)
+@room.answers(200, shapes.Requests)
+def requests(query: Mapping[str, Any]) -> Response:
+    """Report on requests of people: overdue clocks first, then what is due soon; how many were in time."""
+    with request_snapshot() as snapshot:
+        return _given(query, request_clocks.report(snapshot), request_clocks.COLUMNS, "open")
+
+
+@room.get("/v1/reports/retention", scope="audit:read")
+@room.query(shapes.Format)
+@room.answers(200, shapes.Retention)
+def retention(query: Mapping[str, Any]) -> Response:
+    """Report on retention: what should be gone, what goes in the next twelve months, what keeps it."""
+    with request_snapshot() as snapshot:
+        return _given(query, keeping.report(snapshot), keeping.COLUMNS, "backlog")
+
+
+@room.get("/v1/reports/decisions", scope="audit:read")
+@room.query(shapes.Period)
+@room.answers(200, shapes.Decisions)
+def decisions(query: Mapping[str, Any]) -> Response:
+    """Report on decisions of a period (30 days): how many were allowed, which rules refused the others."""
+    with request_snapshot() as snapshot:
+        found = refusals.report(snapshot, since=query.get("since"), until=query.get("until"))
+    return _given(query, found, refusals.COLUMNS, "by_rule")
+
+
+@room.get("/v1/reports/lifecycle", scope="audit:read")
+@room.query(shapes.LifecyclePeriod)
+@room.answers(200, shapes.Lifecycle)
+def lifecycle(query: Mapping[str, Any]) -> Response:
+    """Report on the lifecycle: people by stage, moves of a period (90 days); small numbers are left out."""
+    with request_snapshot() as snapshot:
+        found = progression.report(
+            snapshot, model=query["model"], since=query.get("since"), until=query.get("until")
+        )
+    return _given(query, found, progression.COLUMNS, "moves")
+
+
+@room.get("/v1/reports/ropa", scope="audit:read")
+@room.query(shapes.Format)
+@room.answers(200, shapes.ProcessingRecord)
+def record_of_processing(query: Mapping[str, Any]) -> Response:
+    """Give the record of processing activities (GDPR Art. 30), made from what is in force."""
+    with request_snapshot() as snapshot:
+        return _given(query, processing_record.report(snapshot), processing_record.COLUMNS, "activities")
+
+
+def _given(
+    query: Mapping[str, Any], found: Mapping[str, Any], columns: Sequence[str], table: str
+) -> Response:
+    """The report as JSON, or its main table as CSV."""
+    if query["format"] == "json":
+        return reply(found)
+    return Response(b"".join(spreadsheets.table(columns, found[table])), content_type=spreadsheets.MEDIA_TYPE)

@@ -1,0 +1,133 @@
+"""What officers look at: posture, consents, requests, retention, decisions, lifecycle, the Art. 30 record."""
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Caller
+from tests.conftest import HandClock
+
+REPORTS = ("posture", "consents", "requests", "retention", "decisions", "lifecycle", "ropa")
+
+
+def person(caller: Caller, number: int, country: str = "DE", stage: str = "lead") -> str:
+    external_id = f"crm-{number}"
+    body = {
+        "identifiers": [{"type": "email", "value": f"p{number}@example.org"}],
+        "attributes": {"country": country},
+        "relationship": stage,
+    }
+    assert caller.put(f"/v1/subjects/{external_id}", body).status_code == 201
+    return external_id
+
+
+def say(caller: Caller, external_id: str, status: str) -> None:
+    body = {
+        "subject": {"id": external_id},
+        "purpose": "marketing",
+        "channel": "email",
+        "status": status,
+        "method": "web_form",
+        "evidence": {"form_url": "https://www.example.org/f"},
+    }
+    assert caller.post("/v1/consents", body).status_code == 201
+
+
+def report(caller: Caller, name: str, more: str = "") -> dict[str, Any]:
+    answer = caller.get(f"/v1/reports/{name}{more}")
+    assert answer.status_code == 200, answer.get_json()
+    return dict(answer.get_json())
+
+
+def test_a_company_s_reports_tell_what_is_there(any_caller: Caller, clock: HandClock) -> None:
+    caller = any_caller
+    people = [person(caller, number, "DE" if number < 7 else "FR") for number in range(9)]
+    for external_id in people[:4]:
+        say(caller, external_id, "granted")
+    say(caller, people[0], "withdrawn")
+
+    consents = report(caller, "consents")
+    assert consents["people"] == 9
+    lines = {(each["country"], each["status"]): each for each in consents["coverage"]}
+    assert lines["DE", "granted"]["people"] == 3
+    assert lines["DE", "withdrawn"]["people"] == 1
+    assert lines["DE", "granted"]["lawful_basis"] == "consent"
+    assert consents["by_purpose"] == [
+        {"purpose": "marketing", "channel": "email", "statuses": {"granted": 3, "withdrawn": 1}}
+    ]
+    assert consents["opt_outs"]["systems"] == []
+
+    question = {
+        "subject": {"type": "component", "id": "engine"},
+        "action": {
+            "name": "communication.send",
+            "properties": {"channel": "email", "message_class": "promotional", "purpose": "marketing"},
+        },
+    }
+    for external_id in (people[0], people[1]):
+        asked = {**question, "resource": {"type": "data_subject", "id": external_id}}
+        assert caller.post("/access/v1/evaluation", asked).status_code == 200
+    clock.forward(timedelta(seconds=1))
+    decisions = report(caller, "decisions")
+    assert decisions["by_action"] == [{"action": "communication.send", "allowed": 1, "denied": 1}]
+    assert {"code": "consent-withdrawn", "refusals": 1} in decisions["by_code"]
+    assert decisions["whole"] is True
+    assert any(each["rule"].startswith("everywhere.") for each in decisions["by_rule"])
+    assert decisions["by_day"] == [{"day": "2026-11-21", "allowed": 1, "denied": 1}]
+    since = (clock() - timedelta(days=500)).isoformat().replace("+00:00", "Z")
+    assert caller.get(f"/v1/reports/decisions?since={since}").status_code == 422
+
+    for external_id in people[:8]:
+        move = {"subject": {"id": external_id}, "to": "contact", "evidence": {"identified_by": "form"}}
+        answer = caller.post("/v1/lifecycle/transitions", move)
+        assert answer.status_code in (201, 403), answer.get_json()
+    clock.forward(timedelta(seconds=1))
+    lifecycle = report(caller, "lifecycle")
+    assert lifecycle["not_shown_below"] == 5
+    assert all(number is None or number == 0 or number >= 5 for number in lifecycle["stages"].values())
+    assert caller.get("/v1/reports/lifecycle?model=bogus").status_code == 422
+
+    ropa = report(caller, "ropa")
+    assert ropa["controller"]["name"] == "Acme Inc."
+    marketing = next(each for each in ropa["activities"] if each["purpose"] == "marketing")
+    assert marketing["lawful_basis"]["default"] == "consent"
+    assert "contact_details" in marketing["data_classes"]
+    assert marketing["retention"]
+    assert set(ropa["data_subjects"]["countries"]) == {"DE", "FR"}
+
+
+def test_an_overdue_request_leads_the_posture(caller: Caller, clock: HandClock) -> None:
+    person(caller, 1)
+    asked = {"type": "access", "identities": [{"id": "crm-1"}]}
+    assert caller.post("/v1/rights-requests", asked).status_code == 201
+    before = report(caller, "posture")
+    assert next(each for each in before["lines"] if each["id"] == "requests-overdue")["level"] == "ok"
+    clock.forward(timedelta(days=40))
+    later = Caller(caller.client, caller.made)
+    after = report(later, "posture")
+    assert after["level"] == "problem"
+    first = after["lines"][0]
+    assert (first["level"], first["count"]) == ("problem", 1)
+    assert "requests-overdue" in [each["id"] for each in after["lines"] if each["level"] == "problem"]
+    requests = report(later, "requests")
+    assert (requests["overdue"], requests["due_soon"]) == (1, 0)
+    assert requests["open"][0]["clock"] == "overdue"
+    assert requests["open"][0]["days_left"] < 0
+    assert requests["by_regime"] == {"eu-gdpr": 1}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_report_is_a_table_for_a_spreadsheet_too_and_needs_its_scope(name: str, caller: Caller) -> None:
+    person(caller, 1)
+    answer = caller.get(f"/v1/reports/{name}?format=csv")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    rows = list(csv.reader(io.StringIO(answer.get_data(as_text=True))))
+    assert len({len(row) for row in rows}) == 1
+    assert len(rows[0]) >= 3
+    assert "@" not in answer.get_data(as_text=True), "no address in a report"
+    assert caller.get(f"/v1/reports/{name}?format=xml").status_code == 422
+    assert caller.client.get(f"/v1/reports/{name}").status_code == 401
