@@ -8,6 +8,7 @@ from retention_jobs import (
     build_packages,
     carry_out_retention,
     deliver_webhooks,
+    end_own_data,
     expire_consents,
     forget_deliveries,
     forget_expired,
@@ -104,6 +105,12 @@ JOBS = (
     ),
     Job(
         "notify-holds", 3600, notify_holds.run, "give notice before legal holds end, end those that are over"
+    ),
+    Job(
+        "end-own-data",
+        86_400,
+        end_own_data.run,
+        "end our own records at their term",
     ),
     Job("forget-deliveries", 3600, forget_deliveries.run, "forget deliveries of webhooks that are long past"),
     Job(

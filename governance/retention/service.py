@@ -37,14 +37,15 @@ def verdict(
     system: str | None = None,
     record: str | None = None,
     created_at: datetime | None = None,
+    closed_at: datetime | None = None,
     occasion: str = REQUEST,
 ) -> RetentionVerdict:
     """Say whether data of a person may be deleted now.
 
     `occasion` `erasure` (somebody demands it): only holds and duties to keep stand in the way; `schedule`
     (nobody asked): also policy that deletes later. With `system` and `record` the registered record tells
-    its dates; `created_at` tells them for a row that is not registered; without either the answer is that for
-    data that came into being just now. A `subject_ref` of None is a record of nobody.
+    its dates; `created_at` and `closed_at` tell them for a row that is not registered; without either the
+    answer is that for data that came into being just now. A `subject_ref` of None is a record of nobody.
     """
     found = explain(
         snap,
@@ -53,6 +54,7 @@ def verdict(
         system=system,
         record=record,
         created_at=created_at,
+        closed_at=closed_at,
         occasion=occasion,
     )
     return found.verdict
@@ -66,6 +68,7 @@ def explain(
     system: str | None = None,
     record: str | None = None,
     created_at: datetime | None = None,
+    closed_at: datetime | None = None,
     occasion: str = SCHEDULE,
 ) -> Explained:
     """Say why data is still here and when it goes: all rules, the winner, the holds. See `verdict`."""
@@ -73,7 +76,7 @@ def explain(
         complaint = f"This is one of {', '.join(OCCASIONS)}."
         raise InvalidError(complaint, fields={"occasion": [complaint]})
     person = None if subject_ref is None else subjects.find_by_ref(snap, subject_ref)
-    known = _record(snap, person, data_class, system, record, created_at)
+    known = _record(snap, person, data_class, system, record, created_at, closed_at)
     controller = tenants.find(snap.connection, snap.tenant_id)
     place = facts.place_of(
         None if known is None else known.jurisdiction,
@@ -136,6 +139,7 @@ def _record(
     system: str | None,
     record: str | None,
     created_at: datetime | None,
+    closed_at: datetime | None,
 ) -> Record | None:
     """The registered record that is meant, or one made up of what the caller knows."""
     if system is not None and record is not None:
@@ -152,7 +156,7 @@ def _record(
         purpose=None,
         jurisdiction=None,
         created_at=created_at,
-        closed_at=None,
+        closed_at=closed_at,
     )
 
 
