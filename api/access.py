@@ -12,8 +12,9 @@ from api.rooms import Room
 from api.runtime import page, read_cursor, reply, request_snapshot, request_work, this_caller
 from api.shapes import Answer, Listing, Page
 from governance.access import service as access
-from governance.access.model import ASSESSMENT, COMPONENT, DATA_FIELD, ROLE, STAFF, Record
-from governance.work import Work
+from governance.access.model import ASSESSMENT, COMPONENT, DATA_FIELD, LEFT, ROLE, STAFF, Record
+from governance.reports.leavers import left_behind
+from governance.work import Snapshot, Work
 
 room = Room("access-records", description="Who may see what: roles, components, staff, fields.")
 
@@ -37,14 +38,15 @@ def _listing(kind: str, query: Mapping[str, Any]) -> Response:
 def _look(kind: str, record_id: str) -> Response:
     with request_snapshot() as snapshot:
         found = access.get(snapshot, kind, record_id)
-    return reply(_document(found), headers=etag(found.version))
+        document = _document(found, snapshot)
+    return reply(document, headers=etag(found.version))
 
 
 def _put(kind: str, record_id: str, body: Mapping[str, Any], *, versioned: bool = True) -> Response:
     with request_work() as work:
         exists = access.find(work, kind, record_id) is not None
         made = _write(work, kind, record_id, body, if_match(exists=exists, required=versioned))
-        document = _document(made)
+        document = _document(made, work)
     return reply(document, 200 if exists else 201, etag(made.version))
 
 
@@ -53,9 +55,15 @@ def _write(work: Work, kind: str, record_id: str, body: Mapping[str, Any], versi
     return access.put(work, kind, record_id, body, version, maker_scopes=caller.scopes, maker=work.actor.ref)
 
 
-def _document(each: Record) -> dict[str, Any]:
+def _document(each: Record, snap: Snapshot | None = None) -> dict[str, Any]:
+    """A record as it was put; with `snap`, of whoever left what needs another owner."""
     document = {**each.body, "id": each.id, "version": each.version}
-    return {**document, "status": each.status} if each.kind in (STAFF, COMPONENT) else document
+    if each.kind not in (STAFF, COMPONENT):
+        return document
+    document["status"] = each.status
+    if snap is not None and each.status == LEFT:
+        document["left_behind"] = left_behind(snap, each)
+    return document
 
 
 @room.get("/v1/roles", scope="access:read")

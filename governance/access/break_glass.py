@@ -1,0 +1,172 @@
+"""Breaking the glass: fields of one person for a quarter of an hour, with a reason and a review by another.
+
+What is read under it is read by `data.read` checks like anything else, and stands in the decision log with
+the id of the grant. It opens no restriction, no erasure and nothing sensitive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from governance.access import askers, store
+from governance.access.model import COMPONENT, STAFF
+from governance.access.store import Glass
+from governance.errors import ConflictError, InvalidError, NotFoundError, UnreadableError
+from governance.subjects import service as subjects
+from governance.vault.model import EVIDENCE, Place
+from governance.vault.service import Vault
+from governance.work import Snapshot, Work
+
+LASTS = timedelta(minutes=15)
+MOST_FIELDS = 50
+PENDING, JUSTIFIED, NOT_JUSTIFIED = "pending", "justified", "not_justified"
+REVIEWS = (PENDING, JUSTIFIED, NOT_JUSTIFIED)
+OUTCOMES = (JUSTIFIED, NOT_JUSTIFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Reason and note of a grant in clear; None once they cannot be read any more."""
+
+    reason: str | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An act that was refused and left its trace."""
+
+    code: str
+    sentence: str
+
+
+def open_(
+    work: Work,
+    subject_ref: str,
+    fields: Sequence[str],
+    reason: str,
+    *,
+    asker: tuple[str, str] | None = None,
+) -> Glass:
+    """Break the glass for fields of a person; the grant ends after a quarter of an hour.
+
+    `asker` (type, id): for whom; None: for whoever the acting credential belongs to. Raises InvalidError for
+    fields that are not declared, for an asker that is not registered and for one that has left.
+    """
+    known = askers.fields_of(work)
+    unknown = [f"fields.{place}" for place, name in enumerate(fields) if name not in known]
+    if unknown or not fields:
+        sentence = "Give the names of declared fields; see /v1/data-fields."
+        raise InvalidError(sentence, fields={each: [sentence] for each in unknown or ["fields"]})
+    who = askers.asker(work, *(asker or _acting(work)))
+    if not who.active:
+        sentence = "Who asks is not registered here, or has left."
+        raise InvalidError(sentence, fields={"asker": [sentence]})
+    person = subjects.lock(work, subject_ref)
+    grant_id = work.new_id("bgl")
+    event = work.record(
+        "access.glass_broken",
+        subject_ref=person.subject_ref,
+        facts={"grant": grant_id, who.type: who.id, "fields": sorted(set(fields))},
+    )
+    new = Glass(
+        grant_id=grant_id,
+        subject_ref=person.subject_ref,
+        asker_type=who.type,
+        asker_id=who.id,
+        opened_by=work.actor.ref,
+        fields=tuple(dict.fromkeys(fields)),
+        reason_sealed=_seal(work, person.subject_ref, "reason_sealed", grant_id, reason),
+        opened_at=work.now,
+        expires_at=work.now + LASTS,
+        review=PENDING,
+        reviewed_by=None,
+        reviewed_at=None,
+        note_sealed=None,
+        event_id=event.id,
+    )
+    store.add_glass(work.connection, work.tenant_id, new)
+    return new
+
+
+def get(snap: Snapshot, grant_id: str) -> Glass:
+    """The grant of this id; NotFoundError."""
+    found = store.find_glass(snap.connection, snap.tenant_id, grant_id)
+    if found is None:
+        raise NotFoundError("There is no such grant.")
+    return found
+
+
+def listed(snap: Snapshot, *, review: str | None = None, after: str = "", limit: int = 50) -> list[Glass]:
+    """The review queue, the oldest first."""
+    return store.list_glass(snap.connection, snap.tenant_id, review=review, after=after, limit=limit)
+
+
+def about(snap: Snapshot, subject_refs: Sequence[str], limit: int = 500) -> list[Glass]:
+    """Every grant about a person."""
+    return store.list_glass(snap.connection, snap.tenant_id, subject_refs=subject_refs, limit=limit)
+
+
+def told(snap: Snapshot, glass: Glass) -> Told:
+    """Reason and note in clear, for those who may review."""
+
+    def reveal(column: str, sealed: bytes | None) -> str | None:
+        if sealed is None:
+            return None
+        try:
+            place = Place("break_glass", column, glass.grant_id)
+            vault = snap.resource(Vault)
+            return vault.reveal(snap.tenant_id, glass.subject_ref, EVIDENCE, place, sealed).decode()
+        except UnreadableError:
+            return None
+
+    return Told(reveal("reason_sealed", glass.reason_sealed), reveal("note_sealed", glass.note_sealed))
+
+
+def review(work: Work, grant_id: str, outcome: str, note: str) -> Glass | Refusal:
+    """Say whether it was justified: another person than who broke the glass, or for whom it was broken.
+
+    What was not justified ends at once. NotFoundError; ConflictError `reviewed` if somebody did already.
+    """
+    glass = store.find_glass(work.connection, work.tenant_id, grant_id, lock=True)
+    if glass is None:
+        raise NotFoundError("There is no such grant.")
+    if glass.review != PENDING:
+        raise ConflictError("This grant was reviewed already.", reason="reviewed")
+    mine = (glass.asker_type, glass.asker_id)
+    if work.actor.ref == glass.opened_by or mine in (_acting(work), (STAFF, work.actor.ref)):
+        work.record(
+            "access.glass_review_refused",
+            subject_ref=glass.subject_ref,
+            facts={"grant": grant_id, "because": "second-person-needed"},
+        )
+        return Refusal(
+            "second-person-needed", "Whoever broke the glass cannot review it; ask a second person."
+        )
+    event = work.record(
+        "access.glass_reviewed",
+        subject_ref=glass.subject_ref,
+        facts={"grant": grant_id, "outcome": outcome},
+    )
+    values = {
+        "review": outcome,
+        "reviewed_by": work.actor.ref,
+        "reviewed_at": work.now,
+        "note_sealed": _seal(work, glass.subject_ref, "note_sealed", grant_id, note),
+        "event_id": event.id,
+    }
+    store.update_glass(work.connection, work.tenant_id, grant_id, values)
+    return get(work, grant_id)
+
+
+def _acting(work: Work) -> tuple[str, str]:
+    """Who acts: the owner of the credential, a member of staff who signed in, else the credential itself."""
+    owned = askers.owner(work, work.actor.ref)
+    if owned is not None:
+        return owned
+    return (STAFF if work.actor.kind == STAFF else COMPONENT, work.actor.ref)
+
+
+def _seal(work: Work, subject_ref: str, column: str, grant_id: str, text: str) -> bytes:
+    place = Place("break_glass", column, grant_id)
+    return work.resource(Vault).seal(work.tenant_id, subject_ref, EVIDENCE, place, text.encode())

@@ -1,0 +1,175 @@
+"""Broken glass over HTTP: a quarter of an hour, a reason, a second person; and the exposure of a person."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from governance.bootstrap import Runtime
+from tests.api.conftest import Caller, new_component
+from tests.conftest import HandClock
+
+PERSON = {
+    "identifiers": [{"type": "email", "value": "anna@example.org"}],
+    "attributes": {"country": "DE"},
+    "relationship": "client",
+}
+
+
+def read(
+    caller: Caller, asker: tuple[str, str], *fields: str, purpose: str = "customer_care"
+) -> dict[str, Any]:
+    body = {
+        "subject": {"type": asker[0], "id": asker[1]},
+        "action": {"name": "data.read", "properties": {"fields": list(fields), "purpose": purpose}},
+        "resource": {"type": "data_subject", "id": "crm-1"},
+    }
+    answer = caller.post("/access/v1/evaluation", body)
+    assert answer.status_code == 200
+    document: dict[str, Any] = answer.get_json()
+    return document
+
+
+def test_the_glass_opens_fields_for_a_quarter_of_an_hour_and_another_person_looks_at_it(
+    caller: Caller, client: FlaskClient, runtime: Runtime, clock: HandClock
+) -> None:
+    assert caller.put("/v1/subjects/crm-1", PERSON).status_code == 201
+    second = Caller(client, new_component(runtime))
+    me = ("component", caller.made.component.client_id)
+    assert read(caller, me, "iban")["decision"] is False
+    body = {"subject": {"id": "crm-1"}, "fields": ["iban", "phone"], "reason": "A fraud is under way."}
+    made = caller.post("/v1/access/break-glass", body, headers={"Idempotency-Key": "once"})
+    assert made.status_code == 201, made.data
+    again = caller.post("/v1/access/break-glass", body, headers={"Idempotency-Key": "once"})
+    assert (again.status_code, again.get_json()) == (201, made.get_json())
+    grant = made.get_json()
+    assert grant["expires_at"] == "2026-11-21T10:15:00.000000Z"
+    seen = read(caller, me, "iban")
+    assert seen["decision"] is True
+    assert seen["context"]["permits"] == ["data-read.behind-broken-glass"]
+    assert [each["properties"]["action"] for each in seen["context"]["obligations"]] == ["reason-and-review"]
+    assert read(caller, me, "iban", "health")["context"]["fields"] == {"iban": "allow", "health": "deny"}
+    assert read(caller, me, "email")["decision"] is False, "no other field"
+    other = ("component", second.made.component.client_id)
+    assert read(caller, other, "iban")["decision"] is False, "and nobody else"
+    # Nothing opens what is restricted
+    caller.put(
+        "/v1/subjects/crm-1/restriction", {"restricted": True, "because": "The person contests the data."}
+    )
+    assert read(caller, me, "iban")["decision"] is False
+    caller.put("/v1/subjects/crm-1/restriction", {"restricted": False})
+    assert read(caller, me, "iban")["decision"] is True
+    # The queue, and a second person
+    (waiting,) = second.get("/v1/access/break-glass?review=pending").get_json()["items"]
+    assert (waiting["id"], waiting["reason"]) == (grant["id"], "A fraud is under way.")
+    path, outcome = (
+        f"/v1/access/break-glass/{grant['id']}/review",
+        {"outcome": "not_justified", "note": "No."},
+    )
+    refused = caller.post(path, outcome)
+    assert refused.status_code == 403
+    assert refused.get_json()["type"].endswith("/second-person-needed")
+    assert second.post(path, outcome).get_json()["review"] == "not_justified"
+    assert second.post(path, outcome).status_code == 409
+    assert read(caller, me, "iban")["decision"] is False, "what was not justified ends at once"
+    assert second.get("/v1/access/break-glass?review=pending").get_json()["items"] == []
+    # By itself it ends after a quarter of an hour
+    assert caller.post("/v1/access/break-glass", body).status_code == 201
+    clock.forward(timedelta(minutes=15) - timedelta(microseconds=1))
+    assert read(caller, me, "iban")["decision"] is True
+    clock.forward(timedelta(microseconds=1))
+    assert read(caller, me, "iban")["decision"] is False
+
+
+def test_what_cannot_be_opened_is_refused(caller: Caller) -> None:
+    assert caller.put("/v1/subjects/crm-1", PERSON).status_code == 201
+    whole = {"subject": {"id": "crm-1"}, "fields": ["iban"], "reason": "A fraud is under way."}
+    for change, status in (
+        ({"fields": ["ibann"]}, 422),
+        ({"fields": []}, 422),
+        ({"reason": ""}, 422),
+        ({"subject": {"id": "crm-9"}}, 404),
+        ({"asker": {"type": "staff", "id": "st-404"}}, 422),
+        ({"asker": {"type": "user", "id": "st-1"}}, 422),
+    ):
+        assert caller.post("/v1/access/break-glass", {**whole, **change}).status_code == status, change
+    assert caller.get("/v1/access/break-glass/bgl_none").status_code == 404
+    assert (
+        caller.post(
+            "/v1/access/break-glass/bgl_none/review", {"outcome": "justified", "note": "x"}
+        ).status_code
+        == 404
+    )
+
+
+def test_the_exposure_of_a_person_tells_who_could_see_them_and_who_did(caller: Caller) -> None:
+    assert caller.put("/v1/subjects/crm-1", PERSON).status_code == 201
+    assert caller.put("/v1/staff/st-1", {"roles": ["support_agent"]}).status_code == 201
+    assert caller.put("/v1/staff/st-2", {"roles": ["analyst"]}).status_code == 201
+    assert caller.put("/v1/components/bot", {"kind": "ai", "roles": ["ai_agent"]}).status_code == 201
+    read(caller, ("staff", "st-1"), "email", "iban")
+    read(caller, ("staff", "st-1"), "email")
+    read(caller, ("staff", "st-2"), "email")
+    assert (
+        caller.post(
+            "/v1/access/break-glass",
+            {
+                "subject": {"id": "crm-1"},
+                "fields": ["iban"],
+                "reason": "A fraud is under way.",
+                "asker": {"type": "staff", "id": "st-2"},
+            },
+        ).status_code
+        == 201
+    )
+    read(caller, ("staff", "st-2"), "iban")
+    told = caller.get("/v1/subjects/crm-1/exposure").get_json()
+    could = {each["id"]: {one["purpose"]: one for one in each["purposes"]} for each in told["could_see"]}
+    assert set(could) == {"st-1", "st-2", "bot"}
+    assert "email" in could["st-1"]["customer_care"]["allow"]
+    assert "email" in could["bot"]["customer_care"]["mask"]
+    assert "iban" not in could["st-1"]["customer_care"]["allow"]
+    did = {each["asker"]["id"]: each for each in told["did_see"]}
+    assert set(did) == {"st-1", "st-2"}
+    assert (did["st-1"]["fields"], did["st-1"]["reads"]) == (["email"], 2)
+    assert did["st-1"]["callers"] == [caller.made.component.client_id]
+    (grant,) = told["break_glass"]
+    assert (did["st-2"]["fields"], did["st-2"]["break_glass"]) == (["iban"], [grant["id"]])
+    assert did["st-2"]["refused"] == 1
+    # After a restriction nobody could, and what was done stays
+    caller.put(
+        "/v1/subjects/crm-1/restriction", {"restricted": True, "because": "The person contests the data."}
+    )
+    caller.put("/v1/staff/st-1", {"status": "left"})
+    after = caller.get("/v1/subjects/crm-1/exposure").get_json()
+    assert after["could_see"] == []
+    assert {each["asker"]["id"] for each in after["did_see"]} == {"st-1", "st-2"}
+    assert caller.get("/v1/subjects/crm-9/exposure").status_code == 404
+
+
+def test_whoever_leaves_leaves_a_list_of_what_needs_another_owner(
+    caller: Caller, client: FlaskClient, runtime: Runtime
+) -> None:
+    assert caller.put("/v1/subjects/crm-1", PERSON).status_code == 201
+    credential = new_component(runtime)
+    theirs = Caller(client, credential)
+    assert caller.put("/v1/staff/st-1", {"clients": [credential.component.client_id]}).status_code == 201
+    hold = theirs.post(
+        "/v1/holds",
+        {"matter": "Smith v. Acme", "scope": {"subject": {"id": "crm-1"}}, "reason": "Litigation"},
+    )
+    assert hold.status_code == 201, hold.data
+    glass = theirs.post(
+        "/v1/access/break-glass",
+        {"subject": {"id": "crm-1"}, "fields": ["iban"], "reason": "A fraud is under way."},
+    )
+    assert glass.get_json()["asker"] == {"type": "staff", "id": "st-1"}
+    assert read(caller, ("staff", "st-1"), "iban")["decision"] is True
+    left = caller.put("/v1/staff/st-1", {"status": "left"}).get_json()["left_behind"]
+    assert [each["id"] for each in left["holds"]] == [hold.get_json()["id"]]
+    assert [(each["kind"], each["id"]) for each in left["approvals"]] == [
+        ("break_glass", glass.get_json()["id"])
+    ]
+    assert left["tasks"] == []
+    assert caller.get("/v1/staff/st-1").get_json()["left_behind"] == left
+    assert read(caller, ("staff", "st-1"), "iban")["decision"] is False, "no glass stays broken for who left"
