@@ -36,6 +36,7 @@ from governance.outbox.model import (
     Summary,
     Webhook,
 )
+from governance.transfers.checks import check_country
 from governance.work import Work
 
 room = Room("webhooks", description="Systems that are told what happened (Standard Webhooks, CloudEvents).")
@@ -68,6 +69,11 @@ class WebhookBody(Shape):
         metadata={"description": "Beginnings of types, in whole words: `governance.consent`."},
     )
     state = ma.fields.String(load_default=ACTIVE, validate=ma.validate.OneOf(STATES))
+    country = Text(
+        2,
+        allow_none=True,
+        metadata={"description": "Where the receiver is: what goes abroad is a transfer. Absent: at home."},
+    )
 
 
 class RotationBody(Shape):
@@ -163,7 +169,14 @@ def put_webhook(body: Mapping[str, Any], webhook_id: str) -> Response:
         pass
     target = outbox.look_up(runtime.settings, Egress(), body["url"])
     with request_work() as work:
-        made = outbox.put(work, webhook_id, target=target, types=body["types"], state=body["state"])
+        made = outbox.put(
+            work,
+            webhook_id,
+            target=target,
+            types=body["types"],
+            state=body["state"],
+            country=check_country(body.get("country")),
+        )
     document = _webhook(made.webhook) | ({} if made.secret is None else {"secret": made.secret})
     return reply(document, 201 if made.created else 200)
 
@@ -224,6 +237,7 @@ def _webhook(each: Webhook) -> dict[str, Any]:
         "types": list(each.types),
         "state": each.state,
         "because": each.because,
+        "country": each.country,
         "previous_secret_until": None if each.previous_until is None else wire(each.previous_until),
         "created_at": wire(each.created_at),
         "updated_at": wire(each.updated_at),

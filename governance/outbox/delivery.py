@@ -23,7 +23,7 @@ from governance.events import Actor, Fact
 from governance.ids import random_bytes
 from governance.ledger import service as ledger
 from governance.ledger.model import Entry
-from governance.outbox import leases, service, store
+from governance.outbox import abroad, leases, service, store
 from governance.outbox.leases import Lease
 from governance.outbox.model import (
     ACTIVE,
@@ -167,12 +167,17 @@ def _read(snap: Snapshot, held: Lease) -> Batch | None:
     found = store.find(connection, tenant_id, held.webhook_id)
     if found is None or found.state != ACTIVE:
         return None
-    again = store.due(connection, tenant_id, held.webhook_id, snap.now, BATCH)
+    # Abroad more is looked through: what has to wait must not stand before an opt-out.
+    most = BATCH if found.country is None else SCAN
+    again = store.due(connection, tenant_id, held.webhook_id, snap.now, most)
     before = {each.position: each for each in again}
-    entries = [ledger.entry(connection, tenant_id, each.event_id) for each in again]
+    may_go = abroad.may_go(snap, found)
+    # What may not go abroad just now waits with its next try; what is new and may not go is left to the feed.
+    waiting = (ledger.entry(connection, tenant_id, each.event_id) for each in again)
+    entries = [entry for entry in waiting if may_go(entry)][:BATCH]
     scanned = held.position
     for entry in ledger.entries(connection, tenant_id, after=held.position, limit=SCAN):
-        if found.wants(entry.kind):
+        if found.wants(entry.kind) and may_go(entry):
             if len(entries) >= BATCH:
                 break
             entries.append(entry)

@@ -43,6 +43,7 @@ _TYPE = re.compile(r"governance(\.[a-z][a-z0-9]*([_-][a-z0-9]+)*)*", re.ASCII)
 class Webhook:
     """Where events go. `types` are whole words of an event's type from its beginning (`governance.consent`).
 
+    `country` (ISO 3166-1) is where the receiver is, if that was stated.
     `because` says why it is disabled: `asked` or `gone` (the receiver answered 410). `secret_version` counts
     the rotations; until `previous_until` the secret before signs too.
     """
@@ -57,6 +58,7 @@ class Webhook:
     previous_until: datetime | None
     created_at: datetime
     updated_at: datetime
+    country: str | None = None
 
     def wants(self, kind: str) -> bool:
         """Whether a ledger event of this kind is to be sent to this webhook."""

@@ -78,7 +78,15 @@ def look_up(settings: Settings, egress: Egress, url: str) -> Target:
     return target
 
 
-def put(work: Work, webhook_id: str, *, target: Target, types: Iterable[str], state: str) -> PutOutcome:
+def put(
+    work: Work,
+    webhook_id: str,
+    *,
+    target: Target,
+    types: Iterable[str],
+    state: str,
+    country: str | None = None,
+) -> PutOutcome:
     """Create or replace a webhook. A new one begins with what happens from now on, and gets a secret.
 
     One that is switched on again goes on where it stopped; nothing in between is lost.
@@ -86,9 +94,17 @@ def put(work: Work, webhook_id: str, *, target: Target, types: Iterable[str], st
     wanted = check_types(list(types))
     before = store.find(work.connection, work.tenant_id, check_webhook_id(webhook_id), lock=True)
     if before is None:
-        return _create(work, webhook_id, target.url, wanted, state)
+        return _create(work, webhook_id, target.url, wanted, state, country)
     because = None if state == ACTIVE else before.because or "asked"
-    after = replace(before, url=target.url, types=wanted, state=state, because=because, updated_at=work.now)
+    after = replace(
+        before,
+        url=target.url,
+        types=wanted,
+        state=state,
+        because=because,
+        updated_at=work.now,
+        country=country,
+    )
     if replace(after, updated_at=before.updated_at) == before:
         return PutOutcome(before, created=False, secret=None)
     event = work.record("webhook.changed", facts=_facts(after))
@@ -97,6 +113,7 @@ def put(work: Work, webhook_id: str, *, target: Target, types: Iterable[str], st
         "types": list(after.types),
         "state": after.state,
         "because": after.because,
+        "country": after.country,
         "updated_at": after.updated_at,
         "event_id": event.id,
     }
@@ -208,7 +225,9 @@ def disable_gone(work: Work, webhook_id: str) -> None:
     store.change(work.connection, work.tenant_id, webhook_id, values)
 
 
-def _create(work: Work, webhook_id: str, url: str, types: tuple[str, ...], state: str) -> PutOutcome:
+def _create(
+    work: Work, webhook_id: str, url: str, types: tuple[str, ...], state: str, country: str | None
+) -> PutOutcome:
     made = Webhook(
         webhook_id=webhook_id,
         ref=work.new_id("whk"),
@@ -220,6 +239,7 @@ def _create(work: Work, webhook_id: str, url: str, types: tuple[str, ...], state
         previous_until=None,
         created_at=work.now,
         updated_at=work.now,
+        country=country,
     )
     raw = random_bytes(signatures.SECRET_BYTES)
     event = work.record("webhook.created", facts=_facts(made))
@@ -236,6 +256,7 @@ def _facts(found: Webhook) -> dict[str, Any]:
         "state": found.state,
         "because": found.because,
         "types": list(found.types),
+        "country": found.country,
     }
 
 

@@ -26,6 +26,7 @@ webhook = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("country", sa.Text),
 )
 """The webhooks. `ref` is random and new whenever an id is used again; secrets are sealed for it."""
 

@@ -79,6 +79,14 @@ class Reader:
             self.complain(path, "This member is required.")
 
 
+def check_country(country: str | None, path: str = "country") -> str | None:
+    """Return a country if there is such a one (ISO 3166-1); InvalidError names `path`."""
+    reader = Reader()
+    found = reader.country(country, path)
+    reader.finish("The country")
+    return found
+
+
 def data_classes(snap: Snapshot, policy: CompiledPolicy) -> frozenset[str]:
     """The classes that may be named: those of the catalogue, and the finer ones that rules count by."""
     known = catalogue.vocabulary(snap.resource(Settings).policies_dir).data_classes

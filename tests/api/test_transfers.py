@@ -9,10 +9,16 @@ from typing import Any
 from flask import Flask
 
 from governance.bootstrap import Runtime
+from governance.egress.client import Egress
+from governance.outbox import delivery
 from retention_jobs import re_evaluate_transfers
 from tests.api.conftest import Caller
 from tests.api.test_screenings import finished
+from tests.api.test_webhooks import receiver
 from tests.conftest import HandClock
+from tests.governance.outbox.receiver import Receiver
+
+__all__ = ["receiver"]
 
 DPF = {"kind": "dpf", "scope": {"recipients": ["mailer"], "destinations": ["US"]}, "owner": "staff-7"}
 SCC = {
@@ -264,3 +270,32 @@ def test_a_message_from_abroad_is_a_transfer_and_a_screening_says_the_same(
     for name in ("hans", "greta", "li", "ivan"):
         allowed, reasons = told(name, sender_country="IN", sender="mailer")
         assert (found[name]["decision"] == "allow", found[name]["codes"]) == (allowed, reasons), name
+
+
+def test_events_go_to_a_receiver_abroad_while_a_mechanism_covers_it_and_opt_outs_always(
+    caller: Caller, runtime: Runtime, receiver: Receiver, clock: HandClock
+) -> None:
+    people(caller)
+    scc = {**SCC, "scope": {"destinations": ["IN"]}}
+    flow = {**MAIL, "destination": "IN", "recipient": "crm-india", "data_classes": ["identification"]}
+    caller.put("/v1/transfer-mechanisms/scc", scc)
+    caller.put("/v1/transfer-flows/events", {**flow, "mechanisms": ["scc"]})
+    hook = {"url": receiver.url, "types": ["governance.subject", "governance.consent"], "country": "IN"}
+    assert caller.put("/v1/webhooks/crm-india", {**hook, "country": "XX"}).status_code == 422
+    made = caller.put("/v1/webhooks/crm-india", hook)
+    assert (made.status_code, made.get_json()["country"]) == (201, "IN"), made.data
+
+    def sent() -> list[str]:
+        """Let something and a no be told of; give what came in."""
+        caller.post("/v1/subjects/hans/events", {"event": "inquiry"})
+        no = {"subject": {"id": "hans"}, "purpose": "marketing", "status": "withdrawn", "method": "web_form"}
+        assert caller.post("/v1/consents", no).status_code == 201
+        receiver.requests.clear()
+        delivery.run_due(runtime, Egress(clock=clock))
+        return [json.loads(each.body)["type"].removeprefix("governance.") for each in receiver.requests]
+
+    assert {"subject.event_recorded", "consent.withdrawn"} <= set(sent())
+    caller.post("/v1/transfer-mechanisms/scc/suspend", {"reason": "The assessment no longer holds."})
+    assert set(sent()) == {"consent.withdrawn"}
+    caller.post("/v1/transfer-mechanisms/scc/reinstate")
+    assert "subject.event_recorded" in sent()
