@@ -13,7 +13,7 @@ from governance.erasure.model import DONE, HELD, OWN, PENDING, Erasure, Part, St
 from governance.retention import service as retention
 from governance.retention.model import KEEP, SCHEDULE, RetentionVerdict
 from governance.systems import service as systems
-from governance.systems.model import DELETE, KEEP_UNTIL, Disposition, ErasurePlan, erasure_order
+from governance.systems.model import DELETE, KEEP_UNTIL, KEPT_UNTIL, Disposition, ErasurePlan, erasure_order
 from governance.work import Snapshot
 
 OWN_CLASSES = ("identification", "contact_details", "demographics", "organisation", "preferences")
@@ -145,7 +145,7 @@ def _ask(snap: Snapshot, subject_ref: str, system: str | None, classes: tuple[st
         elif system is not None and verdict.free_from is not None:
             dispositions[data_class] = Disposition(KEEP_UNTIL, verdict.free_from, verdict.because)
         else:
-            kept.append(Part(data_class, KEEP_UNTIL, 0, verdict.because, verdict.free_from))
+            kept.append(Part(data_class, KEPT_UNTIL, 0, verdict.because, verdict.free_from))
     return Answer(dispositions, tuple(kept), tuple(held))
 
 

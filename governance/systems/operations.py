@@ -227,7 +227,7 @@ def _settle(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
         "reference": outcome.reference or record.reference,
         "check_after": outcome.check_after,
     }
-    if outcome.items and record.verb == COLLECT and record.status == WAITING:
+    if outcome.status == DONE and record.verb == COLLECT and record.status == WAITING:  # also nothing is kept
         values["items_sealed"] = _sealed(work, record, outcome.items)
     with work.bookkeeping():
         store.change(work.connection, work.tenant_id, operation_id, work.now, values)

@@ -166,3 +166,18 @@ def test_nobody_comes_back_by_a_sync_and_anybody_by_an_act_of_their_own(world: W
         fresh = subjects.put(work, "crm-1", change, by_act=True)
         assert fresh.created
         assert fresh.subject_ref != world.refs["crm-1"]
+
+
+def test_an_erasure_that_everything_stands_against_is_never_called_complete(world: World) -> None:
+    """Restricted data are stored until that is lifted: nothing is erased, and the reason is said."""
+    before = world.dump()
+    with world.runtime.work("acme", ACTOR) as work:
+        subjects.set_restriction(work, world.refs["crm-1"], True)
+    done = world.run(world.order("crm-1"))
+    assert done.status == "partly_complete"
+    assert {step.outcome for step in done.steps} == {"kept_until"}
+    kept = [part for step in done.steps for part in step.kept]
+    assert all("restriction is lifted" in part.because for part in kept)
+    assert world.dump() == before
+    with world.runtime.snapshot("acme", ACTOR) as snap:
+        assert not subjects.get(snap, "crm-1").erasure_pending

@@ -108,3 +108,15 @@ def test_an_id_asks_one_question_only(registered: Runtime) -> None:
         ask(registered, "collect")
     with pytest.raises(NotFoundError):
         operations.run(registered, ACTOR, "acme", Operation("op-9", "nowhere", "collect", ANNA))
+
+
+def test_a_search_that_found_nothing_is_finished_all_the_same(registered: Runtime) -> None:
+    """Else the task would be asked again for ever, and the request that asked would never be answered."""
+    assert ask(registered, "collect").status == "waiting"
+    with registered.work("acme", ACTOR) as work:
+        task_reports.done(work, only_task(registered).task.task_id, steps=[], evidence=EVIDENCE)
+    for _ in range(2):
+        outcome = ask(registered, "collect")
+        assert (outcome.status, outcome.items) == ("done", ())
+    with registered.snapshot("acme", ACTOR) as snap:
+        assert tasks.page(snap, state="open", after="", limit=10) == []
