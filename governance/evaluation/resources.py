@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from governance.access import askers
+from governance.access.model import ASKER_TYPES, LEFT
 from governance.decisions.ground import Ground
 from governance.decisions.model import Reason, Verdict, decide
 from governance.decisions.record import AskedFor, DecisionRecord
@@ -9,6 +11,23 @@ from governance.evaluation.model import EvaluationRequest
 from governance.policy.access import Party, access_facts
 from governance.policy.compiled import ANY_ACTION
 from governance.work import Snapshot
+
+_GONE = Verdict(
+    False,
+    (
+        Reason(
+            "asker-left",
+            "",
+            "forbid",
+            "Who asks has left; everything that was given ended with that.",
+            ("Regulation (EU) 2016/679 Art. 32(4)",),
+            True,
+            "Let somebody ask who works here.",
+        ),
+    ),
+    (),
+    (),
+)
 
 _SILENCE = Verdict(
     False,
@@ -35,14 +54,24 @@ def evaluate(
     asked_for: AskedFor,
     said: Callable[[str], str],
 ) -> DecisionRecord:
-    """Decide about a resource of the tenant's own. Properties are looked at and not logged."""
+    """Decide about a resource of the tenant's own. Properties are looked at and not logged.
+
+    Of staff and components that are registered here, `principal.roles` and `principal.kind` are what the
+    register says, whatever is claimed; whoever left is denied.
+    """
     policy = ground.policy
     verdict = _SILENCE
-    if ANY_ACTION in policy.programs:
-        subject, resource = request.subject, request.resource
+    subject, resource = request.subject, request.resource
+    asker = askers.asker(snap, subject.type, subject.id) if subject.type in ASKER_TYPES else None
+    if asker is not None and asker.state == LEFT:
+        verdict = _GONE
+    elif ANY_ACTION in policy.programs:
+        properties = dict(subject.properties)
+        if asker is not None and asker.active:
+            properties |= {"roles": list(asker.roles), "kind": asker.kind}
         facts = access_facts(
             policy,
-            principal=Party(subject.type, subject.id, subject.properties),
+            principal=Party(subject.type, subject.id, properties),
             action=request.action,
             resource=Party(resource.type, resource.id, resource.properties),
             action_properties=request.action_properties,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from governance.access import service as access_records
 from governance.bootstrap import Runtime
 from governance.errors import InvalidError
 from governance.evaluation import service as evaluation
@@ -200,3 +201,56 @@ def test_all_questions_of_a_batch_see_one_position(any_runtime: Runtime) -> None
         subjects.put(work, "crm-1", SubjectChange(country="US", relationship="lead"))
     body = {"subject": ALICE, "action": {"name": "can_read"}, "evaluations": [document("1"), document("2")]}
     assert len({each["context"]["ledger_position"] for each in ask_all(any_runtime, body)}) == 1
+
+
+OWN = """
+pack: archive
+title: The archive
+speaks_about: ["*"]
+layer: access
+declares:
+  principal.roles: {type: set, values: [compliance_officer, analyst]}
+rules:
+  - id: officers-open-the-archive
+    effect: permit
+    when: {principal.roles: compliance_officer, resource.type: archive, action.name: open}
+    because: Compliance officers look after the archive.
+"""
+OWN_CASES = """
+pack: archive
+now: 2026-11-21T15:00:00Z
+cases:
+  - name: an officer
+    facts: {principal.roles: [compliance_officer], resource.type: archive, action.name: open}
+    expect: {allowed: true}
+"""
+
+
+def test_roles_on_own_resources_are_those_of_the_register_and_end_with_who_left(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    folder = tmp_path / "packs" / "access"
+    folder.mkdir(parents=True)
+    (folder / "archive.yaml").write_text(OWN)
+    (folder / "archive.cases.yaml").write_text(OWN_CASES)
+    with runtime.work("acme", ACTOR) as work:
+        policies.adopt(work, documents=policies.shipped_documents(folder.parent))
+        access_records.put(work, "staff", "st-1", {"roles": ["compliance_officer"]})
+        access_records.put(work, "staff", "st-2", {"roles": ["analyst"]})
+
+    def opens(staff: str) -> dict[str, Any]:
+        claimed = {"roles": ["compliance_officer"]}
+        return ask(
+            runtime,
+            {
+                "subject": {"type": "staff", "id": staff, "properties": claimed},
+                "action": {"name": "open"},
+                "resource": {"type": "archive", "id": "a-1"},
+            },
+        )
+
+    assert opens("st-1")["decision"] is True
+    assert opens("st-2")["decision"] is False, "a claim does not beat the register"
+    with runtime.work("acme", ACTOR) as work:
+        access_records.put(work, "staff", "st-1", {"status": "left"})
+    assert [each["code"] for each in opens("st-1")["context"]["reasons"]] == ["asker-left"]
