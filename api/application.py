@@ -57,6 +57,7 @@ from api import (
     systems,
     tasks,
     telemetry,
+    tenant,
     tokens,
     transfers,
     webhooks,
@@ -115,6 +116,7 @@ ROOMS: tuple[Room, ...] = (
     audit.room,
     events.room,
     webhooks.room,
+    tenant.room,
     operations.room,
 )
 

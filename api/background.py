@@ -58,7 +58,7 @@ class Background:
 
     def _once(self) -> int:
         done = 0
-        for tenant_id in self._runtime.tenant_ids():
+        for tenant_id in self._runtime.tenant_ids(active=True):
             opened = (
                 partial(self._runtime.work, tenant_id, ACTOR),
                 partial(self._runtime.snapshot, tenant_id, ACTOR),

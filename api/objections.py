@@ -83,7 +83,7 @@ class SuppressionReply(Answer):
     scope = ma.fields.String(required=True)
 
 
-@room.post("/v1/objections", scope="consents:write")
+@room.post("/v1/objections", scope="consents:write", even_suspended=True)
 @room.body(ObjectionBody)
 @room.answers(201, ObjectionReply)
 def object_(body: Mapping[str, Any]) -> Response:
@@ -113,7 +113,7 @@ def release_objection(body: Mapping[str, Any], objection_id: str) -> Response:
     return act(effect)
 
 
-@room.post("/v1/suppressions", scope="consents:write")
+@room.post("/v1/suppressions", scope="consents:write", even_suspended=True)
 @room.body(SuppressionBody)
 @room.answers(201, SuppressionReply)
 def suppress(body: Mapping[str, Any]) -> Response:

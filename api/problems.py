@@ -18,6 +18,7 @@ from governance.errors import (
     NotFoundError,
     NotReadyError,
     StaleError,
+    SuspendedError,
     TooManyError,
     UnreadableError,
 )
@@ -37,6 +38,7 @@ STATUS: Mapping[type[GovernanceError], tuple[int, str]] = {
     ExpiredError: (410, "No longer valid"),
     UnreadableError: (404, "Not readable any more"),
     NotReadyError: (503, "Not ready"),
+    SuspendedError: (403, "This tenant is suspended"),
 }
 """Every kind of error that the domain raises: its status and title. A test demands that none is missing."""
 

@@ -48,7 +48,7 @@ REFUSED = {
 }
 
 
-@room.post("/v1/rights-requests", scope="rights:write")
+@room.post("/v1/rights-requests", scope="rights:write", even_suspended=True)
 @room.body(RequestBody)
 @room.answers(201, RequestReply)
 def submit(body: Mapping[str, Any]) -> Response:

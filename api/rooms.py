@@ -59,20 +59,21 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
         or_scope: str | None = None,
         effect: bool = True,
         configuration: bool = False,
+        even_suspended: bool = False,
         **options: Any,
     ) -> Callable[[View], View]:
         """Declare a route.
 
         `scope`: the one that a token needs, or PUBLIC; `or_scope`: another that does as well. `effect`:
         whether a POST changes anything (look-ups and checks do not). `configuration`: whether a PUT wants
-        `If-Match` (412 stale, 428 missing).
+        `If-Match` (412 stale, 428 missing). `even_suspended`: it goes on while the tenant is suspended.
         """
         declare = super().route
 
         def decorator(view: View) -> View:
             for method in options.get("methods", ("GET",)):
                 self.scopes[method, rule] = scope
-            guarded = view if scope == PUBLIC else _guarded(view, scope, or_scope)
+            guarded = view if scope == PUBLIC else _guarded(view, scope, or_scope, even_suspended)
             methods = options.get("methods", ("GET",))
             statuses = _statuses(guarded, rule, scope, methods, configuration)
             if or_scope is not None:
@@ -142,10 +143,10 @@ def _only_documenting(decorator: Callable[[Any], Any]) -> Callable[[View], View]
     return documented
 
 
-def _guarded(view: View, scope: str, or_scope: str | None = None) -> View:
+def _guarded(view: View, scope: str, or_scope: str | None, even_suspended: bool) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        runtime.admit(scope, or_scope)
+        runtime.admit(scope, or_scope, even_suspended=even_suspended)
         answer = view(*args, **kwargs)
         if not g.standing_checked:
             # The view opened no transaction of its own, so nothing happened yet that could not be withheld.

@@ -15,10 +15,12 @@ from api.bearers import Reader, opens
 from api.problems import problem
 from api.tokens import Caller, InvalidToken
 from governance.bootstrap import Runtime
-from governance.errors import InvalidError, NotFoundError
+from governance.errors import InvalidError, NotFoundError, SuspendedError
 from governance.idempotency import service as idempotency
 from governance.idempotency.model import Outcome, read_key
 from governance.idempotency.service import Attempt
+from governance.tenants import store as tenants
+from governance.tenants.model import ACTIVE
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
 
@@ -74,8 +76,11 @@ def reply(document: object, status: int = 200, headers: Mapping[str, str] | None
     return answer
 
 
-def admit(scope: str, or_scope: str | None = None) -> None:
-    """Let the bearer of a token with a fitting scope in, as `g.caller`; else 401 or 403, with a challenge."""
+def admit(scope: str, or_scope: str | None = None, *, even_suspended: bool = False) -> None:
+    """Let the bearer of a token with a fitting scope in, as `g.caller`; else 401 or 403, with a challenge.
+
+    `even_suspended`: also while the tenant is suspended.
+    """
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise _refusal(Unauthorized, "Send `Authorization: Bearer …` with an access token.", "")
@@ -84,6 +89,7 @@ def admit(scope: str, or_scope: str | None = None) -> None:
         caller = reader.read(token.strip())
     except InvalidToken:
         raise _bad_token() from None
+    g.even_suspended = even_suspended
     g.caller, g.needed, g.opened = caller, (scope, or_scope), caller.scopes
     if caller.staff_id is None:
         _check_scope()
@@ -129,6 +135,8 @@ def check_standing(snapshot: Snapshot) -> None:
         raise _bad_token()
     g.opened = opened
     _check_scope()
+    if not g.even_suspended and tenants.state_of(snapshot.connection, snapshot.tenant_id) != ACTIVE:
+        raise SuspendedError("This tenant is suspended: the answer to everything is no until it is resumed.")
     g.standing_checked = True
 
 

@@ -15,7 +15,7 @@ from governance.clock import Clock, system_clock
 from governance.communications.abroad import Abroad
 from governance.database import Writes, enter_tenant, for_reading, make_engine
 from governance.decisions.service import DecisionLog
-from governance.errors import NotFoundError, NotReadyError
+from governance.errors import ConflictError, NotFoundError, NotReadyError
 from governance.events import Actor, Sealing
 from governance.ids import IdMaker, system_ids
 from governance.ledger import service as ledger
@@ -25,6 +25,7 @@ from governance.settings import Settings
 from governance.subjects.attesting import attest
 from governance.tenants import service as tenancy
 from governance.tenants import store as tenants
+from governance.tenants.model import ACTIVE, CLOSING, DELETED
 from governance.transfers import gate as transfers
 from governance.vault.keyring import keyring_engine
 from governance.vault.service import Vault
@@ -74,8 +75,11 @@ class Runtime:
         }
 
     @contextmanager
-    def work(self, tenant_id: str, actor: Actor) -> Iterator[Work]:
-        """Open a unit of work; commit it on leaving, roll all of it back on an error."""
+    def work(self, tenant_id: str, actor: Actor, *, closing: bool = False) -> Iterator[Work]:
+        """Open a unit of work; commit it on leaving, roll all of it back on an error.
+
+        Into a tenant that is being deleted only the deletion itself writes (`closing`).
+        """
         with self.engine.connect() as plain:
             writes = Writes()
             connection = plain.execution_options(governance_writes=writes)
@@ -83,6 +87,8 @@ class Runtime:
                 self.fence(connection)
                 ref = self._ref(connection, tenant_id)
                 with self._work(connection, writes, tenant_id, ref, actor) as work:
+                    if not closing and tenants.state_of(connection, tenant_id) in (None, CLOSING):
+                        raise NotFoundError("This tenant is being deleted, or is gone.")
                     yield work
 
     def heed(self) -> None:
@@ -132,10 +138,21 @@ class Runtime:
             ref = self._refs[tenant_id] = found.ref
         return ref
 
-    def tenant_ids(self) -> list[str]:
-        """The ids of all tenants, for jobs that visit each."""
+    def tenant_ids(self, *, active: bool = False) -> list[str]:
+        """The ids of all tenants, for jobs that visit each; `active`: of those that are not suspended.
+
+        Tenants whose deletion goes on are passed over.
+        """
         with self.engine.connect() as plain, for_reading(plain).begin():
-            return [tenant.tenant_id for tenant in tenants.every(plain)]
+            return [
+                tenant.tenant_id
+                for tenant in tenants.every(plain)
+                if tenant.state == ACTIVE or (not active and tenant.state != CLOSING)
+            ]
+
+    def forget(self, tenant_id: str) -> None:
+        """Forget a tenant that was deleted."""
+        self._refs.pop(tenant_id, None)
 
     def create_tenant(
         self,
@@ -153,6 +170,8 @@ class Runtime:
             with connection.begin():
                 ref = self.ids("tnt", self.clock())
                 with self._work(connection, writes, tenant_id, ref, COMMAND_LINE) as work:
+                    if any(each.state == DELETED for each in tenants.deletions(connection, tenant_id)):
+                        raise ConflictError("A tenant of this id was deleted; use another.", reason="deleted")
                     tenancy.create(work, name=name, country=country, postal_address=address, sectors=sectors)
                     purposes.install_catalogue(work)
                     policies.adopt(work, documents=policies.shipped_documents(self.settings.policies_dir))

@@ -74,6 +74,12 @@ class UnreadableError(GovernanceError):
         super().__init__("This value cannot be opened.")
 
 
+class SuspendedError(GovernanceError):
+    """The tenant is suspended: nothing is permitted but what people do for themselves."""
+
+    code = "tenant-suspended"
+
+
 class NotReadyError(GovernanceError):
     """The service cannot start or answer as it is set up; the sentence says what to put right."""
 

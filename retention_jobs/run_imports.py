@@ -15,7 +15,7 @@ ACTOR = Actor("job:run-imports", "job")
 def run(runtime: Runtime) -> int:
     """Take in what waits, a tenant after the other; gives how many files were taken in."""
     done = 0
-    for tenant_id in runtime.tenant_ids():
+    for tenant_id in runtime.tenant_ids(active=True):
         with runtime.snapshot(tenant_id, ACTOR) as snapshot:
             waiting = service.waiting(snapshot)
         opened = partial(_batch, runtime, tenant_id), partial(runtime.snapshot, tenant_id, ACTOR)

@@ -7,6 +7,7 @@ from governance.bootstrap import Runtime
 from retention_jobs import (
     build_packages,
     carry_out_retention,
+    close_tenants,
     deliver_webhooks,
     end_own_data,
     expire_consents,
@@ -119,6 +120,7 @@ JOBS = (
         forget_expired.run,
         "forget used-up idempotency keys, revoked tokens, old slots",
     ),
+    Job("close-tenants", 3600, close_tenants.run, "delete tenants whose deletion is approved and due"),
     Job("rotate-keys", 3600, rotate_keys.run, "open a new key epoch every week and destroy the old one"),
 )
 

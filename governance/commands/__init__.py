@@ -16,7 +16,8 @@ from governance.commands.evidence import evidence
 from governance.commands.importing import import_group
 from governance.commands.policies import policies
 from governance.commands.serving import jobs, serve
-from governance.commands.setup import client, init, tenant_group
+from governance.commands.setup import client, init
+from governance.commands.tenancy import tenant_group
 from governance.commands.users import user_group
 from governance.errors import GovernanceError
 

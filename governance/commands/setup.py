@@ -9,7 +9,7 @@ from governance.subjects.places import check_country
 from governance.tenants import service as tenants
 from governance.tenants.model import SECTORS, Tenant
 
-_sectors = click.option(
+sectors_option = click.option(
     "--sector",
     "sectors",
     multiple=True,
@@ -23,7 +23,7 @@ _sectors = click.option(
 @click.option("--name", default=None, help="The controller's name; default: the tenant's id.")
 @click.option("--country", default=None, help="Where it is established (ISO 3166-1 alpha-2).")
 @click.option("--address", default=None, help="Its postal address, for messages that must carry one.")
-@_sectors
+@sectors_option
 @json_option
 def init(
     tenant: str,
@@ -69,7 +69,7 @@ def show_tenant(tenant: str, as_json: bool) -> None:
 
 
 @tenant_group.command("declare")
-@_sectors
+@sectors_option
 @click.option("--no-sector", is_flag=True, help="None of them.")
 @tenant_option
 @json_option

@@ -49,8 +49,8 @@ class Opener(Protocol):
     def snapshot(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Snapshot]:
         """Open a consistent view."""
 
-    def tenant_ids(self) -> list[str]:
-        """The ids of all tenants."""
+    def tenant_ids(self, *, active: bool = False) -> list[str]:
+        """The ids of all tenants, or of those that are not suspended."""
 
     def heed(self) -> None:
         """Say that a batch is finished; raises if the worker is to stop."""
@@ -109,7 +109,7 @@ def run_due(opener: Opener, *, most: int = 10) -> int:
     be finished now (the database is busy or gone) is left for the next call, three times at the most.
     """
     finished = 0
-    for tenant_id in opener.tenant_ids():
+    for tenant_id in opener.tenant_ids(active=True):
         with opener.snapshot(tenant_id, WORKER) as snap:
             waiting = leases.due(snap.connection, tenant_id, snap.now)
         for screening_id in waiting:

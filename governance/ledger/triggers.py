@@ -1,7 +1,9 @@
 """Triggers that make the ledger insert-only: the database itself refuses UPDATE and DELETE.
 
 One change is let through: setting `ledger_entry.payload` to NULL, which is how a person's sealed payload is
-erased. A superuser can drop a trigger; that is what checkpoints and `fsck` are for.
+erased. Besides, the rows of a whole tenant may be deleted once its own deletion has begun, which a second
+person approved (`tenant_deletion`). A superuser can drop a trigger; that is what checkpoints and `fsck` are
+for.
 """
 
 import re
@@ -16,10 +18,18 @@ _TRIGGER = re.compile(r"TRIGGER (?:IF NOT EXISTS )?(\w+) BEFORE [A-Z ]+ ON (\w+)
 
 _REFUSAL = "the ledger is append-only: record a further event instead"
 
+_GONE = """EXISTS (SELECT 1 FROM tenant_deletion AS d WHERE d.tenant_id = OLD.tenant_id
+    AND d.state = 'deleting' AND d.approved_by <> d.asked_by)"""
+
 _POSTGRESQL = (
     f"""
 CREATE OR REPLACE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF {_GONE} THEN
+            RETURN OLD;
+        END IF;
+    END IF;
     RAISE EXCEPTION '{_REFUSAL}' USING ERRCODE = 'integrity_constraint_violation';
 END $$
 """,
@@ -61,7 +71,7 @@ WHEN NOT (NEW.payload IS NULL AND {" AND ".join(f"NEW.{name} IS OLD.{name}" for 
 BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END
 """,
     f"""
-CREATE TRIGGER IF NOT EXISTS ledger_entry_delete BEFORE DELETE ON ledger_entry
+CREATE TRIGGER IF NOT EXISTS ledger_entry_delete BEFORE DELETE ON ledger_entry WHEN NOT {_GONE}
 BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END
 """,
     f"""
@@ -69,7 +79,7 @@ CREATE TRIGGER IF NOT EXISTS ledger_checkpoint_update BEFORE UPDATE ON ledger_ch
 BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END
 """,
     f"""
-CREATE TRIGGER IF NOT EXISTS ledger_checkpoint_delete BEFORE DELETE ON ledger_checkpoint
+CREATE TRIGGER IF NOT EXISTS ledger_checkpoint_delete BEFORE DELETE ON ledger_checkpoint WHEN NOT {_GONE}
 BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END
 """,
 )
@@ -81,7 +91,10 @@ def statements(dialect: str) -> tuple[str, ...]:
 
 
 def install_triggers(connection: Connection) -> None:
-    """Create the triggers on the database of this connection. Safe to repeat."""
+    """Create the triggers on the database of this connection, in place of older ones. Safe to repeat."""
+    if connection.dialect.name == "sqlite":
+        for name, _ in _TRIGGER.findall("".join(_SQLITE)):
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
     for statement in statements(connection.dialect.name):
         connection.exec_driver_sql(statement)
 

@@ -15,6 +15,7 @@ OUTSIDE = frozenset(
     {
         "alembic_version",
         "tenant",
+        "tenant_deletion",
         "policy_document",
         "component",
         "revoked_token",

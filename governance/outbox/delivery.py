@@ -67,7 +67,7 @@ class Opener(Protocol):
     def snapshot(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Snapshot]:
         """Open a consistent view."""
 
-    def tenant_ids(self) -> list[str]:
+    def tenant_ids(self, *, active: bool = False) -> list[str]:
         """All tenants."""
 
     def heed(self) -> None:
@@ -108,7 +108,7 @@ def run_due(opener: Opener, egress: Egress) -> int:
     senders of this call are busy with one.
     """
     due: list[tuple[str, str]] = []
-    for tenant_id in opener.tenant_ids():
+    for tenant_id in opener.tenant_ids(active=True):
         with opener.snapshot(tenant_id, WORKER) as snap:
             size, _ = ledger.head(snap.connection, tenant_id)
             found = leases.waiting(snap.connection, tenant_id, size, snap.now)

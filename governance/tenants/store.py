@@ -1,12 +1,15 @@
 """Tables of the tenants. They stand outside row-level security: they hold ids and settings, no persons."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.database import Instant, metadata
-from governance.tenants.model import Tenant
+from governance.database import Instant, Json, Prepared, metadata
+from governance.tenants.model import ACTIVE, Deletion, Tenant
 
 tenant = sa.Table(
     "tenant",
@@ -19,7 +22,30 @@ tenant = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     # Codes with commas between, as every check reads them; null where none is declared.
     sa.Column("sectors", sa.Text),
+    sa.Column("state", sa.Text, nullable=False, server_default=ACTIVE),
+    sa.Column("state_since", Instant),
 )
+
+tenant_deletion = sa.Table(
+    "tenant_deletion",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("deletion_id", sa.Text, primary_key=True),
+    sa.Column("ref", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("grace_days", sa.Integer, nullable=False),
+    sa.Column("approved_by", sa.Text),
+    sa.Column("approved_at", Instant),
+    sa.Column("due_at", Instant),
+    sa.Column("deleted_at", Instant),
+    sa.Column("rows", Json),
+    sa.Column("checkpoint", sa.Text),
+    sa.Column("certificate", sa.Text),
+)
+
+_STATE = Prepared(sa.select(tenant.c.state).where(tenant.c.tenant_id == sa.bindparam("tenant")))
 
 
 def add(connection: Connection, new: Tenant) -> None:
@@ -35,6 +61,43 @@ def add(connection: Connection, new: Tenant) -> None:
             sectors=",".join(new.sectors) or None,
         )
     )
+
+
+def state_of(connection: Connection, tenant_id: str) -> str | None:
+    """The state of a tenant; None if there is none. Asked in every unit of work of the edge."""
+    rows = _STATE.rows(connection, tenant=tenant_id)
+    return rows[0][0] if rows else None
+
+
+def set_state(connection: Connection, tenant_id: str, state: str, since: datetime) -> None:
+    """Set the state of a tenant."""
+    change = sa.update(tenant).where(tenant.c.tenant_id == tenant_id)
+    connection.execute(change.values(state=state, state_since=since))
+
+
+def remove(connection: Connection, tenant_id: str) -> None:
+    """Take the tenant's own row away, as the last of all."""
+    connection.execute(sa.delete(tenant).where(tenant.c.tenant_id == tenant_id))
+
+
+def add_deletion(connection: Connection, new: Deletion) -> None:
+    """Insert a deletion that was asked for."""
+    connection.execute(sa.insert(tenant_deletion).values(asdict(new)))
+
+
+def change_deletion(connection: Connection, tenant_id: str, deletion_id: str, **values: Any) -> None:
+    """Change a deletion."""
+    which = sa.update(tenant_deletion).where(
+        tenant_deletion.c.tenant_id == tenant_id, tenant_deletion.c.deletion_id == deletion_id
+    )
+    connection.execute(which.values(**values))
+
+
+def deletions(connection: Connection, tenant_id: str) -> list[Deletion]:
+    """The deletions of a tenant, the newest first; also of one that is gone."""
+    query = sa.select(tenant_deletion).where(tenant_deletion.c.tenant_id == tenant_id)
+    rows = connection.execute(query.order_by(tenant_deletion.c.deletion_id.desc()))
+    return [Deletion(**row._mapping) for row in rows]
 
 
 def set_sectors(connection: Connection, tenant_id: str, sectors: Sequence[str]) -> None:
@@ -77,4 +140,6 @@ def _tenant(row: sa.Row) -> Tenant:  # type: ignore[type-arg]  # rows of a Core 
         row.postal_address,
         row.created_at,
         read_sectors(row.sectors),
+        row.state,
+        row.state_since,
     )

@@ -131,6 +131,11 @@ class Keys:
             self._tenants[tenant_id, use] = found
         return found
 
+    def forget(self, tenant_id: str) -> None:
+        """Forget what is remembered of a tenant whose keys were destroyed."""
+        for known in [each for each in self._tenants if each[0] == tenant_id]:
+            del self._tenants[known]
+
     def destroy_of_subject(self, tenant_id: str, subject_ref: str, kind: str, at: datetime) -> None:
         """Destroy a person's key of one kind and set its tombstone, in one commit; again changes nothing."""
         with keyring.writing(self.engine, alone=True) as connection:

@@ -2,13 +2,14 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from joserfc.jwk import ECKey
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from governance.clock import Clock, system_clock
 from governance.errors import NotReadyError, UnreadableError
@@ -180,6 +181,16 @@ class Vault:
         """References of persons whose key of this kind was destroyed, in order, later than `after`."""
         with keyring.reading(self._engine) as connection:
             return keyring.buried(connection, tenant_id, kind, after, limit)
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """One transaction of the keyring with nobody beside it: for the deletion of a whole tenant."""
+        with keyring.writing(self._engine, alone=True) as connection:
+            yield connection
+
+    def forget(self, tenant_id: str) -> None:
+        """Forget the keys of a tenant that this process remembers."""
+        self._keys.forget(tenant_id)
 
     def open_epoch(self, at: datetime) -> int:
         """Open a new epoch of wrapping keys; then `rewrap` until 0, then `destroy_old_epochs`."""

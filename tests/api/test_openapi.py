@@ -49,6 +49,8 @@ def test_every_route_names_its_scope_or_is_in_the_public_list(app: Flask) -> Non
         "/oauth/revoke",
         "/oauth/token",
         "/openapi.json",
+        "/opendsr/v2/certificate.pem",
+        "/opendsr/v2/discovery",
         "/preferences/<token>",
         "/privacy/packages/<token>",
         "/privacy/requests",

@@ -24,8 +24,12 @@ from tests.promises.walls import Route, attempts, make, routes, told, undeclared
 pytestmark = pytest.mark.by_hand
 
 
-SHUT = {"POST /v1/subjects/{external_id}/split"}
-"""Routes whose 422 is the answer itself: they name only what belongs to the person in the path."""
+SHUT = {
+    "POST /v1/subjects/{external_id}/split",  # names only what belongs to the person in the path
+    "GET /oauth/authorize",  # nobody signs in without a registered address to come back to
+    "POST /oauth/authorize",
+}
+"""Routes of which a refused form is the answer itself."""
 
 
 class Two:
@@ -92,6 +96,8 @@ def test_no_route_shows_or_changes_anything_of_another_tenant(two: Two) -> None:
     # The owner finds what the other looked for in vain, so it was there to be found.
     for route in two.routes:
         if route.method != "GET" or route.public or not route.parameters("path") or "{pack}" in route.path:
+            continue
+        if route.path.startswith("/opendsr/"):  # no processor without a certificate
             continue
         if route.query():  # what such a query must say depends on what there is
             continue

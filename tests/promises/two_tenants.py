@@ -26,6 +26,35 @@ from tests.conftest import HandClock
 MAPPING = b"mapping: m\nformat: csv\nsubject: {external_id: Id}\n"
 PROMOTION = {"channel": "email", "message_class": "promotional", "purpose": "marketing"}
 QUESTION = {"action": "communication.send", **PROMOTION}
+MECHANISM = {
+    "kind": "scc",
+    "instruments": ["eu-scc"],
+    "scope": {"destinations": ["US"]},
+    "assessment_reference": "t",
+}
+FLOW = {"origin": "DE", "destination": "US", "recipient": "mailer", "data_classes": ["contact_details"]}
+RULE = """pack: {own}-rule
+title: A rule of {own}
+speaks_about: [communication.send]
+layer: channel
+applies: {{person.country: CA}}
+rules:
+  - id: no-advertising-by-post
+    effect: forbid
+    when: {{message.commercial: true, message.channel: post}}
+    code: cool-off
+    because: "{text}"
+    remedy: Write an e-mail.
+    cites: ["House rule 7"]
+now: 2026-11-21T15:00:00Z
+cases:
+  - name: a leaflet
+    facts: {{person.country: CA, message.commercial: true, message.channel: post}}
+    expect: {{forbids: [cool-off]}}
+  - name: a bill
+    facts: {{person.country: CA, message.commercial: false, message.channel: post}}
+    expect: {{forbids: []}}
+"""
 
 
 @dataclass
@@ -88,6 +117,7 @@ class Builder:
             self.people,
             self.consents,
             self.configuration,
+            self.access,
             self.gates,
             self.requests,
             self.retention,
@@ -194,6 +224,55 @@ class Builder:
         self.world.note("webhook_id", f"{own}-hook")
         self.world.canaries.add(f"{own}-hook")
 
+    def access(self) -> None:
+        """Roles, staff, components, fields, assessments, an issuer; a rule that is drafted and proposed."""
+        own = self.tenant
+        until = "2028-01-01T00:00:00Z"
+        assessed = {
+            "outcome": "compatible",
+            "owner": "o",
+            "reference": self.text("An assessment"),
+            "expires_at": until,
+        }
+        for kind, path, body in (
+            ("role_id", f"roles/{own}_role", {"title": self.text("A role"), "kinds": ["staff"]}),
+            ("staff_id", f"staff/{own}-staff", {"roles": ["marketer"]}),
+            ("component_id", f"components/{own}-component", {"kind": "service", "roles": ["marketer"]}),
+            ("field_id", f"data-fields/{own}_field", {"data_class": "invoices"}),
+            (
+                "assessment_id",
+                f"compatibility-assessments/{own}-assessment",
+                {"from": "service", "to": "marketing", **assessed},
+            ),
+            (
+                "issuer_id",
+                f"issuers/{own}-idp",
+                {
+                    "issuer": f"https://idp.{own}.example",
+                    "audience": own,
+                    "role_claim": "groups",
+                    "grants": {"office": ["audit:read"]},
+                },
+            ),
+        ):
+            self.ask("put", f"/v1/{path}", body)
+            name = path.partition("/")[2]
+            self.world.note(kind, name)
+            self.world.canaries.add(name)
+        self.ask("put", f"/v1/transfer-mechanisms/{own}-clauses", MECHANISM)
+        self.world.note("mechanism_id", f"{own}-clauses")
+        self.ask("put", f"/v1/transfer-flows/{own}-flow", {**FLOW, "mechanisms": [f"{own}-clauses"]})
+        self.world.note("flow_id", f"{own}-flow")
+        self.world.canaries.update((f"{own}-clauses", f"{own}-flow"))
+        url = f"/v1/policies/{own}-rule/draft"
+        rule = RULE.format(own=own, text=self.text("A rule"))
+        self.clock.forward(timedelta(milliseconds=2))
+        written = self.caller.put(url, data=rule.encode(), headers={"Content-Type": "application/yaml"})
+        assert written.status_code == 201, written.get_json()
+        self.world.note("pack", f"{own}-rule")
+        match = {"If-Match": written.headers["ETag"]}
+        self.world.note("proposal_id", self.ask("post", f"{url}/propose", {}, headers=match)["id"])
+
     def gates(self) -> None:
         """A decision, a message, a screening, answers by SMS that wait for somebody."""
         person = self.world.fit("external_id")
@@ -267,9 +346,12 @@ class Builder:
 
     def erasure(self) -> None:
         """An erasure that waits for its undo window, and one that waits for somebody to do it by hand."""
-        for number, hours in ((3, 24), (5, 0)):
-            order = {"subject": {"id": self.world.ids["external_id"][number]}, "undo_hours": hours}
+        for number in (3, 5):
+            order = {"subject": {"id": self.world.ids["external_id"][number]}, "undo_hours": 24}
             self.world.note("erasure_id", self.ask("post", "/v1/erasures", order)["id"])
+        second = Caller(self.caller.client, new_component(self.runtime, tenant=self.tenant))
+        ended = second.post(f"/v1/erasures/{self.world.ids['erasure_id'][1]}/approve")
+        assert ended.status_code < 400, ended.get_json()
         run_erasures.run(self.runtime)
         for item in self.ask("get", "/v1/tasks")["items"]:
             self.world.note("task_id", item["id"])

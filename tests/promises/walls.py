@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from werkzeug.test import TestResponse
 
 from tests.api.conftest import basic
-from tests.promises.two_tenants import MAPPING, PROMOTION, QUESTION, World
+from tests.promises.two_tenants import FLOW, MAPPING, MECHANISM, PROMOTION, QUESTION, RULE, World
 
 PATHS: dict[str, str] = {
     "cap_id": "cap_id",
@@ -33,7 +33,18 @@ PATHS: dict[str, str] = {
     "message_id": "message_id",
     "notice_id": "notice_id",
     "objection_id": "objection_id",
-    "pack": "purpose_id",  # of policies: rules are everybody's, so any id of the other will do
+    "pack": "pack",
+    "proposal_id": "proposal_id",
+    "mechanism_id": "mechanism_id",
+    "flow_id": "flow_id",
+    "role_id": "role_id",
+    "staff_id": "staff_id",
+    "component_id": "component_id",
+    "field_id": "field_id",
+    "assessment_id": "assessment_id",
+    "issuer_id": "issuer_id",
+    "subject_request_id": "request_id",
+    "/privacy/packages/{token} token": "confirmation",
     "purpose_id": "purpose_id",
     "receipt_id": "receipt_id",
     "record_id": "record_id",
@@ -106,6 +117,34 @@ EXAMPLES: dict[str, Any] = {
         "page": {"token": ""},
     },
     "POST /access/v1/search/action": {"subject": _ASKER, "resource": _PERSON, "page": {"token": ""}},
+    "PUT /v1/transfer-mechanisms/{mechanism_id}": MECHANISM,
+    "PUT /v1/transfer-flows/{flow_id}": {**FLOW, "mechanisms": ["acme-clauses"]},
+    "POST /v1/policies/{pack}/draft/shadow": {"until": "2026-12-05T00:00:00Z"},
+    "POST /v1/rights-requests/{request_id}/correct": {"changes": [{"name": "country", "value": "US"}]},
+    "PUT /v1/roles/{role_id}": {
+        "title": "T",
+        "kinds": ["staff"],
+        "includes": ["own"],
+        "purposes": ["marketing"],
+    },
+    "PUT /v1/staff/{staff_id}": {"roles": ["marketer"], "clients": ["own"]},
+    "PUT /v1/components/{component_id}": {"kind": "service", "roles": ["marketer"], "clients": ["own"]},
+    "PUT /v1/data-fields/{field_id}": {"data_class": "invoices"},
+    "PUT /v1/compatibility-assessments/{assessment_id}": {
+        "from": "service",
+        "to": "marketing",
+        "outcome": "compatible",
+        "owner": "o",
+        "reference": "r",
+        "expires_at": "2028-01-01T00:00:00Z",
+    },
+    "PUT /v1/issuers/{issuer_id}": {
+        "issuer": "https://idp.example.org",
+        "audience": "own",
+        "role_claim": "groups",
+        "grants": {"office": ["audit:read"]},
+    },
+    "PUT /v1/policies/{pack}/draft": {"policy": RULE.format(own="rival", text="t")},
     "PUT /v1/caps/{cap_id}": _LISTS,
     "PUT /v1/capture-points/{capture_point_id}": {"title": "T", "owner": "sales", "purposes": ["marketing"]},
     "PUT /v1/purposes/{purpose_id}": {
@@ -161,6 +200,9 @@ RAW: dict[str, Callable[[str], dict[str, Any]]] = {
     "POST /v1/communications/feedback message/feedback-report": lambda value: {"data": _report(value)},
     "POST /v1/communications/feedback message/rfc822": lambda value: {"data": _report(value)},
     "POST /v1/communications/feedback multipart/report": lambda value: {"data": _report(value)},
+    "PUT /v1/policies/{pack}/draft application/yaml": lambda value: {
+        "data": RULE.format(own="acme", text=value).encode()
+    },
     "POST /v1/imports multipart/form-data": lambda value: {
         "data": {
             "file": (io.BytesIO(f"Id\n{value}\n".encode()), "p.csv"),
@@ -228,7 +270,10 @@ class Route:
 
 
 def routes(spec: Mapping[str, Any]) -> list[Route]:
-    """Every operation: those that read before those that change, those that delete last."""
+    """Every operation: those that read before those that change, those that delete after them.
+
+    What suspends a whole tenant comes last, and what resumes it at the very end.
+    """
     order = {"GET": 0, "PUT": 1, "POST": 1, "PATCH": 1, "DELETE": 2}
     found = [
         Route(method.upper(), path, operation, spec)
@@ -236,7 +281,12 @@ def routes(spec: Mapping[str, Any]) -> list[Route]:
         for method, operation in operations.items()
         if method != "parameters"
     ]
-    return sorted(found, key=lambda route: (order[route.method], route.path, route.method))
+
+    def place(route: Route) -> tuple[int, bool, str, str]:
+        late = route.path.startswith("/v1/tenant")
+        return 3 if late else order[route.method], route.path.endswith("/resume"), route.path, route.method
+
+    return sorted(found, key=place)
 
 
 def undeclared(route: Route) -> list[str]:

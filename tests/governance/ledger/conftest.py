@@ -13,6 +13,7 @@ from governance.database import Writes, make_engine, metadata
 from governance.events import Actor
 from governance.ledger import service, store, triggers
 from governance.ledger.note import NoteSigner
+from governance.tenants.store import tenant_deletion
 from governance.work import Work
 
 TABLES = [store.ledger_head, store.ledger_entry, store.ledger_node, store.ledger_checkpoint]
@@ -37,7 +38,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         name = server.create()
         made = make_engine(server.url(name))
     with made.begin() as connection:
-        metadata.create_all(connection, tables=TABLES)
+        metadata.create_all(connection, tables=[*TABLES, tenant_deletion])
         triggers.install_triggers(connection)
     yield made
     made.dispose()
