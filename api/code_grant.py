@@ -99,6 +99,8 @@ def read_sign_in(server: CodeServer, issuer: str) -> SignInRequest:
             raise SignInError(None) from None
         answer = server.handle_error_response(None, error)
         raise SignInError(_back(answer, issuer)) from None
+    except (ValueError, TypeError):  # an address that Authlib cannot even read
+        raise SignInError(None) from None
 
 
 def register_code_grant(server: CodeServer, runtime: Runtime, methods: Sequence[str]) -> None:

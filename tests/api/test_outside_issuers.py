@@ -266,6 +266,26 @@ def test_what_is_known_of_staff_limits_what_a_token_opens(
     assert trouble(admin.client, token) is None
 
 
+def test_staff_do_not_change_their_own_roles_through_whatever_they_come(
+    admin: Caller, oidc: OidcIssuer, clock: HandClock
+) -> None:
+    role = {"title": "Keeper", "owner": "privacy", "scopes": ["access:write", "audit:read"], "grants": []}
+    assert admin.put("/v1/roles/keeper", role).status_code == 201
+    trust(admin, oidc, grants={"privacy-office": ["role:keeper", "admin"]})
+    assert admin.put("/v1/staff/9f1c-staff", {"roles": ["keeper"]}).status_code == 201
+    assert admin.put("/v1/staff/another", {"roles": []}).status_code == 201
+    headers = {"Authorization": f"Bearer {good(oidc, clock).good()}"}
+
+    def put(staff_id: str, body: Any) -> int:
+        return admin.client.put(f"/v1/staff/{staff_id}", json=body, headers=headers).status_code
+
+    assert put("9f1c-staff", {"roles": []}) == 409
+    assert put("another", {"roles": ["keeper"]}) == 200
+    assert put("another", {"roles": ["privacy_officer"]}) == 422
+    issuer = trusted(oidc, grants={"privacy-office": ["admin"]})
+    assert admin.client.put("/v1/issuers/more", json=issuer, headers=headers).status_code == 403
+
+
 def test_an_issuer_opens_nothing_that_its_maker_lacks(admin: Caller, oidc: OidcIssuer, near: Runtime) -> None:
     maker = Caller(admin.client, new_component(near, "admin", "audit:read"))
     beyond = maker.put("/v1/issuers/acme-idp", trusted(oidc))

@@ -1,20 +1,23 @@
 """Signing in: the page, the code, the token; who is refused, alike for everybody; when a session ends."""
 
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
-from flask import Flask
+from flask import Flask, current_app
 
-from api import create_app, tokens
+from api import bearers, code_grant, create_app, tokens
+from api import sign_in as door
 from governance.bootstrap import COMMAND_LINE, Runtime
-from governance.callers import passwords, users
+from governance.callers import passwords, sign_in, user_store, users
 from governance.callers import service as callers
 from governance.callers.user_model import MOST_BY_NAME, STEP, WINDOW
+from governance.errors import TooManyError
 from governance.ledger import service as ledger
 from tests.api.conftest import Caller, basic, new_component
 from tests.api.test_bad_tokens import taken, trouble
@@ -172,13 +175,22 @@ def test_a_component_with_a_secret_signs_nobody_in_and_a_console_has_no_tokens_o
     )
 
 
+@pytest.mark.parametrize(
+    "query", ["é", "%zz", "<>&x", "scope=%ff%fe", "client_id=a&client_id=b", "&&", "a b", "\\"]
+)
+def test_an_address_that_cannot_be_read_is_no_request(browser: Browser, query: str) -> None:
+    for address in (f"/oauth/authorize?{query}", f"{browser.url}&{query}"):
+        for answer in (browser.client.get(address), browser.client.post(address, data={"form": query})):
+            assert answer.status_code in (200, 303, 400, 422), address
+
+
 def same_page(answer: Any) -> tuple[int, str]:
     """Status and page, without what the form carries and where it leads."""
     text = answer.get_data(as_text=True)
     return answer.status_code, text.partition('name="form"')[0] + text.partition('name="login"')[2]
 
 
-def test_nobody_learns_whether_a_name_exists_neither_by_words_nor_by_work(
+def test_nobody_learns_whether_a_name_exists(
     browser: Browser, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = account(runtime)
@@ -244,7 +256,7 @@ def test_a_recovery_code_counts_once(browser: Browser, runtime: Runtime) -> None
     assert browser.send(LOGIN, PASSWORD, "a" * 16).status_code == 422
 
 
-def test_tries_are_counted_over_all_processes_also_of_names_that_nobody_has(
+def test_tries_are_counted_over_all_processes(
     app: Flask, browser: Browser, runtime: Runtime, clock: HandClock
 ) -> None:
     made = account(runtime)
@@ -254,8 +266,8 @@ def test_tries_are_counted_over_all_processes_also_of_names_that_nobody_has(
             doors[n % 2].send(login, "wrong words", "000000").status_code for n in range(MOST_BY_NAME)
         ]
         assert statuses == [422] * MOST_BY_NAME
-        for door in doors:
-            refused = door.send(login, PASSWORD, code_of(made, runtime))
+        for each in doors:
+            refused = each.send(login, PASSWORD, code_of(made, runtime))
             assert refused.status_code == 429
             assert 0 < int(refused.headers["Retry-After"]) <= WINDOW.total_seconds()
     clock.forward(WINDOW)
@@ -443,3 +455,87 @@ def test_more_scopes_than_the_token_holds_are_never_open(browser: Browser, runti
 def test_a_maker_gives_no_account_what_they_lack(runtime: Runtime) -> None:
     with pytest.raises(Exception, match="maker lacks"):
         account(runtime, scopes=["admin"], maker_scopes=["audit:read"])
+
+
+def forgets_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_store, "take_step", lambda connection, user, step: True)
+
+
+def hashes_for_known_names_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = sign_in.prove
+
+    def hasty(candidate: sign_in.Candidate, *typed: Any) -> sign_in.Proof | None:
+        return None if candidate.user is None else real(candidate, *typed)
+
+    monkeypatch.setattr(sign_in, "prove", hasty)
+
+
+def counts_in_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: Counter[tuple[int, str]] = Counter()
+
+    def count(work: Any, login: str) -> None:
+        mine = (id(current_app._get_current_object()), login)
+        tries[mine] += 1
+        if tries[mine] > MOST_BY_NAME:
+            raise TooManyError("Too many.", retry_after=1)
+
+    monkeypatch.setattr(sign_in, "count", count)
+
+
+def leaves_the_code_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = user_store.use_code
+
+    def use(connection: Any, tenant_id: str, session_id: str) -> bool:
+        real(connection, tenant_id, session_id)
+        row = sa.update(user_store.user_session).values(code_used=False)
+        connection.execute(row.where(user_store.user_session.c.session_id == session_id))
+        return True
+
+    monkeypatch.setattr(user_store, "use_code", use)
+
+
+def forgets_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_grant._S256, "validate_code_verifier", lambda *_: None)
+
+
+def remembers_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    known: dict[tuple[int, str], Any] = {}
+
+    def opens(snapshot: Any, caller: tokens.Caller) -> Any:
+        mine = (id(current_app._get_current_object()), caller.jti)
+        return known.setdefault(mine, bearers.opens(snapshot, caller))
+
+    monkeypatch.setattr("api.runtime.opens", opens)
+
+
+def ties_no_form_to_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = door._form_token
+    monkeypatch.setattr(door, "_form_token", lambda wanted, nonce, at: real(wanted, "any", at))
+
+
+@pytest.mark.parametrize(
+    ("bug", "test", "needs"),
+    [
+        (forgets_the_step, test_the_same_code_of_the_telephone_counts_once_in_every_process, "clock"),
+        (hashes_for_known_names_only, test_nobody_learns_whether_a_name_exists, "monkeypatch"),
+        (counts_in_each_process, test_tries_are_counted_over_all_processes, "app clock"),
+        (leaves_the_code_good, test_a_code_is_good_once_for_a_minute_for_whoever_asked, "clock"),
+        (forgets_the_verifier, test_a_code_is_good_once_for_a_minute_for_whoever_asked, "clock"),
+        (remembers_a_yes, test_sessions_end_at_the_next_check_in_every_process, "caller clock"),
+        (ties_no_form_to_a_browser, test_a_form_of_another_browser_request_or_hour_is_not_taken, "app clock"),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)  # fmt: skip
+def test_what_goes_wrong_is_caught(
+    bug: Callable[[pytest.MonkeyPatch], None],
+    test: Callable[..., None],
+    needs: str,
+    browser: Browser,
+    runtime: Runtime,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bug(monkeypatch)
+    more = {name: request.getfixturevalue(name) for name in needs.split()}
+    with pytest.raises(AssertionError):
+        test(browser=browser, runtime=runtime, **more)
