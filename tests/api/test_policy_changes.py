@@ -100,23 +100,24 @@ def test_a_draft_with_a_mistake_is_refused_at_its_line(caller: Caller) -> None:
     assert caller.get(URL).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("pack: &a no-fridays\ntitle: *a\n", "anchors and aliases"),
-        ("pack: !!python/object:os.system x\n", "tags"),
-        ("pack: no-fridays\n---\npack: no-fridays\n", "one document"),
-        ("[" * 40 + "]" * 40, "nested deeper"),
-        ("- no-fridays\n", "begin it with"),
-        ("pack: no-friday\n", "did you mean 'no-fridays'"),
-        ("", "empty"),
-        (NEW + "rules: []\n", "twice"),
-        (NEW.replace("rules:", "rules:" + "\n  - x" * 401, 1), "at most 400"),
-        ("pack: no-fridays\n\ttitle: x\n", "not YAML"),
-    ],
-)
-def test_what_cannot_be_read_is_refused_with_a_sentence(caller: Caller, text: str, says: str) -> None:
-    assert any(says in sentence for _, _, sentence, _ in problems(put(caller, text)))
+UNREADABLE = [
+    ("pack: &a no-fridays\ntitle: *a\n", "anchors and aliases"),
+    ("pack: !!python/object:os.system x\n", "tags"),
+    ("pack: no-fridays\n---\npack: no-fridays\n", "one document"),
+    ("[" * 40 + "]" * 40, "nested deeper"),
+    ("- no-fridays\n", "begin it with"),
+    ("pack: no-friday\n", "did you mean 'no-fridays'"),
+    ("", "empty"),
+    (NEW + "rules: []\n", "twice"),
+    (NEW.replace("rules:", "rules:" + "\n  - x" * 401, 1), "at most 400"),
+    ("pack: no-fridays\n\ttitle: x\n", "not YAML"),
+]
+
+
+def test_what_cannot_be_read_is_refused_with_a_sentence(caller: Caller) -> None:
+    for text, says in UNREADABLE:
+        found = problems(put(caller, text))
+        assert any(says in sentence for _, _, sentence, _ in found), (text[:40], found)
 
 
 def test_a_bomb_and_ten_megabytes_are_refused(caller: Caller) -> None:
