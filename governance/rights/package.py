@@ -149,9 +149,10 @@ def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collec
         for number, piece in enumerate(_pieces(content))
     ]
     package_store.put(work.connection, work.tenant_id, request_id, work.now, pieces)
-    for system_id in collected.items:
-        for ref in people:
-            operations.forget_items(work, f"{request_id}/{system_id}/{ref}/collect")
+    if not collected.missing:  # else what was found, by hand perhaps, is wanted again with the rest
+        for system_id in collected.items:
+            for ref in people:
+                operations.forget_items(work, f"{request_id}/{system_id}/{ref}/collect")
     keep(
         work,
         dossier,

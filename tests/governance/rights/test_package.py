@@ -20,6 +20,7 @@ from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.model import SubjectChange, SubjectReference
 from governance.systems import service as systems
+from governance.systems import task_reports, tasks
 from retention_jobs import build_packages
 from tests.conftest import ACTOR, HandClock
 from tests.fixtures import crm
@@ -128,3 +129,25 @@ def test_a_package_can_be_fetched_for_thirty_days(any_runtime: Runtime, far: str
     with any_runtime.snapshot("acme", ACTOR) as snap:
         tables = snap.connection.exec_driver_sql("SELECT count(*) FROM rights_package_piece").scalar()
     assert tables == 0
+
+
+def test_what_was_found_by_hand_is_not_asked_again_while_another_system_is_away(
+    any_runtime: Runtime, far: str
+) -> None:
+    """Else the closed task would be waited for, and the request never answered."""
+    with any_runtime.work("acme", ACTOR) as work:
+        systems.put(work, "paper", {"kind": "manual", "config": {"owner": "staff-7"}}, None)
+    path = Path(far.removeprefix("sqlite:///"))
+    path.rename(path.with_suffix(".away"))
+    request_id = asked(any_runtime)
+    assert build_packages.run(any_runtime) == 0
+    item = {"data_class": "notes", "table": "folder", "row": "1", "values": {"note": "Likes tea"}}
+    with any_runtime.work("acme", ACTOR) as work:
+        (task,) = tasks.page(work, state="open", after="", limit=10)
+        task_reports.done(work, task.task_id, steps=[], items=[item], evidence={"text": "Seen."})
+    for _ in range(2):
+        assert build_packages.run(any_runtime) == 0
+    assert [each["system"] for each in opened(any_runtime, request_id)[1]["not_answered"]] == ["crm"]
+    path.with_suffix(".away").rename(path)
+    assert build_packages.run(any_runtime) == 1
+    assert "Likes tea" in opened(any_runtime, request_id)[0]
