@@ -16,9 +16,10 @@ from governance.access.model import COMPONENT, STAFF
 from governance.callers import service as callers
 from governance.clock import wire
 from governance.communications.model import ACTION as SEND
+from governance.communications.model import WRITERS
 from governance.communications.stream import Selection
 from governance.decisions.model import Verdict
-from governance.decisions.record import DecisionRecord, reason_document
+from governance.decisions.record import DecisionRecord, obligation_documents, reason_document
 from governance.errors import GovernanceError, InvalidError
 from governance.evaluation.actions import ACTIONS, DATA_SUBJECT, Audience, Properties
 from governance.evaluation.desk import Desk
@@ -208,13 +209,16 @@ def _actions(desk: Desk, asked: SearchRequest, limit: int, first: int) -> Found:
     results: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     reasons: dict[tuple[str, str], dict[str, Any]] = {}
-    context = {"refused": refused, "reasons": []}
+    duties: dict[str, list[int]] = {}
+    context: dict[str, Any] = {"refused": refused, "reasons": [], "obligations": [], "stage": None}
     place = first
+    following: int | None
     waiting = list(islice(_askable(desk, asked), first, first + ONE_BY_ONE + 1))
     if asked.question.resource.type == DATA_SUBJECT:
         desk.expect(each for each in waiting if each.action == SEND)
     for question in waiting:
         if len(results) == limit or place - first == ONE_BY_ONE:
+            following = place
             break
         place += 1
         properties = question.action_properties
@@ -229,7 +233,10 @@ def _actions(desk: Desk, asked: SearchRequest, limit: int, first: int) -> Found:
         except GovernanceError as error:
             refused.append({**named, "codes": [error.code], "because": error.message})
             continue
+        context["stage"] = context["stage"] or (dict(given.stage) if given.stage else None)
         if given.allowed:
+            for duty in given.verdict.obligations:
+                duties.setdefault(duty, []).append(len(results))
             results.append(named)
             continue
         later = given.next_eligible_at
@@ -237,24 +244,50 @@ def _actions(desk: Desk, asked: SearchRequest, limit: int, first: int) -> Found:
         for reason in given.verdict.reasons:
             reasons.setdefault((reason.code, reason.rule), reason_document(reason))
     else:
-        context["reasons"] = list(reasons.values())
-        return Found(results, None, context)
+        following = None
     context["reasons"] = list(reasons.values())
-    return Found(results, place, context)
+    context["obligations"] = _duties(duties, desk)
+    return Found(results, following, context)
+
+
+def _duties(duties: Mapping[str, list[int]], desk: Desk) -> list[dict[str, Any]]:
+    """What permitted actions oblige to, each once, with the places of those results."""
+    says = desk.ground.policy.vocabulary.obligations
+    documents = obligation_documents(list(duties))
+    return [
+        {**document, "properties": {**document["properties"], "says": says.get(duty, "")}, "results": places}
+        for document, (duty, places) in zip(documents, duties.items(), strict=True)
+    ]
 
 
 def _askable(desk: Desk, asked: SearchRequest) -> Iterator[EvaluationRequest]:
     """Everything that may be asked of the resource, in a fixed order."""
     question, gates = asked.question, {}
+    writer = _writer(question.subject)
     if question.resource.type == DATA_SUBJECT:
         gates = dict(ACTIONS)
     for action in gates.values():
         for properties in action.variants(desk):
+            if action.name == SEND and writer is not None:
+                if writer == "ai" and properties.get("call_mode") == "live":
+                    continue
+                properties = {**properties, "written_by": writer}
             yield _of(question, action.name, properties)
     if ANY_ACTION in desk.ground.policy.programs:
         for name in action_names(desk.ground.policy):
             if name not in gates:
                 yield _of(question, name, {})
+
+
+def _writer(asker: Entity) -> str | None:
+    """Whether the caller says of itself that it is a machine that writes and speaks, or a human being."""
+    said = asker.properties.get("written_by")
+    if said is not None and said not in WRITERS:
+        sentence = f"Give one of {', '.join(WRITERS)}."
+        raise InvalidError(
+            "Nobody of this kind writes.", fields={"subject.properties.written_by": [sentence]}
+        )
+    return said
 
 
 def _of(question: EvaluationRequest, action: str, properties: Properties) -> EvaluationRequest:

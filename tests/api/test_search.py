@@ -110,6 +110,65 @@ def test_what_was_searched_is_logged_without_whom_it_named(caller: Caller, runti
     assert caller.get(f"/v1/decisions/{told['context']['id']}").status_code == 200
 
 
+def test_an_assistant_learns_stage_permissions_tone_and_its_duty_to_say_so_in_one_call(
+    caller: Caller, runtime: Runtime
+) -> None:
+    for stage, tone in (("lead", "tone-inform"), ("active_service", "tone-help")):
+        change = SubjectChange(country="DE", relationship=stage)
+        with runtime.work("acme", ACTOR) as work:
+            subjects.put(work, f"crm-{stage}", change)
+        asked = {
+            "subject": {"type": "component", "id": "assistant", "properties": {"written_by": "ai"}},
+            "resource": {"type": "data_subject", "id": f"crm-{stage}"},
+        }
+        told = caller.post("/access/v1/search/action", asked).get_json()
+        sends = [each for each in told["results"] if each["name"] == "communication.send"]
+        classes = {each["properties"]["message_class"] for each in sends}
+        assert told["context"]["stage"]["relationship"] == stage
+        assert "promotional" not in classes
+        assert ("onboarding" in classes) == (stage == "active_service")
+        assert all(each["properties"]["written_by"] == "ai" for each in sends)
+        assert {each["properties"].get("call_mode") for each in sends} <= {None, "automated", "ai_voice"}
+        duties = {each["properties"]["action"]: each for each in told["context"]["obligations"]}
+        assert tone in duties
+        assert duties[tone]["properties"]["says"].startswith("Speak as to")
+        speaking = [told["results"][place]["properties"] for place in duties["disclose-ai"]["results"]]
+        assert "ai_voice" in {each.get("call_mode") for each in speaking}
+        assert all(each["written_by"] == "ai" for each in speaking)
+    spoilt = {**asked, "subject": {**asked["subject"], "properties": {"written_by": "cat"}}}
+    refused = caller.post("/access/v1/search/action", spoilt)
+    assert refused.status_code == 400
+    assert "human, ai" in refused.get_json()["errors"]["subject.properties.written_by"][0]
+
+
+def test_nobody_is_asked_to_recommend_or_quoted_without_a_consent_to_that(
+    caller: Caller, runtime: Runtime
+) -> None:
+    with runtime.work("acme", ACTOR) as work:
+        subjects.put(work, "crm-1", SubjectChange(country="US", relationship="client"))
+    question = {
+        "subject": {"type": "component", "id": "campaign-engine"},
+        "action": {
+            "name": "communication.send",
+            "properties": {"channel": "email", "message_class": "survey"},
+        },
+        "resource": {"type": "data_subject", "id": "crm-1"},
+    }
+
+    def codes(purpose: str) -> list[str]:
+        question["action"]["properties"]["purpose"] = purpose  # type: ignore[index]
+        told = caller.post("/access/v1/evaluation", question).get_json()
+        return sorted(each["code"] for each in told["context"]["reasons"])
+
+    consent = {"subject": {"id": "crm-1"}, "channel": "email", "status": "granted", "method": "web_form"}
+    assert codes("marketing") == []
+    assert codes("testimonials") == ["consent-missing"]
+    caller.post("/v1/consents", {**consent, "purpose": "marketing"})
+    assert codes("testimonials") == ["consent-missing"]
+    caller.post("/v1/consents", {**consent, "purpose": "testimonials"})
+    assert codes("testimonials") == []
+
+
 def test_a_malformed_search_is_a_bad_request(caller: Caller) -> None:
     for body in ([], {}, {**QUESTION, "page": 5}, {**QUESTION, "action": None}):
         answer = caller.post(AUDIENCE, body)

@@ -55,7 +55,7 @@ def test_an_allowed_answer_has_no_reasons_but_a_permit_and_obligations(policy: C
     assert verdict.allowed
     assert verdict.reasons == ()
     assert verdict.permits == ("matrix.promotional",)
-    assert verdict.obligations[:2] == ("identify-sender", "postal-address")
+    assert verdict.obligations[:3] == ("tone-inform", "identify-sender", "postal-address")
     assert len(set(verdict.obligations)) == len(verdict.obligations)
 
 
