@@ -23,6 +23,7 @@ from governance.policy import service as policies
 from governance.purposes import service as purposes
 from governance.settings import Settings
 from governance.subjects.attesting import attest
+from governance.systems.abroad import Onward
 from governance.tenants import service as tenancy
 from governance.tenants import store as tenants
 from governance.tenants.model import ACTIVE, CLOSING, DELETED
@@ -72,6 +73,7 @@ class Runtime:
             Vault: self.vault,
             DecisionLog: self.decision_log,
             Abroad: Abroad(transfers.sent_from),
+            Onward: Onward(transfers.refusal_of_system),
         }
 
     @contextmanager

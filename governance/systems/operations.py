@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from governance.errors import ConflictError, InvalidError, NotFoundError
 from governance.events import Actor, Fact
+from governance.systems import abroad, service, tasks
 from governance.systems import operation_store as store
-from governance.systems import service, tasks
 from governance.systems.connector import Connector, Context
 from governance.systems.documents import (
     read_item,
@@ -124,8 +124,9 @@ def run(opener: Opener, actor: Actor, tenant_id: str, asked: Operation) -> Outco
         connector, context = service.connect(
             work, asked.system_id, asked.operation_id, asked.keys.subject_ref
         )
+        no = abroad.refusal(work, service.find(work, asked.system_id), asked.verb, asked.keys.subject_ref)
     context = replace(context, remember=_rememberer(opener, actor, tenant_id, asked.operation_id))
-    outcome = _ask(connector, context, asked, record)
+    outcome = _ask(connector, context, asked, record) if no is None else failed(no, transient=True)
     with opener.work(tenant_id, actor) as work:
         return _settle(work, asked.operation_id, outcome)
 

@@ -12,6 +12,7 @@ from governance.decisions.ground import Ground, stand
 from governance.decisions.model import Reason, Verdict, decide
 from governance.decisions.record import AskedFor, DecisionRecord, merged
 from governance.policy.buckets import Vector
+from governance.systems.model import System
 from governance.transfers import checks, facts, store
 from governance.transfers.model import (
     ACTION,
@@ -228,6 +229,18 @@ def sent_from(
 ) -> Callable[[str | None], str]:
     """What the message gate asks, handed to it by the composition root: see `Gate.message_from`."""
     return open_gate(snap, ground).message_from(sender_country, recipient)
+
+
+def refusal_of_system(snap: Snapshot, system: System, subject_ref: str) -> str | None:
+    """Why a person's data may not be written to a connected system, handed to its room by the root.
+
+    The recipient is the system's own id, the data are of the classes that it holds. None if they may.
+    """
+    asked = Question(system.country, system.system_id, frozenset(system.data_classes))
+    record = open_gate(snap).answer(asked, subject_ref)
+    if record.allowed:
+        return None
+    return f"The data may not go to the country of this system ({', '.join(record.codes)})."
 
 
 def _in_a_word(verdict: Verdict) -> str:

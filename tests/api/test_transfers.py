@@ -11,11 +11,25 @@ from flask import Flask
 from governance.bootstrap import Runtime
 from governance.egress.client import Egress
 from governance.outbox import delivery
+from governance.subjects import service as subjects
+from governance.subjects.model import SubjectReference
+from governance.systems import operations
+from governance.systems.model import (
+    CORRECT,
+    ERASE,
+    FAILED,
+    WAITING,
+    Change,
+    ErasurePlan,
+    Outcome,
+    SubjectKeys,
+)
+from governance.systems.operations import Operation
 from retention_jobs import re_evaluate_transfers
 from tests.api.conftest import Caller
 from tests.api.test_screenings import finished
 from tests.api.test_webhooks import receiver
-from tests.conftest import HandClock
+from tests.conftest import ACTOR, HandClock
 from tests.governance.outbox.receiver import Receiver
 
 __all__ = ["receiver"]
@@ -299,3 +313,31 @@ def test_events_go_to_a_receiver_abroad_while_a_mechanism_covers_it_and_opt_outs
     assert set(sent()) == {"consent.withdrawn"}
     caller.post("/v1/transfer-mechanisms/scc/reinstate")
     assert "subject.event_recorded" in sent()
+
+
+def test_a_system_abroad_gets_no_correction_without_a_mechanism_and_every_erasure(
+    caller: Caller, runtime: Runtime
+) -> None:
+    people(caller)
+    body = {
+        "kind": "manual",
+        "config": {"owner": "staff-7"},
+        "data_classes": ["support_cases"],
+        "country": "IN",
+    }
+    assert caller.put("/v1/systems/desk", body).status_code == 201
+    with runtime.snapshot("acme", ACTOR) as snap:
+        person = subjects.resolve_existing(snap, SubjectReference(id="hans"))
+    keys = SubjectKeys(person.subject_ref, ("hans",))
+    change = (Change("family_name", "Huber"),)
+
+    def correct(name: str) -> Outcome:
+        return operations.run(runtime, ACTOR, "acme", Operation(name, "desk", CORRECT, keys, changes=change))
+
+    refused = correct("correct-1")
+    assert (refused.status, "transfer-no-mechanism" in refused.because) == (FAILED, True)
+    plan = ErasurePlan.delete(["support_cases"])
+    erased = operations.run(runtime, ACTOR, "acme", Operation("erase-1", "desk", ERASE, keys, plan=plan))
+    assert erased.status == WAITING, "somebody has been given the task"
+    caller.put("/v1/transfer-mechanisms/scc", {**SCC, "scope": {"destinations": ["IN"]}})
+    assert correct("correct-1").status == WAITING

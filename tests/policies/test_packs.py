@@ -304,3 +304,14 @@ def test_matching_is_fast_enough_for_a_million_people() -> None:
     source = compile_policy(SHIPPED).source(SEND)
     assert " for " not in source
     assert "while" not in source
+
+
+def test_every_row_of_law_on_transfers_is_cited_by_a_rule() -> None:
+    cited = {source for pack in SHIPPED.packs for rule in pack.rules for source in rule.source}
+    assert {name for name in SHIPPED.sources if name.startswith("xfer.")} - cited == set()
+
+
+def test_instruments_of_the_catalogue_are_those_that_rules_may_name() -> None:
+    path = POLICIES / "catalogue" / "transfer-instruments.yaml"
+    (entries,) = yaml.safe_load(path.read_text(encoding="utf-8")).values()
+    assert {entry["id"] for entry in entries} == set(SHIPPED.vocabulary.facts["mechanism.usable"].values)
