@@ -1,6 +1,7 @@
 """The audit trail: ledger entries, checkpoints, proofs, the export; and what was decided."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import marshmallow as ma
@@ -22,6 +23,7 @@ from api.subject_documents import entry as entry_document
 from governance.decisions import service as decisions
 from governance.ledger import service as ledger
 from governance.ledger.export import export_lines
+from governance.ledger.part import part_lines
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import check_external_id
 from governance.work import Snapshot
@@ -56,6 +58,13 @@ class DecisionsQuery(Page):
     from_ = Instant(data_key="from")
     to = Instant()
     decision = ma.fields.String(validate=ma.validate.OneOf(["allow", "deny"]))
+
+
+class ExportQuery(ma.Schema):
+    """A period, by when things were recorded; nothing: all."""
+
+    from_ = Instant(data_key="from")
+    to = Instant(metadata={"description": "Up to this instant, which is not included."})
 
 
 class Proof(Answer):
@@ -135,17 +144,25 @@ def consistency(query: Mapping[str, int]) -> Response:
 
 
 @room.get("/v1/audit/export", scope="audit:read")
+@room.query(ExportQuery)
 @room.answers(200, _TEXT, content_type="application/x-ndjson", description="One JSON document a line.")
-def export() -> Response:
-    """Stream the whole ledger; the last line holds the checkpoint and the public key.
+@room.refuses(409)
+def export(query: Mapping[str, Any]) -> Response:
+    """Stream the whole ledger, or a period of it; the last line holds the checkpoint and the public key.
 
-    `governance audit verify FILE` checks it offline.
+    `governance audit verify FILE` checks either offline. A period is proved to be whole: no entry of it is
+    missing.
     """
     _signed_head()
     vkey = this_runtime().vault.checkpoint_signer(SIGNER).vkey
 
     def lines(snapshot: Snapshot) -> Iterator[bytes]:
-        found = export_lines(snapshot.connection, snapshot.tenant_id, vkey=vkey)
+        at = (snapshot.connection, snapshot.tenant_id)
+        if not query:
+            found = export_lines(*at, vkey=vkey)
+        else:
+            since = query.get("from_", datetime(1970, 1, 1, tzinfo=UTC))
+            found = part_lines(*at, since=since, until=query.get("to", snapshot.now), vkey=vkey)
         return (line.encode() for line in found)
 
     return streamed(lines, "application/x-ndjson")

@@ -6,6 +6,8 @@ from api.audit import SIGNER
 from api.rooms import Room
 from api.runtime import request_work, this_runtime
 from governance.communications import evidence
+from governance.reports import person_evidence
+from governance.subjects.identifiers import check_external_id
 
 room = Room("evidence", description="Why a message was sent, with the proof.")
 
@@ -22,5 +24,17 @@ def get_evidence(message_id: str) -> Response:
     signer = this_runtime().vault.checkpoint_signer(SIGNER)
     with request_work() as work:
         made = evidence.gather(work, message_id, signer)
+    headers = {"Content-Disposition": 'attachment; filename="evidence.zip"'}
+    return Response(made, 200, headers, content_type="application/zip")
+
+
+@room.get("/v1/subjects/<external_id>/evidence", scope="audit:read")
+@room.answers(200, _BINARY, content_type="application/zip", description="A ZIP with a signed manifest.")
+@room.refuses(409)
+def get_person_evidence(external_id: str) -> Response:
+    """Give everything that can be proved about a person, for `governance evidence verify FILE`; recorded."""
+    signer = this_runtime().vault.checkpoint_signer(SIGNER)
+    with request_work() as work:
+        made = person_evidence.gather(work, check_external_id(external_id), signer)
     headers = {"Content-Disposition": 'attachment; filename="evidence.zip"'}
     return Response(made, 200, headers, content_type="application/zip")

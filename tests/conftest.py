@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from governance.events import Actor
 from governance.settings import Settings
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from governance.bootstrap import Runtime
 
 ACTOR = Actor("client_test")
+# How fast a machine is says nothing about what is tested.
+hypothesis_settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("house")
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
 

@@ -13,6 +13,7 @@ from governance.decisions.checking import check as check_decisions
 from governance.ledger import service as ledger
 from governance.ledger.export import export_lines
 from governance.ledger.fsck import fsck as check_ledger
+from governance.ledger.part import is_part, verify_part
 from governance.ledger.verify import verify_export
 from governance.subjects.checking import check as check_subjects
 
@@ -61,7 +62,11 @@ def verify(file: Path, vkey: str | None, checkpoint: Path | None, as_json: bool)
     """Check an export offline, with public keys only."""
     older = checkpoint.read_text(encoding="utf-8") if checkpoint else None
     with file.open("rb") as lines:
-        result = verify_export(lines, vkey=vkey, older_checkpoint=older)
+        part = is_part(lines.readline())
+        lines.seek(0)
+        result = (
+            verify_part(lines, vkey=vkey) if part else verify_export(lines, vkey=vkey, older_checkpoint=older)
+        )
     for problem in result.problems:
         click.echo(problem, err=True)
     key = "the key you gave" if vkey else "the key in the file (compare it with one you obtained elsewhere)"

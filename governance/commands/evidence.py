@@ -1,4 +1,4 @@
-"""`governance evidence`: the proof of one message, checked offline."""
+"""`governance evidence`: the proof of one message or one person, checked offline."""
 
 from pathlib import Path
 
@@ -6,11 +6,12 @@ import click
 
 from governance.commands.console import json_option, say
 from governance.communications.evidence_check import check_evidence
+from governance.reports.person_evidence import check_person_evidence, is_person_evidence
 
 
 @click.group()
 def evidence() -> None:
-    """The evidence of one message."""
+    """The evidence of one message or one person."""
 
 
 @evidence.command("verify")
@@ -20,8 +21,12 @@ def evidence() -> None:
 )
 @json_option
 def verify(file: Path, vkey: str | None, as_json: bool) -> None:
-    """Check the evidence of a message offline, with public keys only."""
-    result = check_evidence(file.read_bytes(), vkey=vkey)
+    """Check the evidence of a message or a person offline, with public keys only."""
+    raw = file.read_bytes()
+    if is_person_evidence(raw):
+        _person(raw, vkey, as_json)
+        return
+    result = check_evidence(raw, vkey=vkey)
     for problem in result.problems:
         click.echo(problem, err=True)
     key = "the key you gave" if vkey else "the key in the file (compare it with one you obtained elsewhere)"
@@ -38,4 +43,25 @@ def verify(file: Path, vkey: str | None, as_json: bool) -> None:
         else "This evidence does not verify.",
     )
     if not result.ok:
+        raise SystemExit(1)
+
+
+def _person(raw: bytes, vkey: str | None, as_json: bool) -> None:
+    found = check_person_evidence(raw, vkey=vkey)
+    for problem in found.problems:
+        click.echo(problem, err=True)
+    key = "the key you gave" if vkey else "the key in the file (compare it with one you obtained elsewhere)"
+    say(
+        as_json,
+        {
+            "ok": found.ok,
+            "problems": list(found.problems),
+            "entries": found.entries,
+            "messages": found.messages,
+        },
+        f"{found.entries} entries about this person and {found.messages} messages verify with {key}."
+        if found.ok
+        else "This evidence does not verify.",
+    )
+    if not found.ok:
         raise SystemExit(1)

@@ -54,7 +54,7 @@ def gather(work: Work, message: str, signer: Signer) -> bytes:
     note = ledger.checkpoint(work, signer)
     files: dict[str, bytes] = {"checkpoint.txt": note.encode(), "key.txt": f"{signer.vkey}\n".encode()}
     outcomes = store.outcomes(work.connection, work.tenant_id, [found.message_ref])
-    files["message.json"] = _written(
+    files["message.json"] = written(
         found.document()
         | {"commercial": found.commercial, "event_id": found.event_id}
         | {"outcomes": [each.document() | {"event_id": each.event_id} for each in outcomes]}
@@ -64,13 +64,11 @@ def gather(work: Work, message: str, signer: Signer) -> bytes:
     said = _consents(work, found)
     events = [found.event_id, *(each.event_id for each in outcomes), *(each.event_id for each in said)]
     files |= _policy(work, decision.policy, decision.body or {})
-    files |= _sealed(work, said)
-    texts, told = _notices(work, said)
+    files |= sealed_acts(work, said)
+    texts, told = notice_texts(work, said)
     files |= texts
-    files |= _ledger(work, list(dict.fromkeys([*events, *told])))
-    lines = [FORMAT, *(f"{digest(files[name])} {name}" for name in sorted(files))]
-    files[MANIFEST] = sign_note("".join(f"{line}\n" for line in lines), signer).encode()
-    return _zipped(files)
+    files |= ledger_files(work, list(dict.fromkeys([*events, *told])))
+    return zipped(files, FORMAT, signer)
 
 
 def _consents(work: Work, message: Message) -> list[ConsentEvent]:
@@ -110,11 +108,11 @@ def _policy(work: Work, policy: str, body: Mapping[str, Any]) -> dict[str, bytes
     ]
     return {
         "policy/policy.json": policy_document(work.connection, policy) or b"",
-        "policy/rules-that-spoke.json": _written(rules),
+        "policy/rules-that-spoke.json": written(rules),
     }
 
 
-def _sealed(work: Work, said: list[ConsentEvent]) -> dict[str, bytes]:
+def sealed_acts(work: Work, said: list[ConsentEvent]) -> dict[str, bytes]:
     """What was sealed with each act, with the salt of its commitment; without those whose key is gone."""
     files: dict[str, bytes] = {}
     vault = work.resource(Vault)
@@ -128,7 +126,7 @@ def _sealed(work: Work, said: list[ConsentEvent]) -> dict[str, bytes]:
             salt, payload = unpack_evidence(packed)
         except UnreadableError:
             continue
-        files[f"consent/{event.event_id}.json"] = _written(
+        files[f"consent/{event.event_id}.json"] = written(
             {
                 "event_id": event.event_id,
                 "tenant_id": work.tenant_id,
@@ -141,7 +139,7 @@ def _sealed(work: Work, said: list[ConsentEvent]) -> dict[str, bytes]:
     return files
 
 
-def _notices(work: Work, said: list[ConsentEvent]) -> tuple[dict[str, bytes], list[str]]:
+def notice_texts(work: Work, said: list[ConsentEvent]) -> tuple[dict[str, bytes], list[str]]:
     """The texts of the notices that the acts name, and the events by which they were put."""
     files: dict[str, bytes] = {}
     told: list[str] = []
@@ -157,7 +155,7 @@ def _notices(work: Work, said: list[ConsentEvent]) -> tuple[dict[str, bytes], li
     return files, told
 
 
-def _ledger(work: Work, event_ids: list[str]) -> dict[str, bytes]:
+def ledger_files(work: Work, event_ids: list[str]) -> dict[str, bytes]:
     """The leaves of these events, byte for byte, and the proof that each lies in the signed tree."""
     files: dict[str, bytes] = {}
     size, _ = ledger.head(work.connection, work.tenant_id)
@@ -167,15 +165,19 @@ def _ledger(work: Work, event_ids: list[str]) -> dict[str, bytes]:
         path = ledger.inclusion(work.connection, work.tenant_id, entry.position, size)
         files[f"ledger/{entry.position}.json"] = entry.leaf
         proofs[str(entry.position)] = [each.hex() for each in path]
-    files["ledger/proofs.json"] = _written({"size": size, "proofs": proofs, "made_at": wire(work.now)})
+    files["ledger/proofs.json"] = written({"size": size, "proofs": proofs, "made_at": wire(work.now)})
     return files
 
 
-def _written(value: Any) -> bytes:
+def written(value: Any) -> bytes:
+    """A value as canonical JSON."""
     return rfc8785.dumps(value)
 
 
-def _zipped(files: Mapping[str, bytes]) -> bytes:
+def zipped(unsigned: Mapping[str, bytes], form: str, signer: Signer) -> bytes:
+    """The files in a ZIP with a manifest of their digests, signed."""
+    lines = [form, *(f"{digest(unsigned[name])} {name}" for name in sorted(unsigned))]
+    files = {**unsigned, MANIFEST: sign_note("".join(f"{line}\n" for line in lines), signer).encode()}
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):

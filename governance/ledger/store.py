@@ -186,10 +186,9 @@ def entry_of(connection: Connection, tenant_id: str, event_id: str) -> Entry | N
     return None if row is None else _entry(row)
 
 
-def leaves(connection: Connection, tenant_id: str, *, until: int) -> Iterator[Entry]:
-    """All entries below position `until`, in order, a thousand at a time and without their payloads."""
+def leaves(connection: Connection, tenant_id: str, *, until: int, after: int = -1) -> Iterator[Entry]:
+    """All entries behind `after` and below `until`, in order, a thousand at a time, without payloads."""
     columns = [column for column in ledger_entry.c if column.name not in ("tenant_id", "payload")]
-    after = -1
     while True:
         rows = connection.execute(
             sa.select(*columns)
@@ -206,6 +205,18 @@ def leaves(connection: Connection, tenant_id: str, *, until: int) -> Iterator[En
         for row in rows:
             yield Entry(**row._mapping)
         after = rows[-1].position
+
+
+def positions_between(
+    connection: Connection, tenant_id: str, since: datetime, until: datetime
+) -> tuple[int, int] | None:
+    """The first and last position of what was recorded from `since` on, before `until`; None if nothing."""
+    of = ledger_entry
+    query = sa.select(sa.func.min(of.c.position), sa.func.max(of.c.position)).where(
+        of.c.tenant_id == tenant_id, of.c.at >= since, of.c.at < until
+    )
+    first, last = connection.execute(query).one()
+    return None if first is None else (first, last)
 
 
 def clear_payloads(connection: Connection, tenant_id: str, subject_ref: str) -> int:

@@ -62,7 +62,7 @@ class VerifyResult:
 
 
 @dataclass(slots=True)
-class _Reading:
+class Reading:
     """What is known after the lines read so far."""
 
     problems: list[str] = field(default_factory=list)
@@ -108,26 +108,26 @@ def verify_export(
     auditor trusts; without it the one inside the file is used, and the result says so. `older_checkpoint` is
     a signed note that the auditor kept: the export must continue that very history.
     """
-    reading = _Reading()
+    reading = Reading()
     older = _older(reading, older_checkpoint)
     older_root: bytes | None = None
     last: bytes | None = None
     for line in lines:
         if last is not None:
-            _read_entry(reading, last)
+            read_entry(reading, last)
             if older is not None and reading.size == older.size:
                 older_root = reading.root()
         last = line
     end = _Ending() if last is None else _read_end(reading, last)
     if last is None:
         reading.complain("The export is empty; its last line must hold the checkpoint.")
-    key = end.key if vkey is None else _trusted(reading, vkey, end)
+    key = end.key if vkey is None else trusted_key(reading, vkey, end.key)
     if end.note is not None and key is not None:
-        end.checkpoint = _check_note(reading, end.note, key, "The checkpoint of the export")
+        end.checkpoint = check_note(reading, end.note, key, "The checkpoint of the export")
     if end.checkpoint is not None:
         _compare(reading, end.checkpoint)
     if older is not None and older_checkpoint is not None and key is not None:
-        _check_note(reading, older_checkpoint, key, "The older checkpoint")
+        check_note(reading, older_checkpoint, key, "The older checkpoint")
         _compare_older(reading, older, older_root, end.checkpoint)
     if reading.more:
         reading.problems.append(f"... and {reading.more} more problems.")
@@ -151,9 +151,9 @@ class _Ending:
     checkpoint: Checkpoint | None = None
 
 
-def _read_entry(reading: _Reading, line: bytes) -> None:
+def read_entry(reading: Reading, line: bytes) -> None:
     """Check one entry line and take its leaf into the tree (an unreadable one as if it were empty)."""
-    read = _canonical_object(line)
+    read = canonical_object(line)
     hashed = _NOTHING
     if isinstance(read, str):
         problem: str | None = read
@@ -173,7 +173,7 @@ def _read_entry(reading: _Reading, line: bytes) -> None:
     reading.take(hashed)
 
 
-def _leaf_problem(leaf: dict[str, Any], reading: _Reading) -> str | None:
+def _leaf_problem(leaf: dict[str, Any], reading: Reading) -> str | None:
     """Say what is wrong with a leaf, or None."""
     if leaf.keys() != LEAF_MEMBERS or not _is_number(leaf["v"], LEAF_VERSION):
         return f"has a leaf that is not of version {LEAF_VERSION}."
@@ -205,27 +205,27 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def _read_end(reading: _Reading, line: bytes) -> _Ending:
+def _read_end(reading: Reading, line: bytes) -> _Ending:
     """Read the last line: the signed checkpoint and the public key."""
-    read = _canonical_object(line)
+    read = canonical_object(line)
     if isinstance(read, str):
         reading.complain(f"The last line {read}")
         return _Ending()
     if set(read) != {"checkpoint", "vkey"} or not all(isinstance(each, str) for each in read.values()):
         reading.complain("The last line must have exactly checkpoint and vkey; the export is cut short.")
         return _Ending()
-    return _Ending(read["checkpoint"], _key(reading, read["vkey"], "The key in the export"))
+    return _Ending(read["checkpoint"], read_key(reading, read["vkey"], "The key in the export"))
 
 
-def _trusted(reading: _Reading, vkey: str, end: _Ending) -> VerificationKey | None:
+def trusted_key(reading: Reading, vkey: str, inside: VerificationKey | None) -> VerificationKey | None:
     """Return the auditor's own key; complain if the export names another one."""
-    key = _key(reading, vkey, "The given key")
-    if key is not None and end.key is not None and end.key != key:
+    key = read_key(reading, vkey, "The given key")
+    if key is not None and inside is not None and inside != key:
         reading.complain("The export names another key than the given one.")
     return key
 
 
-def _key(reading: _Reading, text: str, what: str) -> VerificationKey | None:
+def read_key(reading: Reading, text: str, what: str) -> VerificationKey | None:
     """Read a public key; complain if it is malformed."""
     try:
         return parse_vkey(text)
@@ -234,7 +234,7 @@ def _key(reading: _Reading, text: str, what: str) -> VerificationKey | None:
         return None
 
 
-def _older(reading: _Reading, note: str | None) -> Checkpoint | None:
+def _older(reading: Reading, note: str | None) -> Checkpoint | None:
     """Read the auditor's older checkpoint; its signature is checked when the key is known."""
     if note is None:
         return None
@@ -245,7 +245,7 @@ def _older(reading: _Reading, note: str | None) -> Checkpoint | None:
         return None
 
 
-def _check_note(reading: _Reading, note: str, key: VerificationKey, what: str) -> Checkpoint | None:
+def check_note(reading: Reading, note: str, key: VerificationKey, what: str) -> Checkpoint | None:
     """Return a checkpoint signed by this key alone: what other signatures say could not be checked."""
     try:
         if len(parse_note(note).signatures) != 1:
@@ -256,7 +256,7 @@ def _check_note(reading: _Reading, note: str, key: VerificationKey, what: str) -
         return None
 
 
-def _compare(reading: _Reading, checkpoint: Checkpoint) -> None:
+def _compare(reading: Reading, checkpoint: Checkpoint) -> None:
     """Compare the entries read with what was signed."""
     if checkpoint.size != reading.size:
         reading.complain(f"The checkpoint covers {checkpoint.size} entries, the export has {reading.size}.")
@@ -267,7 +267,7 @@ def _compare(reading: _Reading, checkpoint: Checkpoint) -> None:
 
 
 def _compare_older(
-    reading: _Reading, older: Checkpoint, root: bytes | None, checkpoint: Checkpoint | None
+    reading: Reading, older: Checkpoint, root: bytes | None, checkpoint: Checkpoint | None
 ) -> None:
     """Compare the entries read with an older checkpoint of the same log."""
     if checkpoint is not None and older.origin != checkpoint.origin:
@@ -278,7 +278,7 @@ def _compare_older(
         reading.complain(f"The first {older.size} entries are not those of the older checkpoint.")
 
 
-def _canonical_object(line: bytes) -> dict[str, Any] | str:
+def canonical_object(line: bytes) -> dict[str, Any] | str:
     """Read a line that must be one canonical JSON object and a newline; else say what is wrong with it."""
     try:
         read = _read_json(line.decode())
