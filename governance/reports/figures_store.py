@@ -209,4 +209,4 @@ def webhooks(connection: Connection, tenant_id: str) -> dict[str, str]:
 
 
 def _pairs(connection: Connection, query: sa.Select[Any]) -> dict[str, Any]:
-    return dict(row._tuple() for row in connection.execute(query))
+    return dict(tuple(row) for row in connection.execute(query))

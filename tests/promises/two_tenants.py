@@ -264,6 +264,9 @@ class Builder:
         self.ask("put", f"/v1/transfer-flows/{own}-flow", {**FLOW, "mechanisms": [f"{own}-clauses"]})
         self.world.note("flow_id", f"{own}-flow")
         self.world.canaries.update((f"{own}-clauses", f"{own}-flow"))
+        person = {"id": self.world.fit("external_id")}
+        glass = {"subject": person, "fields": ["phone"], "reason": self.text("An emergency")}
+        self.world.note("grant_id", self.ask("post", "/v1/access/break-glass", glass)["id"])
         url = f"/v1/policies/{own}-rule/draft"
         rule = RULE.format(own=own, text=self.text("A rule"))
         self.clock.forward(timedelta(milliseconds=2))

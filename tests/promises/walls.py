@@ -35,6 +35,8 @@ PATHS: dict[str, str] = {
     "objection_id": "objection_id",
     "pack": "pack",
     "proposal_id": "proposal_id",
+    "grant_id": "grant_id",
+    "override_id": "proposal_id",  # no shipped rule can be overridden: another id of theirs stands in
     "mechanism_id": "mechanism_id",
     "flow_id": "flow_id",
     "role_id": "role_id",
@@ -121,6 +123,14 @@ EXAMPLES: dict[str, Any] = {
     "PUT /v1/transfer-flows/{flow_id}": {**FLOW, "mechanisms": ["acme-clauses"]},
     "POST /v1/policies/{pack}/draft/shadow": {"until": "2026-12-05T00:00:00Z"},
     "POST /v1/rights-requests/{request_id}/correct": {"changes": [{"name": "country", "value": "US"}]},
+    "POST /v1/access/break-glass": {"subject": {"id": "own"}, "fields": ["phone"], "reason": "r"},
+    "POST /v1/access/break-glass/{grant_id}/review": {"outcome": "justified", "note": "n"},
+    "POST /v1/overrides": {
+        "subject": {"id": "own"},
+        "rule": "own",
+        "reason": "r",
+        "expires_at": "2026-11-22T00:00:00Z",
+    },
     "PUT /v1/roles/{role_id}": {
         "title": "T",
         "kinds": ["staff"],
