@@ -146,6 +146,7 @@ def test_a_request_that_lacks_something_is_led_back_with_an_error(
         {"client_id": "client_" + "0" * 32},
         {"client_id": "x' OR 1=1 --"},
         {"client_id": ""},
+        {"response_type": "é"},
         {"response_type": "token", "redirect_uri": "https://attacker.example/"},
     ],
 )
