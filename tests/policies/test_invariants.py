@@ -13,6 +13,7 @@ from governance.policy.loader import check_documents, load, load_documents, read
 from governance.policy.model import ACTIONS, AllOf, AnyOf, CheckedPolicies, Condition, Effect, Leaf
 from governance.policy.proof import prove as refuse
 from governance.policy.proving import proof_of, prove
+from governance.policy.service import shipped_documents
 
 POLICIES = Path(__file__).parents[2] / "policies"
 EVERYWHERE = POLICIES / "communications" / "everywhere.yaml"
@@ -160,3 +161,18 @@ def test_every_invariant_is_refused_where_it_is_broken() -> None:
         assert one.at is not None
         assert one.permits or one.refused_by or one.invariant == "a-no-says-why", one.words
         json.dumps(one.document())
+
+
+def test_what_cannot_be_proved_in_time_is_refused() -> None:
+    policies = replace(load_documents(load(POLICIES).canonical), sources={})
+    proof = proof_of(policies, shipped_text() + "\n# not proved before\n", seconds=0.0)
+    assert proof.found
+    assert not proof.holds
+    assert {one.found for one in proof.found} == {False}
+    assert "could not be proved" in proof.found[0].words
+
+
+def test_a_folder_with_invariants_of_its_own_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "invariants.yaml").write_text("invariants: []\n")
+    with pytest.raises(PolicyError, match="come with the service"):
+        shipped_documents(tmp_path)
