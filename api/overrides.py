@@ -134,6 +134,7 @@ def end(override_id: str) -> Response:
 
 
 @room.get("/v1/reports/overrides", scope="audit:read")
+@room.tables()
 @room.query(ReportQuery)
 @room.answers(200, OverridesReport)
 def report(query: Mapping[str, Any]) -> Response:

@@ -80,6 +80,7 @@ def message_class_report(query: Mapping[str, Any]) -> Response:
 
 
 @room.get("/v1/reports/consents", scope="audit:read")
+@room.tables()
 @room.query(shapes.Format)
 @room.answers(200, ConsentsReport)
 def consents(query: Mapping[str, Any]) -> Response:
@@ -98,6 +99,7 @@ def consents(query: Mapping[str, Any]) -> Response:
 
 
 @room.get("/v1/reports/posture", scope="audit:read")
+@room.tables()
 @room.query(shapes.Format)
 @room.answers(200, shapes.Posture)
 def where_we_stand(query: Mapping[str, Any]) -> Response:
@@ -107,6 +109,7 @@ def where_we_stand(query: Mapping[str, Any]) -> Response:
 
 
 @room.get("/v1/reports/requests", scope="audit:read")
+@room.tables()
 @room.query(shapes.Format)
 @room.answers(200, shapes.Requests)
 def requests(query: Mapping[str, Any]) -> Response:
@@ -116,6 +119,7 @@ def requests(query: Mapping[str, Any]) -> Response:
 
 
 @room.get("/v1/reports/retention", scope="audit:read")
+@room.tables()
 @room.query(shapes.Format)
 @room.answers(200, shapes.Retention)
 def retention(query: Mapping[str, Any]) -> Response:
@@ -125,6 +129,7 @@ def retention(query: Mapping[str, Any]) -> Response:
 
 
 @room.get("/v1/reports/decisions", scope="audit:read")
+@room.tables()
 @room.query(shapes.Period)
 @room.answers(200, shapes.Decisions)
 def decisions(query: Mapping[str, Any]) -> Response:
@@ -135,6 +140,7 @@ def decisions(query: Mapping[str, Any]) -> Response:
 
 
 @room.get("/v1/reports/lifecycle", scope="audit:read")
+@room.tables()
 @room.query(shapes.LifecyclePeriod)
 @room.answers(200, shapes.Lifecycle)
 def lifecycle(query: Mapping[str, Any]) -> Response:
@@ -147,6 +153,7 @@ def lifecycle(query: Mapping[str, Any]) -> Response:
 
 
 @room.get("/v1/reports/ropa", scope="audit:read")
+@room.tables()
 @room.query(shapes.Format)
 @room.answers(200, shapes.ProcessingRecord)
 def record_of_processing(query: Mapping[str, Any]) -> Response:

@@ -107,6 +107,11 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
         """Add to the operation's documentation by hand."""
         return _only_documenting(self.doc(**members))
 
+    def tables(self) -> Callable[[View], View]:
+        """Document that the answer is a table in CSV where `format=csv` asks for it."""
+        text = {"schema": {"type": "string"}}
+        return self.describe(responses={200: {"content": {"text/csv": text}}})
+
     def refuses(self, status: int) -> Callable[[View], View]:
         """Document a problem that this route can answer besides those of its form."""
         return _only_documenting(self.alt_response(status, HTTPStatus(status).name))

@@ -238,6 +238,7 @@ def list_flows(query: Mapping[str, Any]) -> Response:
 
 
 @room.get("/v1/reports/transfers", scope="transfers:read", or_scope="audit:read")
+@room.tables()
 @room.query(TransfersReportQuery)
 @room.answers(200, TransfersReport)
 def report(query: Mapping[str, Any]) -> Response:

@@ -92,10 +92,16 @@ def statements(dialect: str) -> tuple[str, ...]:
 
 def install_triggers(connection: Connection) -> None:
     """Create the triggers on the database of this connection, in place of older ones. Safe to repeat."""
+    there: dict[str, str] = {}
     if connection.dialect.name == "sqlite":
-        for name, _ in _TRIGGER.findall("".join(_SQLITE)):
-            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+        found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        there = {row.name: row.sql for row in found}
     for statement in statements(connection.dialect.name):
+        named = _TRIGGER.search(statement)
+        if named is not None and named[1] in there:
+            if there[named[1]] == statement.strip().replace("IF NOT EXISTS ", ""):
+                continue  # a database that is as it should be is not written to
+            connection.exec_driver_sql(f"DROP TRIGGER {named[1]}")
         connection.exec_driver_sql(statement)
 
 

@@ -48,7 +48,7 @@ def people(runtime: Runtime, client: FlaskClient) -> None:
     for number in range(KNOWN):
         points = [{"type": "email", "value": f"known{number:02}@example.org"}]
         person = {"identifiers": points, "attributes": {"country": "KR"}, "relationship": "lead"}
-        assert caller.put(f"/v1/subjects/crm-{number}", person).status_code == 201
+        assert caller.put(f"/v1/subjects/crm-{number}", person).status_code in (200, 201)
         assert caller.post("/v1/consents", {"subject": {"id": f"crm-{number}"}, **said}).status_code == 201
 
 
@@ -102,6 +102,7 @@ def test_known_and_unknown_get_the_same_bytes_in_the_same_time(
     raise AssertionError(f"known and unknown differ every time: {found}")
 
 
+@pytest.mark.full  # milliseconds: seen on a machine that does nothing else
 def test_a_form_that_looks_people_up_while_the_browser_waits_is_caught(
     quiet_runtime: Runtime, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,7 +84,7 @@ def test_a_dry_run_over_many_records_is_quick_and_its_memory_flat(
     print(told)
     assert told["status"] == "completed"
     assert sum(told["counts"].values()) == count + PEOPLE
-    # 64 MB of it are the page cache that a connection to SQLite may fill.
-    assert told["more_mb"] < 256, told
+    # 64 MB of it are the page cache that a connection to SQLite may fill; reading the policies takes a share.
+    assert told["more_mb"] < 384, told
     # Of the processor: other tests share it, and a minute for a million is what one process needs alone.
     assert told["worked"] < 60 * max(count, 250_000) / 1_000_000, told

@@ -90,7 +90,7 @@ def something_happens(runtime: Runtime, chance: random.Random, people: list[str]
 
 @pytest.mark.parametrize(
     ("people", "sample", "happening"),
-    [(5_000, 200, 40), pytest.param(1_000_000, 10_000, 2_000, marks=pytest.mark.full)],
+    [(20_000, 300, 60), pytest.param(1_000_000, 10_000, 2_000, marks=pytest.mark.full)],
 )
 def test_a_screening_agrees_with_single_checks_and_with_what_changed_since(
     runtime: Runtime, clock: HandClock, people: int, sample: int, happening: int

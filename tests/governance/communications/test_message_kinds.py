@@ -33,6 +33,13 @@ def test_promotion_makes_any_class_commercial(small: "Crm", message_class: str) 
     ref = small.person("crm-1", "a@example.org", country="DE", stage="client")
     if message_class == "consent_request":
         small.said(ref, "requested", purpose=asked["purpose"], email="a@example.org")
+    if message_class == "opt_out_confirmation":  # there must be a no to confirm
+        assert not small.check("crm-1", **asked).allowed
+        small.said(ref, "withdrawn", purpose=None, channel=None)
+        assert small.check("crm-1", **asked).allowed
+        mixed = small.check("crm-1", **asked, contains_promotion=True)
+        assert {"consent-withdrawn", "advertising-in-service-message"} <= set(mixed.codes)
+        return
     assert small.check("crm-1", **asked).allowed
     mixed = small.check("crm-1", **asked, contains_promotion=True)
     assert not mixed.allowed

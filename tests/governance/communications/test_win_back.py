@@ -154,7 +154,7 @@ def test_from_which_age_somebody_is_listed_is_said_by_the_catalogue() -> None:
 def test_the_shipped_remedies_speak_of_codes_classes_and_purposes_that_exist(small: Crm) -> None:
     remedies = read_remedies(purposes.win_back())
     with small.runtime.snapshot("acme", ACTOR) as snap:
-        codes = set(active(snap.connection, "acme").vocabulary.codes)
+        codes = set(active(snap.connection, "acme", snap.now).vocabulary.codes)
         known = {each.purpose_id: each for each in purposes.every(snap)}
     for each in remedies:
         assert each.codes <= codes

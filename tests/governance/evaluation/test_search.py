@@ -187,6 +187,7 @@ def test_what_may_be_done_with_a_person_is_all_of_it_and_the_rest_has_reasons(an
                 named("data.erase", data_class=each, occasion="erasure")
                 for each in purposes.data_classes(snap)
             ]
+            everything.append(named("data.transfer", destination="US"))  # at home; no flow is declared
             for purpose in purposes.every(snap):
                 everything.append(named("data.use", purpose=purpose.purpose_id))
                 for field in desk.access.fields:

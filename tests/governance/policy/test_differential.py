@@ -131,7 +131,7 @@ def random_now(chance: random.Random) -> datetime:
     ("action", "worlds"),
     [
         ("communication.send", 2_000),
-        ("lifecycle.transition", 1_000),
+        ("lifecycle.transition", 4_000),
         ("data.transfer", 1_000),
         pytest.param("communication.send", 20_000, marks=pytest.mark.full),
         pytest.param("data.transfer", 10_000, marks=pytest.mark.full),
