@@ -7,6 +7,7 @@ import marshmallow as ma
 from flask import Response, request
 
 from api.problems import problem
+from api.reported import reported
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, this_caller, this_runtime
 from api.shapes import Answer, AnyObject, Listing, Page, Shape, SubjectName, Text
@@ -71,15 +72,6 @@ class ErasureReply(Answer):
     undo_until = ma.fields.String(required=True)
     steps = ma.fields.List(ma.fields.Nested(StepReply), required=True)
     certificate = ma.fields.String(required=True, allow_none=True)
-
-
-_NOT_BELIEVED = {
-    "bad-signature": (403, "The signature does not fit."),
-    "unknown-sender": (403, "This is not a sender that reports for this system."),
-    "not-taken": (403, "This kind of system reports nothing by itself."),
-    "malformed": (400, "The report cannot be read."),
-    "unknown-request": (404, "This erasure asked nothing of the system under this reference."),
-}
 
 
 @room.post("/v1/erasures", scope="erasures:write")
@@ -153,10 +145,7 @@ def take_report(erasure_id: str, system_id: str) -> Response:
         headers,
         request.get_data(),
     )
-    if received.refused is None:
-        return reply({"accepted": True}, 202)
-    status, sentence = _NOT_BELIEVED[received.refused]
-    return problem(status, "The report was refused", sentence, code=received.refused)
+    return reported(received)
 
 
 @room.post("/v1/erasures/<erasure_id>/retry", scope="erasures:write")

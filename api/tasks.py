@@ -6,8 +6,8 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, request
 
-from api import problems
 from api.links import open_link
+from api.reported import reported
 from api.rooms import PUBLIC, Room
 from api.runtime import (
     Reply,
@@ -22,7 +22,6 @@ from api.runtime import (
 from api.shapes import Answer, AnyObject, Listing, Page, Shape, Text
 from governance.clock import wire
 from governance.systems import callbacks, task_reports, tasks
-from governance.systems.model import Received
 from governance.systems.task_store import OPEN, STATES, Task
 from governance.work import Work
 
@@ -138,29 +137,16 @@ def end_task(body: Mapping[str, Any], task_id: str) -> Response:
     return act(effect)
 
 
-_REFUSALS = {
-    "unknown-sender": (401, "This is not a sender that reports for this system."),
-    "bad-signature": (400, "The signature does not fit."),
-    "malformed": (400, "The report cannot be read."),
-    "not-taken": (404, "There is nothing to report to at this address."),
-    "unknown-request": (404, "Nothing was asked under this reference."),
-}
-
-
 @room.post("/callbacks/<system_id>/<token>", scope=PUBLIC)
 @room.answers(202, AnyObject)
-@room.refuses(401)
+@room.refuses(400)
+@room.refuses(403)
 def take_callback(system_id: str, token: str) -> Response:
     """Take what a system reports of a request: proven by its signature, else recorded and refused."""
     tenant_id, secret = open_link(this_runtime(), token)
     headers = {name.lower(): value for name, value in request.headers.items()}
     received = callbacks.receive(this_runtime(), tenant_id, system_id, secret, headers, request.get_data())
-    return _refusal(received) if received.refused else reply({"accepted": True}, 202)
-
-
-def _refusal(received: Received) -> Response:
-    status, sentence = _REFUSALS[received.refused or ""]
-    return problems.problem(status, "The report was refused", sentence, code=received.refused)
+    return reported(received)
 
 
 def _task(each: Task) -> dict[str, object]:

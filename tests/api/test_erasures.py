@@ -128,10 +128,14 @@ def test_a_system_reports_its_share_and_is_believed_only_with_its_signature(
         rows = {"data_class": "contact_details", "outcome": "erased", "rows": {"people": 1}}
         report = {"operation": json.loads(order.body)["operation"], "status": "done", "steps": [rows]}
 
-        def post(erasure: str, key: bytes, system: str = "shop", said: object = report) -> tuple[int, str]:
-            raw = json.dumps(said).encode()
+        given = json.loads(order.body)["callback_url"].removeprefix("https://privacy.example.org")
+
+        def post(
+            erasure: str, key: bytes, system: str = "shop", said: object = report, to: str | None = None
+        ) -> tuple[int, str]:
+            raw = said if isinstance(said, bytes) else json.dumps(said).encode()
             headers = {"Content-Type": "application/json", **sign([key], "msg-1", any_runtime.clock(), raw)}
-            path = f"/v1/erasures/{erasure}/systems/{system}/callback"
+            path = to or f"/v1/erasures/{erasure}/systems/{system}/callback"
             answer = any_caller.post(path, data=raw, headers=headers)
             return answer.status_code, answer.get_json().get("type", "").rsplit("/", 1)[-1]
 
@@ -140,9 +144,16 @@ def test_a_system_reports_its_share_and_is_believed_only_with_its_signature(
         assert post(ordered, KEY, said={"status": "done"}) == (400, "malformed")
         assert post(ordered, KEY, system="governance")[0] == 404
         assert post("era_none", KEY)[0] == 404
+        for said, key, answer in (  # the address that the order gave answers in the same way
+            (report, b"another key of thirty-two bytes.", (403, "bad-signature")),
+            (b"{not json", b"another key of thirty-two bytes.", (403, "bad-signature")),
+            (b"{not json", KEY, (400, "malformed")),
+            ({**report, "operation": "op-none"}, KEY, (404, "unknown-request")),
+        ):
+            assert post(ordered, key, said=said, to=given) == answer
         events = any_caller.get("/v1/events?limit=500").get_json()["items"]
         refused = [each["data"] for each in events if each["type"].endswith("system.callback_refused")]
-        assert len(refused) == 3
+        assert len(refused) == 7
         assert run_erasures.run(any_runtime) == 0, "nothing that was refused moved anything"
 
         shop.answer = lambda request: (200, {}, b'{"status": "done", "counts": {"people": 0}}')

@@ -118,7 +118,7 @@ def test_a_callback_is_believed_only_with_its_signature(caller: Caller, runtime:
         headers = sign([key], "msg-1", runtime.clock(), body)
         return caller.client.post(to, data=body, headers=headers).status_code
 
-    assert post(path, b"another key of thirty-two bytes.") == 400
+    assert post(path, b"another key of thirty-two bytes.") == 403
     assert post(path, RAW) == 404  # believed, but nothing was asked under this reference
     assert post(path[:-1] + ("0" if path[-1] != "0" else "1"), RAW) == 404
     assert post("/callbacks/nothing/" + path.rpartition("/")[2], RAW) == 404
