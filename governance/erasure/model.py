@@ -31,6 +31,9 @@ HELD = "held"
 DONE = "done"
 STEP_STATUSES = (PENDING, WAITING, HELD, DONE, FAILED)
 
+RESTRICTED = "restricted"
+"""The state of a person, in the words of the retention schedules, whose end lets an erasure go on."""
+
 UNDO_HOURS = 24
 MOST_UNDO_HOURS = 720
 PROBE_AFTER = timedelta(days=7)
@@ -48,13 +51,17 @@ _REASON = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What became of one data class in one system. `until`: the first day on which nothing keeps it."""
+    """What became of one data class in one system. `until`: the first day on which nothing keeps it.
+
+    `during`: the state of the person that it is kept for, where a state and no day ends that.
+    """
 
     data_class: str
     outcome: str
     rows: int = 0
     because: str = ""
     until: date | None = None
+    during: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,11 @@ class Step:
         """The first day on which something that was kept may be erased."""
         return min((part.until for part in (*self.parts, *self.kept) if part.until), default=None)
 
+    @property
+    def restricted(self) -> tuple[str, ...]:
+        """The data classes that were left alone only because processing was restricted."""
+        return tuple(part.data_class for part in self.kept if part.during == RESTRICTED)
+
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
@@ -129,6 +141,11 @@ class Erasure:
     def whole(self) -> bool:
         """Whether the person is erased altogether, not some data classes only."""
         return self.scope is None
+
+    @property
+    def awaits_lifting(self) -> bool:
+        """Whether the end of a restriction is all that some of the data is kept for."""
+        return any(step.restricted for step in self.steps)
 
     @property
     def is_open(self) -> bool:

@@ -53,16 +53,16 @@ def holds_on(snap: Snapshot, erasure: Erasure) -> tuple[str, ...]:
     return tuple(hold.hold_id for hold in retention.holds_on(snap, erasure.subject_ref))
 
 
-def plan(snap: Snapshot, erasure: Erasure, step: Step, *, today: date | None = None) -> Step:
-    """Give a step its plan, or mark it as held. `today`: what was kept until before then is free."""
-    classes = step.data_classes if today is None else _over(step, today)
+def plan(snap: Snapshot, erasure: Erasure, step: Step, *, only: tuple[str, ...] | None = None) -> Step:
+    """Give a step its plan, or mark it as held. `only`: data classes whose keeping has ended, else all."""
+    classes = step.data_classes if only is None else only
     system = None if step.system == OWN else step.system
     answer = _ask(snap, erasure.subject_ref, system, classes)
     if answer.held_by:
         return replace(step, status=HELD, because=_HELD, next_at=None)
     document = ErasurePlan(answer.dispositions).document()
     fresh = step.plan is None
-    still = () if today is None else tuple(part for part in step.kept if part.data_class not in classes)
+    still = () if only is None else tuple(part for part in step.kept if part.data_class not in classes)
     return replace(
         step,
         status=PENDING,
@@ -121,15 +121,14 @@ def _fresh(system: str, batch: int, classes: tuple[str, ...]) -> Step:
     )
 
 
-def _over(step: Step, today: date) -> tuple[str, ...]:
-    """The data classes whose keeping has ended."""
-    return tuple(
-        dict.fromkeys(
-            part.data_class
-            for part in (*step.parts, *step.kept)
-            if part.until is not None and part.until <= today
-        )
-    )
+def over(step: Step, today: date, *, lifted: bool) -> tuple[str, ...]:
+    """The data classes whose keeping has ended. `lifted`: nothing is kept for a restriction any more."""
+    dated = [
+        part.data_class
+        for part in (*step.parts, *step.kept)
+        if part.until is not None and part.until <= today
+    ]
+    return tuple(dict.fromkeys([*dated, *(step.restricted if lifted else ())]))
 
 
 def _ask(snap: Snapshot, subject_ref: str, system: str | None, classes: tuple[str, ...]) -> Answer:
@@ -145,7 +144,8 @@ def _ask(snap: Snapshot, subject_ref: str, system: str | None, classes: tuple[st
         elif system is not None and verdict.free_from is not None:
             dispositions[data_class] = Disposition(KEEP_UNTIL, verdict.free_from, verdict.because)
         else:
-            kept.append(Part(data_class, KEPT_UNTIL, 0, verdict.because, verdict.free_from))
+            until, during = verdict.free_from, verdict.during
+            kept.append(Part(data_class, KEPT_UNTIL, 0, verdict.because, until, during))
     return Answer(dispositions, tuple(kept), tuple(held))
 
 

@@ -105,7 +105,7 @@ def _begin(work: Work, found: Erasure) -> Erasure:
         "status": IN_PROGRESS,
         "fence_at": work.now,
         "next_at": work.now,
-        "evidence_until": planning.evidence_until(work, found.subject_ref),
+        "evidence_until": planning.evidence_until(work, found.subject_ref) if found.whole else None,
     }
     store.change(work.connection, work.tenant_id, found.erasure_id, values)
     for step in found.steps:
@@ -275,7 +275,7 @@ def _close(work: Work, found: Erasure, status: str) -> None:
     certificate = certify(work, closed)
     store.change(work.connection, work.tenant_id, found.erasure_id, {"certificate": certificate})
     person = subjects.find_by_ref(work, found.subject_ref)
-    if person is not None and not person.erased:
+    if person is not None and not person.erased and not closed.awaits_lifting:
         subjects.set_erasure_pending(work, found.subject_ref, False)
     work.record(
         "erasure.completed",

@@ -164,13 +164,14 @@ def with_evidence_over(connection: Connection, tenant_id: str, today: date, limi
     return list(connection.scalars(statement))
 
 
-def coming_back(connection: Connection, tenant_id: str, limit: int) -> list[str]:
-    """Ids of erasures of which something was kept, and whose identifiers are still held for its end."""
+def coming_back(connection: Connection, tenant_id: str, after: str, limit: int) -> list[str]:
+    """Ids, after an id, of erasures of which something was kept, identifiers still held for its end."""
     statement = (
         sa.select(erasure.c.erasure_id)
         .where(
             erasure.c.tenant_id == tenant_id,
             erasure.c.status == PARTLY_COMPLETE,
+            erasure.c.erasure_id > after,
             erasure.c.keys_sealed.is_not(None),
         )
         .order_by(erasure.c.erasure_id)
@@ -258,12 +259,13 @@ def _part_row(part: Part) -> dict[str, Any]:
         "rows": part.rows,
         "because": part.because,
         "until": None if part.until is None else part.until.isoformat(),
+        "during": part.during,
     }
 
 
 def _part(row: Mapping[str, Any]) -> Part:
     until = None if row["until"] is None else date.fromisoformat(row["until"])
-    return Part(row["data_class"], row["outcome"], row["rows"], row["because"], until)
+    return Part(row["data_class"], row["outcome"], row["rows"], row["because"], until, row.get("during"))
 
 
 def _erasures(connection: Connection, tenant_id: str, rows: Sequence[Any]) -> list[Erasure]:

@@ -45,7 +45,7 @@ class RetentionVerdict:
 
     `until`: the last day of keeping, None if nobody can say it (a hold, a contract in force) or nothing keeps
     it. `rule` is the winner, None under a hold or where no rule speaks. `held_by`: ids of the holds on it.
-    `phase`: active, intermediate_archive or due.
+    `phase`: active, intermediate_archive or due. `during`: the state that it is kept for.
     """
 
     disposition: str
@@ -57,6 +57,7 @@ class RetentionVerdict:
     binding: bool = False
     verified: bool = False
     phase: str = "active"
+    during: str | None = None
 
     @property
     def deletable(self) -> bool:
@@ -208,6 +209,7 @@ def verdict_of(outcome: Outcome, holds: Sequence[Hold]) -> RetentionVerdict:
         binding=winner.binding,
         verified=winner.verified,
         phase=outcome.phase,
+        during=winner.during if outcome.disposition == KEEP else None,
     )
 
 

@@ -15,6 +15,7 @@ from governance.erasure import replay, store
 from governance.erasure.model import OWN, PARTLY_COMPLETE
 from governance.erasure.store import erasure
 from governance.errors import UnreadableError
+from governance.ledger import service as ledger
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.vault.model import EVIDENCE, OPERATIONAL
@@ -60,6 +61,75 @@ def test_an_invoice_goes_when_its_duty_ends_and_the_identifiers_with_it(
     with world.runtime.snapshot("acme", ACTOR) as snap:
         assert store.sealed_keys(snap.connection, "acme", done.erasure_id) is None
     assert world.runtime.vault.is_shredded("acme", done.erasure_id, OPERATIONAL)
+
+
+def test_an_erasure_that_a_restriction_stopped_goes_on_when_it_is_lifted(
+    world: World, clock: HandClock
+) -> None:
+    """Nobody has to order it again; until then nothing is touched, not even when days have passed."""
+    ref, before = world.refs["crm-1"], world.dump()
+
+    def restrict(on: bool) -> None:
+        with world.runtime.work("acme", ACTOR) as work:
+            subjects.set_restriction(work, ref, on)
+
+    restrict(True)
+    done = world.run(world.order("crm-1"))
+    assert (done.status, done.awaits_lifting) == (PARTLY_COMPLETE, True)
+    for _ in range(3):  # the second look, and the day after the evidence of nobody would have ended
+        clock.forward(timedelta(days=8))
+        probe_erasures.run(world.runtime)
+        assert run_erasures.run(world.runtime) == 0
+    assert world.dump() == before
+    assert not world.runtime.vault.is_shredded("acme", ref, EVIDENCE), "the person is here"
+    restrict(False)
+    probe_erasures.run(world.runtime)
+    probe_erasures.run(world.runtime)
+    assert run_erasures.run(world.runtime) >= 2
+    over = world.look(done)
+    assert (over.status, over.steps[-1].outcome) == (PARTLY_COMPLETE, "erased"), over.steps
+    assert not over.awaits_lifting, "an invoice is kept, with its day"
+    assert "crm-1" not in repr(world.dump()["contact"])
+    assert over.certificate != done.certificate
+    assert over.evidence_until is not None
+    with world.runtime.snapshot("acme", ACTOR) as snap:
+        assert subjects.get_by_ref(snap, ref).erased
+        told = ledger.entries(snap.connection, "acme", after=-1, limit=500)
+    assert [entry.kind for entry in told].count("erasure.restriction_over") == 1
+
+
+def test_what_a_later_order_has_erased_is_not_taken_up_again(world: World, clock: HandClock) -> None:
+    ref = world.refs["crm-1"]
+    with world.runtime.work("acme", ACTOR) as work:
+        subjects.set_restriction(work, ref, True)
+    first = world.run(world.order("crm-1"))
+    with world.runtime.work("acme", ACTOR) as work:
+        subjects.set_restriction(work, ref, False)
+    later = world.order("crm-1")
+    assert later.erasure_id != first.erasure_id
+    probe_erasures.run(world.runtime)
+    assert world.look(first).status == PARTLY_COMPLETE, "the later order does it"
+    assert world.run(later).steps[-1].outcome == "erased"
+    for _ in range(2):
+        clock.forward(timedelta(days=8))
+        probe_erasures.run(world.runtime)
+        assert run_erasures.run(world.runtime) == 0
+    assert world.look(first).status == PARTLY_COMPLETE
+    assert world.runtime.vault.is_shredded("acme", first.erasure_id, OPERATIONAL), "nothing waits for it"
+
+
+def test_what_is_kept_for_years_hides_nothing_behind_it(
+    world: World, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_erasures, "_BATCH", 1)
+    world.run(world.order("crm-1"))  # an invoice, kept for years
+    with world.runtime.work("acme", ACTOR) as work:
+        subjects.set_restriction(work, world.refs["crm-2"], True)
+    second = world.run(world.order("crm-2"))
+    with world.runtime.work("acme", ACTOR) as work:
+        subjects.set_restriction(work, world.refs["crm-2"], False)
+    probe_erasures.run(world.runtime)
+    assert world.look(second).status == "in_progress"
 
 
 def test_the_evidence_key_goes_at_its_term_and_not_before(world: World, clock: HandClock) -> None:

@@ -180,4 +180,4 @@ def test_an_erasure_that_everything_stands_against_is_never_called_complete(worl
     assert all("restriction is lifted" in part.because for part in kept)
     assert world.dump() == before
     with world.runtime.snapshot("acme", ACTOR) as snap:
-        assert not subjects.get(snap, "crm-1").erasure_pending
+        assert subjects.get(snap, "crm-1").erasure_pending, "frozen until it goes on"
