@@ -135,7 +135,7 @@ def evaluate_all() -> Response:
 @room.describe(requestBody=_body(_search(SUBJECT)))
 @room.answers(200, SearchAnswer)
 def search_subjects() -> Response:
-    """Find who may do this to that resource: registered components, and what access packs state."""
+    """Find who may do this to that resource: registered staff and components, and what access packs state."""
     return _found(SUBJECT)
 
 

@@ -28,6 +28,7 @@ class TenantAnswer(Answer):
     name = ma.fields.String(required=True)
     country = ma.fields.String(required=True, allow_none=True)
     sectors = ma.fields.List(ma.fields.String(), required=True)
+    askers = ma.fields.String(required=True)
     state = ma.fields.String(required=True)
     state_since = ma.fields.String(required=True, allow_none=True)
     deletion = ma.fields.Dict(required=True, allow_none=True)
@@ -143,6 +144,7 @@ def _document(found: Tenant, deletion: Deletion | None) -> dict[str, Any]:
         "name": found.name,
         "country": found.country,
         "sectors": list(found.sectors),
+        "askers": found.askers,
         "state": found.state,
         "state_since": found.state_since and wire(found.state_since),
         "deletion": None if deletion is None else deletion.document(),

@@ -61,6 +61,11 @@ class UserAccount:
     generation: int
     created_at: datetime
 
+    @property
+    def active(self) -> bool:
+        """Whether its person may still sign in."""
+        return self.state == ACTIVE
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:

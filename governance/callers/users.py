@@ -113,9 +113,14 @@ def grant(
     return get(work, staff_id)
 
 
+def find(snapshot: Snapshot, staff_id: str) -> UserAccount | None:
+    """The account of a member of staff, if there is one."""
+    return store.find(snapshot.connection, snapshot.tenant_id, staff_id)
+
+
 def get(snapshot: Snapshot, staff_id: str) -> UserAccount:
     """The account of a member of staff; NotFoundError if there is none."""
-    found = store.find(snapshot.connection, snapshot.tenant_id, staff_id)
+    found = find(snapshot, staff_id)
     if found is None:
         raise NotFoundError("This member of staff has no account.")
     return found
@@ -128,7 +133,7 @@ def every(snapshot: Snapshot) -> list[UserAccount]:
 
 def is_disabled(snapshot: Snapshot, staff_id: str) -> bool:
     """Whether a member of staff had an account that was taken away."""
-    found = store.find(snapshot.connection, snapshot.tenant_id, staff_id)
+    found = find(snapshot, staff_id)
     return found is not None and found.state == DISABLED
 
 

@@ -7,7 +7,7 @@ from governance.callers import service as callers
 from governance.commands.console import json_option, opened, say, settings, tenant_option
 from governance.subjects.places import check_country
 from governance.tenants import service as tenants
-from governance.tenants.model import SECTORS, Tenant
+from governance.tenants.model import ASKERS, SECTORS, Tenant
 
 sectors_option = click.option(
     "--sector",
@@ -71,14 +71,23 @@ def show_tenant(tenant: str, as_json: bool) -> None:
 @tenant_group.command("declare")
 @sectors_option
 @click.option("--no-sector", is_flag=True, help="None of them.")
+@click.option("--askers", type=click.Choice(ASKERS), help="On whose behalf may be asked.")
 @tenant_option
 @json_option
-def declare(sectors: tuple[str, ...], no_sector: bool, tenant: str, as_json: bool) -> None:
-    """Declare the sectors that a tenant works in, in place of those before; the next check knows them."""
-    if bool(sectors) == no_sector:
-        raise click.UsageError("Name the sectors with --sector, or say --no-sector.")
+def declare(
+    sectors: tuple[str, ...], no_sector: bool, askers: str | None, tenant: str, as_json: bool
+) -> None:
+    """Declare the sectors that a tenant works in, in place of those before, or whose questions it answers.
+
+    The next check knows it.
+    """
+    if (bool(sectors) and no_sector) or not (sectors or no_sector or askers):
+        raise click.UsageError("Name the sectors with --sector, or say --no-sector, or say --askers.")
     with opened() as runtime, runtime.work(tenant, COMMAND_LINE) as work:
-        changed = tenants.declare_sectors(work, sectors)
+        if sectors or no_sector:
+            changed = tenants.declare_sectors(work, sectors)
+        if askers is not None:
+            changed = tenants.declare_askers(work, askers)
     _say_tenant(changed, as_json)
 
 
@@ -88,10 +97,15 @@ def _say_tenant(found: Tenant, as_json: bool) -> None:
         "name": found.name,
         "country": found.country,
         "sectors": list(found.sectors),
+        "askers": found.askers,
     }
     where = found.country or "not recorded"
     sectors = ", ".join(found.sectors) or "none declared"
-    say(as_json, document, f"{found.tenant_id}: {found.name}; country: {where}; sectors: {sectors}")
+    say(
+        as_json,
+        document,
+        f"{found.tenant_id}: {found.name}; country: {where}; sectors: {sectors}; askers: {found.askers}",
+    )
 
 
 @click.group()

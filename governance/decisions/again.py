@@ -1,7 +1,7 @@
 """Deciding again what was decided before: from the facts as a decision keeps them, by any policy. Pure.
 
-Every distinct fact vector is decided once. What refused and is no rule of a policy (a frequency cap) refuses
-again.
+Every distinct fact vector is decided once. What refused and is no rule of a policy (a frequency cap, an asker
+who left) refuses again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from governance.policy.durations import Duration, cutoff, minus
 from governance.policy.model import FactType
 from governance.policy.outcome import combine
 
-_CAPS = "caps."
+_NO_POLICY = ("caps.", "askers.")
 _SHORTEST_MONTH, _LONGEST_MONTH = timedelta(days=28), timedelta(days=31)
 _A_DAY = timedelta(days=1)
 _MOST_HELD = 200_000
@@ -134,7 +134,7 @@ def standing_refusals(reasons: Sequence[Mapping[str, Any]]) -> list[str] | None:
     """Give what refused a kept decision and is no policy's; None if it was not evaluated at all."""
     if any(reason["code"] == EVALUATION_FAILED for reason in reasons):
         return None
-    return [reason["rule"] for reason in reasons if reason["rule"].startswith(_CAPS)]
+    return [reason["rule"] for reason in reasons if reason["rule"].startswith(_NO_POLICY)]
 
 
 def _edges(duration: Duration) -> tuple[Duration, timedelta, timedelta]:

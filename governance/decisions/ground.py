@@ -12,6 +12,7 @@ from governance.ledger.store import ledger_head
 from governance.policy import service as policies
 from governance.policy.compiled import CompiledPolicy
 from governance.policy.store import policy_active
+from governance.tenants.model import REGISTERED
 from governance.tenants.store import read_sectors, tenant
 from governance.work import Snapshot
 
@@ -19,6 +20,7 @@ _STANDING = Prepared(
     sa.select(
         tenant.c.country,
         tenant.c.sectors,
+        tenant.c.askers,
         sa.func.coalesce(ledger_head.c.size, 0),
         policy_active.c.digest,
         policy_active.c.next_digest,
@@ -34,12 +36,16 @@ _STANDING = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Read once a snapshot, never kept for the next: `ledger_position` counts the events that it sees."""
+    """Read once a snapshot, never kept for the next: `ledger_position` counts the events that it sees.
+
+    `registered_askers`: the tenant answers only askers that it has registered.
+    """
 
     policy: CompiledPolicy
     ledger_position: int
     tenant_country: str | None
     tenant_sectors: tuple[str, ...] = ()
+    registered_askers: bool = False
 
 
 def stand(snap: Snapshot) -> Ground:
@@ -47,10 +53,12 @@ def stand(snap: Snapshot) -> Ground:
 
     Raises what `policy.service.active` raises if no policy is adopted.
     """
-    ((country, sectors, position, digest, coming),) = _STANDING.rows(snap.connection, tenant=snap.tenant_id)
+    ((country, sectors, askers, position, digest, coming),) = _STANDING.rows(
+        snap.connection, tenant=snap.tenant_id
+    )
     policy = (
         policies.active(snap.connection, snap.tenant_id, snap.now)
         if digest is None or coming is not None
         else policies.by_digest(snap.connection, digest)
     )
-    return Ground(policy, position, country, read_sectors(sectors))
+    return Ground(policy, position, country, read_sectors(sectors), askers == REGISTERED)

@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 
 from governance.access import gate as access
+from governance.access import standing
 from governance.communications import gate as communications
 from governance.communications.gate import Ready
 from governance.communications.model import read_check
 from governance.decisions.ground import Ground, stand
+from governance.decisions.model import Reason
 from governance.decisions.record import AskedFor
 from governance.errors import InvalidError
-from governance.evaluation.model import EvaluationRequest, opaque
+from governance.evaluation.model import Entity, EvaluationRequest, opaque
 from governance.subjects import service as subjects
 from governance.subjects.model import SubjectReference, check_external_id
 from governance.vault.service import Vault
@@ -24,6 +26,7 @@ class Desk:
         self.ground: Ground = stand(snap)
         self.gate = communications.open_gate(snap, self.ground)
         self._access: access.Gate | None = None
+        self._bars: dict[tuple[str, str], Reason | None] = {}
         self._read: dict[tuple[int, int], tuple[EvaluationRequest, Ready]] = {}
 
     @property
@@ -60,6 +63,13 @@ class Desk:
         """The reference of the person whom a question is about, None if nobody is meant."""
         found = subjects.resolve(self.snap, SubjectReference(id=request.resource.id))
         return None if found is None else found.subject_ref
+
+    def bar(self, asker: Entity) -> Reason | None:
+        """Why nothing is answered with yes to this asker; looked up once."""
+        who = (asker.type, asker.id)
+        if who not in self._bars:
+            self._bars[who] = standing.barred(self.snap, self.ground, *who)
+        return self._bars[who]
 
     def asked_for(self, request: EvaluationRequest) -> AskedFor:
         """On whose behalf a question is asked, as it may be logged."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from governance.access import askers
-from governance.access.model import ASKER_TYPES, LEFT
+from governance.access.model import ASKER_TYPES
 from governance.decisions.ground import Ground
 from governance.decisions.model import Reason, Verdict, decide
 from governance.decisions.record import AskedFor, DecisionRecord
@@ -11,23 +11,6 @@ from governance.evaluation.model import EvaluationRequest
 from governance.policy.access import Party, access_facts
 from governance.policy.compiled import ANY_ACTION
 from governance.work import Snapshot
-
-_GONE = Verdict(
-    False,
-    (
-        Reason(
-            "asker-left",
-            "",
-            "forbid",
-            "Who asks has left; everything that was given ended with that.",
-            ("Regulation (EU) 2016/679 Art. 32(4)",),
-            True,
-            "Let somebody ask who works here.",
-        ),
-    ),
-    (),
-    (),
-)
 
 _SILENCE = Verdict(
     False,
@@ -57,15 +40,13 @@ def evaluate(
     """Decide about a resource of the tenant's own. Properties are looked at and not logged.
 
     Of staff and components that are registered here, `principal.roles` and `principal.kind` are what the
-    register says, whatever is claimed; whoever left is denied.
+    register says, whatever is claimed.
     """
     policy = ground.policy
     verdict = _SILENCE
     subject, resource = request.subject, request.resource
     asker = askers.asker(snap, subject.type, subject.id) if subject.type in ASKER_TYPES else None
-    if asker is not None and asker.state == LEFT:
-        verdict = _GONE
-    elif ANY_ACTION in policy.programs:
+    if ANY_ACTION in policy.programs:
         properties = dict(subject.properties)
         if asker is not None and asker.active:
             properties |= {"roles": list(asker.roles), "kind": asker.kind}

@@ -5,15 +5,13 @@ next page begins after the last one looked at: nobody is given twice, and nobody
 is lost. A page may hold fewer results than asked for (none at all, too) and still not be the last.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from governance.access import service as access
-from governance.access.model import COMPONENT, STAFF
-from governance.callers import service as callers
+from governance.access import standing
 from governance.clock import wire
 from governance.communications.model import ACTION as SEND
 from governance.communications.model import WRITERS
@@ -45,15 +43,6 @@ STREAMED, ONE_BY_ONE = 200_000, 1_000
 
 _FIRST_WINDOW = 2_000
 _YES = Verdict(True, (), (), ())
-
-PRINCIPALS: Mapping[str, Callable[[Snapshot], Iterable[str]]] = {
-    COMPONENT: lambda snap: [
-        *(each.client_id for each in callers.every(snap) if each.active),
-        *(each.id for each in access.every_active(snap, COMPONENT)),
-    ],
-    STAFF: lambda snap: [each.id for each in access.every_active(snap, STAFF)],
-}
-"""Who is registered here, by the type of the AuthZEN subject. Another kind of caller joins with a line."""
 
 
 def search(
@@ -117,6 +106,8 @@ def _people(desk: Desk, asked: SearchRequest, limit: int, after: str) -> Found:
         audience, most = action.audience(desk, asked.question), STREAMED
     else:
         audience, most = _one_by_one(desk, asked), ONE_BY_ONE
+    if desk.bar(asked.question.subject) is not None:
+        return Found([], None)
     results: list[tuple[str, Properties]] = []
     looked, size = 0, min(_FIRST_WINDOW, most)
     while len(results) < limit:
@@ -188,8 +179,8 @@ def _entities(desk: Desk, asked: SearchRequest, limit: int, after: str) -> Found
     question = asked.question
     kind = question.resource.type if asked.kind == RESOURCE else question.subject.type
     known = set(entities_of(desk.ground.policy, kind))
-    if asked.kind != RESOURCE and kind in PRINCIPALS:
-        known.update(PRINCIPALS[kind](desk.snap))
+    if asked.kind != RESOURCE:
+        known.update(standing.registered(desk.snap, kind))
     results: list[dict[str, Any]] = []
     waiting = (each for each in sorted(known) if each > after)
     for looked, each in enumerate(waiting, start=1):

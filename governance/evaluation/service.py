@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from governance.access import standing
 from governance.communications.model import ACTION as SEND
 from governance.decisions.record import DecisionRecord
 from governance.errors import ConflictError, GovernanceError, InvalidError, NotFoundError
@@ -45,12 +46,16 @@ class Refusal:
 def answer(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
     """Answer one question at a desk.
 
-    Raises InvalidError if its content makes no sense to the gate it belongs to.
+    Whoever has left is told no by every gate. Raises InvalidError if its content makes no sense to the gate
+    it belongs to.
     """
     gate = ACTIONS.get(request.action) if request.resource.type == DATA_SUBJECT else None
     if gate is not None:
-        return gate.evaluate(desk, request)
-    return resources.evaluate(desk.snap, desk.ground, request, desk.asked_for(request), desk.said)
+        record = gate.evaluate(desk, request)
+    else:
+        record = resources.evaluate(desk.snap, desk.ground, request, desk.asked_for(request), desk.said)
+    bar = desk.bar(request.subject)
+    return record if bar is None else standing.refused(record, bar, desk.ground.policy)
 
 
 def evaluate(snap: Snapshot, request: EvaluationRequest) -> DecisionRecord:

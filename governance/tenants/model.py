@@ -23,6 +23,10 @@ CANCELLED, DELETED = "cancelled", "deleted"
 GRACE_DAYS = 30
 LONGEST_GRACE = 365
 
+ANYBODY, REGISTERED = "anybody", "registered"
+ASKERS = (ANYBODY, REGISTERED)
+"""On whose behalf may be asked: whomever a component names, or registered staff and components only."""
+
 _TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -31,7 +35,7 @@ class Tenant:
     """One controller. `ref` is the random name that ledger leaves and checkpoints carry.
 
     `country` is where it is established (ISO 3166-1 alpha-2), if that is known. `sectors` are those of
-    SECTORS that it works in: packs of rules apply by them.
+    SECTORS that it works in: packs of rules apply by them. `askers` is one of ASKERS.
     """
 
     tenant_id: str
@@ -43,6 +47,7 @@ class Tenant:
     sectors: tuple[str, ...] = ()
     state: str = ACTIVE
     state_since: datetime | None = None
+    askers: str = ANYBODY
 
 
 @dataclass(frozen=True, slots=True)

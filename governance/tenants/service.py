@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from governance.errors import ConflictError, NotFoundError
+from governance.errors import ConflictError, InvalidError, NotFoundError
 from governance.tenants import store
-from governance.tenants.model import Tenant, check_sectors, check_tenant_id
+from governance.tenants.model import ASKERS, Tenant, check_sectors, check_tenant_id
 from governance.work import Snapshot, Work
 
 
@@ -49,3 +49,14 @@ def declare_sectors(work: Work, sectors: Iterable[str]) -> Tenant:
     store.set_sectors(work.connection, work.tenant_id, declared)
     work.record("tenant.sectors_declared", facts={"sectors": list(declared), "before": list(before.sectors)})
     return replace(before, sectors=declared)
+
+
+def declare_askers(work: Work, askers: str) -> Tenant:
+    """Declare on whose behalf may be asked (one of ASKERS); the next check knows it. Raises InvalidError."""
+    if askers not in ASKERS:
+        sentence = f"Give one of {', '.join(ASKERS)}."
+        raise InvalidError(sentence, fields={"askers": [sentence]})
+    before = get(work)
+    store.set_askers(work.connection, work.tenant_id, askers)
+    work.record("tenant.askers_declared", facts={"askers": askers, "before": before.askers})
+    return replace(before, askers=askers)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.database import Instant, Json, Prepared, metadata
-from governance.tenants.model import ACTIVE, Deletion, Tenant
+from governance.tenants.model import ACTIVE, ANYBODY, Deletion, Tenant
 
 tenant = sa.Table(
     "tenant",
@@ -24,6 +24,8 @@ tenant = sa.Table(
     sa.Column("sectors", sa.Text),
     sa.Column("state", sa.Text, nullable=False, server_default=ACTIVE),
     sa.Column("state_since", Instant),
+    # `registered`: only registered askers are answered; null: anybody whom a component names.
+    sa.Column("askers", sa.Text),
 )
 
 tenant_deletion = sa.Table(
@@ -106,6 +108,12 @@ def set_sectors(connection: Connection, tenant_id: str, sectors: Sequence[str]) 
     connection.execute(change.values(sectors=",".join(sectors) or None))
 
 
+def set_askers(connection: Connection, tenant_id: str, askers: str) -> None:
+    """Set on whose behalf may be asked."""
+    change = sa.update(tenant).where(tenant.c.tenant_id == tenant_id)
+    connection.execute(change.values(askers=None if askers == ANYBODY else askers))
+
+
 def read_sectors(text: str | None) -> tuple[str, ...]:
     """Read the column `sectors`."""
     return tuple(text.split(",")) if text else ()
@@ -142,4 +150,5 @@ def _tenant(row: sa.Row) -> Tenant:  # type: ignore[type-arg]  # rows of a Core 
         read_sectors(row.sectors),
         row.state,
         row.state_since,
+        row.askers or ANYBODY,
     )

@@ -35,6 +35,7 @@ def test_the_sectors_of_a_tenant_are_declared_shown_and_taken_back(any_cli: Comm
         "name": "Acme Inc.",
         "country": "US",
         "sectors": [],
+        "askers": "anybody",
     }
     sectors = ("--sector", "health", "--sector", "finance", "--sector", "health")
     assert any_cli.json("tenant", "declare", *sectors, "--tenant", "acme")["sectors"] == ["finance", "health"]
@@ -42,6 +43,8 @@ def test_the_sectors_of_a_tenant_are_declared_shown_and_taken_back(any_cli: Comm
     assert (
         "sectors: none declared" in any_cli.run("tenant", "declare", "--no-sector", "--tenant", "acme").stdout
     )
+    closed = any_cli.json("tenant", "declare", "--askers", "registered", "--tenant", "acme")
+    assert (closed["askers"], closed["sectors"]) == ("registered", [])
     assert any_cli.json("fsck")["ok"]
     runtime = any_cli.runtime()
     with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
@@ -65,6 +68,7 @@ def test_a_tenant_is_founded_with_its_sectors(cli: CommandLine) -> None:
         ["--sector", "mining"],
         [],
         ["--sector", "health", "--no-sector"],
+        ["--askers", "everyone"],
         ["--sector", "health", "--tenant", "none"],
     ],
 )
