@@ -21,6 +21,7 @@ from governance.rights.regime_files import law
 from governance.rights.regimes import Regime
 from governance.rights.states import Case, Proof
 from governance.settings import Settings
+from governance.systems import task_reports
 from governance.work import Snapshot, Work
 
 
@@ -134,6 +135,7 @@ def keep(
     if now.state in CLOSED_STATES and request.closed_at is None:
         columns.setdefault("closed_at", work.now)
         columns.setdefault("waits_for", None)
+        task_reports.no_longer_asked(work, f"{request.request_id}/")
     before = {each.identity: each for each in dossier.case.proofs}
     for proof in now.proofs:
         if before.get(proof.identity) != proof:

@@ -25,6 +25,7 @@ from governance.rights.recipient_store import (
     Recipient,
 )
 from governance.systems import service as systems
+from governance.systems import task_reports
 from governance.systems.model import RELEASE, RESTRICT
 from governance.vault.model import Place
 from governance.work import Snapshot, Work
@@ -126,13 +127,15 @@ def note(
     keep(work, dossier, "recipient_noted", facts=facts, told={"evidence": dict(evidence)})
     for each in stuck:
         store.change(work.connection, work.tenant_id, each, values)
+        if outcome != "retry":
+            task_reports.noted(work, each.operation_id, done=outcome == "done", evidence=evidence)
     return open_dossier(work, request_id)
 
 
 def lift(work: Work, subject_ref: str) -> None:
     """The restriction of a person was lifted: have every system that was to mark the data release it."""
     for each in store.of_subject(work.connection, work.tenant_id, subject_ref, RESTRICT):
-        if each.status in (PENDING, DROPPED):
+        if each.status in (PENDING, DROPPED) or task_reports.no_longer_asked(work, each.operation_id):
             store.change(work.connection, work.tenant_id, each, {"status": DROPPED, "next_at": None})
             continue
         release = replace(

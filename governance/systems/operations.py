@@ -234,6 +234,8 @@ def _settle(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
         store.change(work.connection, work.tenant_id, operation_id, work.now, values)
     if outcome.task is not None:
         tasks.make(work, record, outcome.task)
+    elif record.status == WAITING != outcome.status and not outcome.transient:
+        tasks.drop_of(work, operation_id)
     if record.verb not in _READS and outcome.status in _KINDS and outcome.status != record.status:
         work.record(
             f"system.{_KINDS[outcome.status]}",

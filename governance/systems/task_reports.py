@@ -1,13 +1,15 @@
 """What a person reports of a task: read as strictly as what a machine reports."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from governance.errors import InvalidError
-from governance.systems import far_side, operation_store, operations, tasks
+from governance.systems import far_side, operation_store, operations, task_store, tasks
 from governance.systems.connector import Problem
-from governance.systems.model import COLLECT, DISPOSE, ERASE, Outcome
-from governance.systems.task_store import Task
+from governance.systems.model import COLLECT, DISPOSE, ERASE, Outcome, failed
+from governance.systems.model import DONE as ANSWERED
+from governance.systems.task_store import OPEN, Task
 from governance.work import Work
 
 
@@ -40,3 +42,28 @@ def done(
     closed = tasks.close(work, task_id, evidence)
     operations.finish(work, task.operation_id, outcome)
     return closed, outcome
+
+
+def noted(work: Work, operation_id: str, *, done: bool, evidence: Mapping[str, Any]) -> None:
+    """Settle an operation that waits for somebody, after staff noted elsewhere what became of it.
+
+    `done`: its task is done, with this evidence; else it is impossible and the task is dropped. Nothing
+    happens to an operation without an open task: a machine may still report it.
+    """
+    task = task_store.of_operation(work.connection, work.tenant_id, operation_id)
+    if task is None or task.state != OPEN:
+        return
+    if not done:
+        operations.finish(work, operation_id, failed("Staff noted that this is impossible."))
+        return
+    shown = dict(evidence) if evidence.get("text") or evidence.get("file") else {"text": json.dumps(evidence)}
+    tasks.close(work, task.task_id, shown)
+    operations.finish(work, operation_id, Outcome(ANSWERED, "Staff noted by hand that it was done."))
+
+
+def no_longer_asked(work: Work, within: str) -> int:
+    """Drop the open tasks of operations whose ids begin so, and give how many: nobody has a use for them."""
+    dropped = task_store.open_within(work.connection, work.tenant_id, within)
+    for task in dropped:
+        operations.finish(work, task.operation_id, failed("It is no longer asked for."))
+    return len(dropped)

@@ -12,7 +12,9 @@ from governance.systems.store import system_task
 
 OPEN = "open"
 DONE = "done"
-STATES = (OPEN, DONE)
+DROPPED = "dropped"
+STATES = (OPEN, DONE, DROPPED)
+"""`dropped`: what it was for has ended in another way, so nobody needs to do it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,16 @@ def of_operation(connection: Connection, tenant_id: str, operation_id: str) -> T
     )
     row = connection.execute(query).first()
     return None if row is None else Task(*row)
+
+
+def open_within(connection: Connection, tenant_id: str, prefix: str) -> list[Task]:
+    """The open tasks of operations whose ids begin so."""
+    query = sa.select(*_COLUMNS).where(
+        system_task.c.tenant_id == tenant_id,
+        system_task.c.state == OPEN,
+        system_task.c.operation_id.startswith(prefix, autoescape=True),
+    )
+    return [Task(*row) for row in connection.execute(query)]
 
 
 def page(connection: Connection, tenant_id: str, state: str, after: str, limit: int) -> list[Task]:

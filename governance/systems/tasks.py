@@ -95,6 +95,23 @@ def close(work: Work, task_id: str, evidence: Mapping[str, Any]) -> Task:
     return done
 
 
+def drop(work: Work, task: Task) -> None:
+    """Take an open task off the list: what it was for has ended in another way."""
+    facts = {"task": task.task_id, "system": task.system_id, "verb": task.verb}
+    event = work.record("system.task_dropped", subject_ref=task.subject_ref or None, facts=facts)
+    values = {
+        "state": store.DROPPED, "done_at": work.now, "done_by": work.actor.ref, "event_id": event.id,
+    }  # fmt: skip
+    store.change(work.connection, work.tenant_id, task.task_id, values)
+
+
+def drop_of(work: Work, operation_id: str) -> None:
+    """Drop the task of an operation that has ended, if one is open."""
+    task = store.of_operation(work.connection, work.tenant_id, operation_id)
+    if task is not None and task.state == OPEN:
+        drop(work, task)
+
+
 def _open(work: Work, task_id: str) -> Task:
     task = _find(work, task_id, lock=True)
     if task.state != OPEN:

@@ -231,6 +231,62 @@ def test_a_request_that_was_closed_or_has_to_be_proved_anew_tells_nobody(
     assert not any(column(house, "restricted"))
 
 
+def test_a_task_ends_with_its_step_however_that_ends(any_runtime: Runtime) -> None:
+    """Staff note the step of a manual system by hand: nobody is left with a task for it."""
+    runtime = any_runtime
+    with runtime.work("acme", ACTOR) as work:
+        for name in ("attic", "cellar", "paper", "shed"):
+            systems.put(work, name, {"kind": "manual", "config": {"owner": "staff-7"}}, None)
+        subjects.put(work, "crm-1", SubjectChange(country="DE"))
+    request_id = asked(runtime, "restriction")
+    tell_recipients.run(runtime)
+    shown = {"text": "Canary: seen in drawer 7."}
+    with runtime.work("acme", ACTOR) as work:
+        recipients.note(work, request_id, "paper", outcome="done", evidence=shown)
+        recipients.note(work, request_id, "attic", outcome="impossible", evidence={"why": "It burnt down."})
+        recipients.note(work, request_id, "shed", outcome="retry", evidence={})
+    tell_recipients.run(runtime)
+
+    def listed(state: str) -> dict[str, tasks.Opened]:
+        with runtime.snapshot("acme", ACTOR) as snap:
+            found = tasks.page(snap, state=state, after="", limit=10)
+            return {each.system_id: tasks.get(snap, each.task_id) for each in found}
+
+    assert sorted(listed("open")) == ["cellar", "shed"], "asked again, the task is still the one"
+    assert {name: each.evidence for name, each in listed("done").items()} == {"paper": shown}
+    assert {name: each.task.done_by for name, each in listed("dropped").items()} == {"attic": ACTOR.ref}
+    dropped = listed("dropped")["attic"].task.task_id
+    with pytest.raises(ConflictError), runtime.work("acme", ACTOR) as work:
+        task_reports.done(work, dropped, steps=[], evidence=shown)
+    with runtime.work("acme", ACTOR) as work:  # and the other way round: the task ends the step
+        task_reports.done(work, listed("open")["cellar"].task.task_id, steps=[], evidence=shown)
+    tell_recipients.run(runtime)
+    assert standing(runtime, request_id)[2] == {
+        "attic/restrict": "impossible",
+        "cellar/restrict": "done",
+        "paper/restrict": "done",
+        "shed/restrict": "waiting",
+    }
+    with runtime.work("acme", ACTOR) as work:
+        rights.withdraw(work, request_id)
+    assert listed("open") == {}, "a request that was closed asks nobody any more"
+
+
+def test_a_restriction_that_was_lifted_meanwhile_is_no_task_any_more(any_runtime: Runtime) -> None:
+    with any_runtime.work("acme", ACTOR) as work:
+        systems.put(work, "paper", {"kind": "manual", "config": {"owner": "staff-7"}}, None)
+        subjects.put(work, "crm-1", SubjectChange(country="DE"))
+    request_id = asked(any_runtime, "restriction")
+    tell_recipients.run(any_runtime)
+    with any_runtime.work("acme", ACTOR) as work:
+        subjects.set_restriction(work, _ref(work), False)
+        recipients.lift(work, _ref(work))
+    tell_recipients.run(any_runtime)
+    with any_runtime.snapshot("acme", ACTOR) as snap:
+        assert tasks.page(snap, state="open", after="", limit=10) == []
+    assert standing(any_runtime, request_id)[2] == {"paper/restrict": "dropped"}
+
+
 def test_without_any_system_a_restriction_is_answered_at_once(any_runtime: Runtime) -> None:
     with any_runtime.work("acme", ACTOR) as work:
         subjects.put(work, "crm-1", SubjectChange(country="DE"))
