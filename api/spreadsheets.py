@@ -5,11 +5,14 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MEDIA_TYPE = "text/csv; charset=utf-8"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the wide forms of = + - @, which East Asian spreadsheets take for the plain ones."""
 
 
 def cell(value: object) -> str:
-    """A value as a cell; one that a spreadsheet would reckon with begins with an apostrophe (OWASP)."""
+    """A value as a cell; text that a spreadsheet would reckon with begins with an apostrophe (OWASP)."""
+    if isinstance(value, int | float):
+        return str(value)  # a number is no formula, whatever its sign
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 

@@ -1,13 +1,12 @@
 """Transfers across borders: mechanisms, the kill switch, flows, and the picture of it all."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
 from flask import Response
 
+from api import spreadsheets
 from api.configuration import etag, if_match
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, request_work
@@ -249,7 +248,8 @@ def report(query: Mapping[str, Any]) -> Response:
     with request_snapshot() as snapshot:
         found = picture.report(snapshot)
     if query["format"] == "csv":
-        return Response(_table(found["flows"]), content_type="text/csv; charset=utf-8")
+        table = spreadsheets.table(_COLUMNS, found["flows"])
+        return Response(b"".join(table), content_type=spreadsheets.MEDIA_TYPE)
     return reply(found)
 
 
@@ -274,17 +274,6 @@ _COLUMNS = (
     "people",
     "since",
 )
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write flows as CSV (RFC 4180); lists are parted by spaces. All values are codes: none is a formula."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        values = (row[name] for name in _COLUMNS)
-        writer.writerow([" ".join(each) if isinstance(each, list) else each for each in values])
-    return text.getvalue()
 
 
 def _again(work: Work, outcome: Outcome) -> Reply:

@@ -50,6 +50,8 @@ def test_no_module_has_a_catch_all_name() -> None:
     [
         (r"\bdatetime\.now\(|\bdate\.today\(|\butcnow\(|\btime\.time\(", {"governance/clock.py"}),
         (r"\buuid4\(|\bsecrets\.token_", {"governance/ids.py"}),
+        # One place writes tables for people and makes formulas harmless; the sample plays the CRM.
+        (r"\bcsv\.(writer|DictWriter)\(", {"api/spreadsheets.py", "governance/commands/sample.py"}),
         (
             r"\bos\.environ\b",
             {
@@ -61,7 +63,7 @@ def test_no_module_has_a_catch_all_name() -> None:
             },
         ),
     ],
-    ids=["clock", "ids", "environment"],
+    ids=["clock", "ids", "tables", "environment"],
 )
 def test_time_ids_and_environment_have_one_door(pattern: str, allowed: set[str]) -> None:
     found = {
