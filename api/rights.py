@@ -23,7 +23,7 @@ from api.rights_shapes import (
 )
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, request_work
-from api.shapes import Listing
+from api.shapes import Listing, OwnerBody
 from governance.clock import wire
 from governance.errors import InvalidError
 from governance.idempotency.model import Outcome
@@ -115,6 +115,15 @@ def verify(body: Mapping[str, Any], request_id: str) -> Response:
 def extend(body: Mapping[str, Any], request_id: str) -> Response:
     """Make the period longer, while the law still lets it be announced; the letter is written."""
     return act(lambda work: _kept(work, rights.extend(work, request_id, **body)), again=_again)
+
+
+@room.put("/v1/rights-requests/<request_id>/owner", scope="rights:write")
+@room.body(OwnerBody)
+@room.answers(200, RequestReply)
+def assign(body: Mapping[str, Any], request_id: str) -> Response:
+    """Say who sees to an open request, by an opaque id."""
+    with request_work() as work:
+        return reply(rights.document(work, rights.assign(work, request_id, body["owner"])))
 
 
 @room.post("/v1/rights-requests/<request_id>/pause", scope="rights:write")

@@ -12,6 +12,8 @@ from governance.subjects.model import SubjectReference
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _YEARS = range(1900, 2200)
+OPAQUE = ma.validate.Regexp(r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
+"""The opaque id of somebody who works there."""
 
 
 def read_instant(text: str) -> datetime:
@@ -180,3 +182,9 @@ class LedgerPlace(Answer):
 
     position = ma.fields.Integer(required=True)
     leaf_hash = ma.fields.String(required=True)
+
+
+class OwnerBody(Shape):
+    """Who does it from now on."""
+
+    owner = ma.fields.String(required=True, validate=OPAQUE)

@@ -19,7 +19,7 @@ from api.runtime import (
     request_work,
     this_runtime,
 )
-from api.shapes import Answer, AnyObject, Listing, Page, Shape, Text
+from api.shapes import Answer, AnyObject, Listing, OwnerBody, Page, Shape, Text
 from governance.clock import wire
 from governance.systems import callbacks, task_reports, tasks
 from governance.systems.task_store import OPEN, STATES, Task
@@ -27,7 +27,6 @@ from governance.work import Work
 
 room = Room("tasks", description="What people do by hand in connected systems, and what systems report.")
 
-_OWNER = ma.validate.Regexp(r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
 _MOST_ITEMS = 10_000
 
 
@@ -49,12 +48,6 @@ class TaskReply(Answer):
     due_at = ma.fields.String(required=True)
     instructions = ma.fields.Dict(metadata={"description": "Who is meant, and what is to be done."})
     evidence = ma.fields.Dict(allow_none=True)
-
-
-class OwnerBody(Shape):
-    """Who does it from now on."""
-
-    owner = ma.fields.String(required=True, validate=_OWNER)
 
 
 class FileShape(Shape):

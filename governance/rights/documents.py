@@ -46,6 +46,7 @@ def document(snap: Snapshot, dossier: Dossier, *, opened: bool = False) -> dict[
         "acknowledged_at": _wire(said.acknowledged_at),
         "closed_at": _wire(said.closed_at),
         "waits_for": said.waits_for,
+        "owner": said.owner,
         "outcome": said.outcome,
         "appeal_of": said.appeal_of,
         "repeats": said.duplicate_of,

@@ -248,6 +248,11 @@ def _is_answered_with(other: Dossier, answered: Dossier) -> bool:
     }
 
 
+def assign(work: Work, request_id: str, owner: str) -> Dossier:
+    """Say who sees to an open request, by an opaque id; ConflictError `closed`."""
+    return keep(work, _open(work, request_id), "assigned", facts={"owner": owner}, owner=owner)
+
+
 def _open(work: Work, request_id: str) -> Dossier:
     dossier = open_dossier(work, request_id)
     if dossier.request.state in CLOSED_STATES or dossier.request.state not in OPEN_STATES:

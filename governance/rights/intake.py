@@ -107,6 +107,7 @@ def take(work: Work, new: NewRequest) -> Dossier:
         reminded=0,
         overdue_at=None,
         event_id=event_id,
+        opened_by=work.actor.ref,
     )
     # Ids in order, so that identities stay in the order in which they were named.
     ids = sorted(work.new_id("idn") for _ in new.identities)

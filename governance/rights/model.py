@@ -98,6 +98,7 @@ class Request:
 
     `zone` and `holidays_of`: where its days begin and end. `authority`: asked | accepted | rejected, for one
     who asks for another. `waits_for`: a code of what it waits for. `outcome`: the code it was closed with.
+    `opened_by` acted when it was taken in; `owner` sees to it, by an opaque id.
     """
 
     request_id: str
@@ -131,6 +132,8 @@ class Request:
     reminded: int
     overdue_at: datetime | None
     event_id: str
+    opened_by: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,17 @@ from governance.rights import package_store, recipients, sealing, store
 from governance.rights.documents import document, matches
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
-from governance.rights.handling import Handled, appeal, extend, fulfil, pause, refuse, resume, withdraw
+from governance.rights.handling import (
+    Handled,
+    appeal,
+    assign,
+    extend,
+    fulfil,
+    pause,
+    refuse,
+    resume,
+    withdraw,
+)
 from governance.rights.intake import NewRequest, take
 from governance.rights.letters import listed as letters_of
 from governance.rights.letters import sent
@@ -37,6 +47,7 @@ __all__ = [
     "NewRequest",
     "answer",
     "appeal",
+    "assign",
     "authorise",
     "challenge",
     "check",

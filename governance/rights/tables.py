@@ -44,6 +44,8 @@ rights_request = sa.Table(
     sa.Column("reminded", sa.Integer, nullable=False),
     sa.Column("overdue_at", Instant),
     _text("event_id"),
+    _text("opened_by", null=True),
+    _text("owner", null=True),
     sa.Index("rights_request_due", "tenant_id", "state", "due_at"),
     sa.Index("rights_request_arrived", "tenant_id", "channel", "recorded_at"),
 )
