@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import psycopg.sql
+
+_ASKED = "asked_for_password_"
+_KINDS = (("local", ""), ("host", "127.0.0.1/32 "), ("host", "::1/128 "))
 
 
 class Server:
@@ -41,6 +45,40 @@ class Server:
         source = f' TEMPLATE "{template}" STRATEGY WAL_LOG' if template else ""
         self.execute(f'CREATE DATABASE "{name}"{source}')
         return name
+
+    def role_with_password(self, password: str) -> str:
+        """Make a role that must show this password, and give its name; drop it with `drop_role`.
+
+        The server of the wheel trusts everybody; roles of this kind are asked, by a rule before all others.
+        """
+        role = f"{_ASKED}{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(741852963)")
+            row = connection.execute("SELECT pg_read_file(current_setting('hba_file'))").fetchone()
+            assert row is not None
+            kept = [line for line in row[0].splitlines() if line.strip() and not line.startswith("#")]
+            rules = [f"{kind} all /^{_ASKED} {where}scram-sha-256" for kind, where in _KINDS]
+            if kept[: len(rules)] != rules:
+                place = connection.execute("SHOW hba_file").fetchone()
+                assert place is not None
+                lines = psycopg.sql.Literal([*rules, *kept])
+                connection.execute(
+                    psycopg.sql.SQL("COPY (SELECT unnest({}::text[])) TO {}").format(
+                        lines, psycopg.sql.Literal(place[0])
+                    )
+                )
+                connection.execute("SELECT pg_reload_conf()")
+            connection.execute(
+                psycopg.sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                    psycopg.sql.Identifier(role), psycopg.sql.Literal(password)
+                )
+            )
+        return role
+
+    def drop_role(self, role: str, database: str) -> None:
+        """Take back what a role has in a database, and the role."""
+        self.execute_in(database, f'DROP OWNED BY "{role}"')
+        self.execute(f'DROP ROLE "{role}"')
 
     def drop(self, name: str) -> None:
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

@@ -46,6 +46,10 @@ MOST_ATTEMPTS = 8
 _FIRST_REST = timedelta(minutes=1)
 _LONGEST_REST = timedelta(hours=6)
 
+Before = Mapping[str, frozenset[str]]
+"""For each system those that come first: all that is derived from what it holds, directly or not."""
+
+_NONE: frozenset[str] = frozenset()
 _REASON = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
 
@@ -66,7 +70,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One system's share. `batch`: systems of a lower batch come first. `round`: each new plan is a new one.
+    """One system's share. `batch`: its place in the order. `round`: each new plan is a new one.
 
     `plan` maps data classes to dispositions as `ErasurePlan.document` writes them; None until it is made.
     `kept`: classes that the plan leaves alone, with the reason. `left`: rows by table that stood after it.
@@ -197,46 +201,42 @@ def rest(attempts: int) -> timedelta:
     return min(doubled, _LONGEST_REST)
 
 
-def ready(steps: Sequence[Step], now: datetime) -> Step | None:
-    """The step to take now: of the lowest batch that is not done, one that does not rest.
+def ready(steps: Sequence[Step], now: datetime, before: Before) -> Step | None:
+    """The step to take now: one that does not rest, and before which no other has to be done.
 
-    Our own rows belong to no batch: they wait for nobody.
+    Our own rows wait for nobody.
     """
-    open_batches = [step.batch for step in steps if step.status != DONE and step.system != OWN]
-    lowest = min(open_batches, default=None)
+    open_ = {step.system for step in steps if step.status != DONE}
     for step in steps:
         waits = step.status in (FAILED, DONE, HELD) or (step.next_at or now) > now
-        if not waits and (step.system == OWN or step.batch == lowest):
+        if not waits and not before.get(step.system, _NONE) & open_:
             return step
     return None
 
 
-def overall(steps: Sequence[Step]) -> str:
+def overall(steps: Sequence[Step], before: Before) -> str:
     """What the steps come to. Complete only if each has proof that nothing is left."""
     statuses = {step.status for step in steps}
     if statuses <= {DONE}:
         kept = any(step.outcome == "kept_until" for step in steps)
         return PARTLY_COMPLETE if kept else COMPLETE
-    if FAILED in statuses and not statuses & {PENDING, WAITING, HELD}:
-        return FAILED
-    if FAILED in statuses and not _can_go_on(steps):
+    if FAILED in statuses and not _can_go_on(steps, before):
         return FAILED
     return WAITING if statuses <= {DONE, HELD, WAITING, FAILED} else IN_PROGRESS
 
 
-def _can_go_on(steps: Sequence[Step]) -> bool:
+def _can_go_on(steps: Sequence[Step], before: Before) -> bool:
     """Whether anything but a failed step, and what stands behind it, is left to do."""
-    failed = min((step.batch for step in steps if step.status == FAILED and step.system != OWN), default=None)
+    failed = {step.system for step in steps if step.status == FAILED}
     return any(
-        step.status in (PENDING, WAITING, HELD)
-        and (step.system == OWN or failed is None or step.batch <= failed)
+        step.status in (PENDING, WAITING, HELD) and not before.get(step.system, _NONE) & failed
         for step in steps
     )
 
 
-def next_at(steps: Sequence[Step], now: datetime) -> datetime | None:
+def next_at(steps: Sequence[Step], now: datetime, before: Before) -> datetime | None:
     """When the next step can be taken; None if only a person can help."""
-    if ready(steps, now) is not None:
+    if ready(steps, now, before) is not None:
         return now
     resting = [step.next_at for step in steps if step.status not in (DONE, FAILED) and step.next_at]
     return min(resting, default=None)

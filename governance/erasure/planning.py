@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from governance.erasure.model import DONE, HELD, OWN, PENDING, Erasure, Part, Step
+from governance.erasure.model import DONE, HELD, OWN, PENDING, Before, Erasure, Part, Step
 from governance.retention import service as retention
 from governance.retention.model import KEEP, SCHEDULE, RetentionVerdict
 from governance.systems import service as systems
@@ -46,6 +46,20 @@ def first_steps(snap: Snapshot, scope: tuple[str, ...] | None) -> tuple[Step, ..
             if classes:
                 steps.append(_fresh(system_id, batch, classes))
     return tuple(steps) if scope is not None else (*steps, _fresh(OWN, len(steps), OWN_CLASSES))
+
+
+def before(snap: Snapshot) -> Before:
+    """Which systems come before which: what was derived goes before what it was derived from."""
+    depends_on = {each.system_id: each.depends_on for each in systems.every(snap)}
+    first: dict[str, set[str]] = {each: set() for each in depends_on}
+    for system_id in depends_on:
+        reached = list(depends_on[system_id])
+        while reached:
+            source = reached.pop()
+            if system_id != source and system_id not in first.setdefault(source, set()):
+                first[source].add(system_id)
+                reached += depends_on.get(source, ())
+    return {each: frozenset(derived) for each, derived in first.items()}
 
 
 def holds_on(snap: Snapshot, erasure: Erasure) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def _next(work: Work, claim: Claim) -> Step | None:
     for empty in planning.write_off(found, work.now):
         _write(work, found, empty)
     found = service.get(work, claim.erasure_id)
-    step = ready(found.steps, work.now)
+    step = ready(found.steps, work.now, planning.before(work))
     if step is not None and found.status in (IN_PROGRESS, WAITING):
         return step
     _leave(work, claim, found)
@@ -240,12 +240,13 @@ def _settle(work: Work, found: Erasure) -> None:
     """Write the erasure's own state after its steps."""
     if found.status == UNDO_WINDOW:
         return
-    status = overall(found.steps)
+    before = planning.before(work)
+    status = overall(found.steps, before)
     if status == found.status and status in (COMPLETE, PARTLY_COMPLETE, FAILED):
         with work.bookkeeping():
             store.change(work.connection, work.tenant_id, found.erasure_id, {"next_at": None})
         return
-    values: dict[str, object] = {"status": status, "next_at": next_at(found.steps, work.now)}
+    values: dict[str, object] = {"status": status, "next_at": next_at(found.steps, work.now, before)}
     if status not in (COMPLETE, PARTLY_COMPLETE):
         if status == found.status:
             with work.bookkeeping():

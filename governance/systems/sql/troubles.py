@@ -21,7 +21,22 @@ _STATES = {
     "40001": ("Another program changed the same rows; it will be tried again.", True),
     "25006": ("The database takes no changes (it is read-only).", False),
 }
-_REFUSED = ("password authentication failed", "no password supplied", "role", "access denied")
+_REFUSED = (
+    "password authentication failed",
+    "authentication failed",
+    "no password supplied",
+    "access denied",
+    "login failed",
+    "pg_hba.conf",
+    'role "',
+)
+_NO_DATABASE = ('database "', "unknown database")
+_UNCLEAR = (
+    "The database refused the connection; it will be tried again. If it still refuses, look at the user, the "
+    "password and the name of the database in the URL.",
+    True,
+)
+"""What a server says before anybody is logged in comes without a code, in its own language."""
 
 
 def sentence_for(error: SQLAlchemyError) -> tuple[str, bool]:
@@ -39,13 +54,15 @@ def sentence_for(error: SQLAlchemyError) -> tuple[str, bool]:
             False,
         )
     if isinstance(error, OperationalError):
-        if "does not exist" in said and "database" in said:
-            return _STATES["3D000"]
         if any(each in said for each in _REFUSED):
             return _STATES["28P01"]
+        if any(each in said for each in _NO_DATABASE) and ("does not exist" in said or "unknown" in said):
+            return _STATES["3D000"]
         if "locked" in said:
             return _STATES["55P03"]
         if "readonly" in said or "read-only" in said:
             return _STATES["25006"]
+        if "fatal" in said:
+            return _UNCLEAR
         return "The database cannot be reached; it will be tried again.", True
     return "The database refused a statement; test the system and put the mapping right.", False
