@@ -7,6 +7,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
+from api.disclosures import disclose, disclose_anybody, of_those_named
 from api.rooms import Room
 from api.runtime import (
     page,
@@ -168,15 +169,17 @@ def export(query: Mapping[str, Any]) -> Response:
     return streamed(lines, "application/x-ndjson")
 
 
-@room.get("/v1/decisions/<decision_id>", scope="audit:read")
+@room.get("/v1/decisions/<decision_id>", scope="audit:read", discloses=of_those_named("decisions"))
 @room.answers(200, DecisionReply)
 def get_decision(decision_id: str) -> Response:
     """Give a decision: what was asked, what was known, which rules spoke, what was answered."""
     with request_snapshot() as snapshot:
-        return reply(decisions.find(snapshot, decision_id).document())
+        found = decisions.find(snapshot, decision_id)
+        disclose(snapshot, [found.subject_ref])
+        return reply(found.document())
 
 
-@room.get("/v1/decisions", scope="audit:read")
+@room.get("/v1/decisions", scope="audit:read", discloses=of_those_named("decisions"))
 @room.query(DecisionsQuery)
 @room.answers(200, Listing)
 @room.refuses(404)
@@ -185,12 +188,15 @@ def list_decisions(query: Mapping[str, Any]) -> Response:
     with request_snapshot() as snapshot:
         cursor = read_cursor(snapshot, "decisions", query.get("after"))
         subject = query.get("subject")
+        ref = None if subject is None else subjects.get(snapshot, check_external_id(subject)).subject_ref
+        if ref is None:
+            disclose_anybody(snapshot)
+        else:
+            disclose(snapshot, [ref])
         answer = query.get("decision")
         found, more = decisions.page(
             snapshot,
-            subject_ref=None
-            if subject is None
-            else subjects.get(snapshot, check_external_id(subject)).subject_ref,
+            subject_ref=ref,
             since=query.get("from_"),
             until=query.get("to"),
             allowed=None if answer is None else answer == "allow",

@@ -1,11 +1,13 @@
 """Checks: OpenID AuthZEN Authorization API 1.0, with the Obligations Profile."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import marshmallow as ma
 from flask import Response, request
 
+from api.disclosures import disclose_ids, of_those_named
 from api.rooms import PUBLIC, Room, json_body
 from api.runtime import read_cursor, reply, request_snapshot, this_caller, this_runtime, write_cursor
 from api.shapes import Answer, AnyObject
@@ -13,6 +15,7 @@ from api.telemetry import count_decision
 from governance.decisions.record import DecisionRecord
 from governance.errors import InvalidError
 from governance.evaluation import service as evaluation
+from governance.evaluation.actions import DATA_SUBJECT
 from governance.evaluation.model import MOST_EVALUATIONS, SEMANTICS, read_batch, read_request
 from governance.evaluation.search import search
 from governance.evaluation.search_model import ACTION, LONGEST_TOKEN, RESOURCE, SUBJECT, read_search
@@ -139,7 +142,9 @@ def search_subjects() -> Response:
     return _found(SUBJECT)
 
 
-@room.post("/access/v1/search/resource", scope="evaluate", effect=False)
+@room.post(
+    "/access/v1/search/resource", scope="evaluate", effect=False, discloses=of_those_named("decisions")
+)
 @room.describe(requestBody=_body(_search(RESOURCE)))
 @room.answers(200, SearchAnswer)
 def search_resources() -> Response:
@@ -170,12 +175,18 @@ def _found(kind: str) -> Response:
                 raise InvalidError(sentence, fields={"page.limit": [sentence]})
             asked = replace(asked, limit=began[0])
         found, record = search(snapshot, asked, None if began is None else began[1])
+        if kind == RESOURCE:
+            disclose_ids(snapshot, lambda: _people(found.results))
         token = ""
         if found.position is not None:
             token = write_cursor(snapshot, use, [asked.limit, found.position])
     log([record])
     shown = {"next_token": token, "count": len(found.results)}
     return reply({"page": shown, "context": found.context, "results": found.results})
+
+
+def _people(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [each["id"] for each in results if each["type"] == DATA_SUBJECT]
 
 
 @room.get("/.well-known/authzen-configuration", scope=PUBLIC)

@@ -6,6 +6,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
+from api.disclosures import of_anybody, of_person
 from api.problems import problem
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot
@@ -93,7 +94,7 @@ def break_the_glass(body: Mapping[str, Any]) -> Response:
     return act(effect, again=lambda work, kept: _again(work, str(kept.kept["id"]), 201))
 
 
-@room.get("/v1/access/break-glass", scope="access:read")
+@room.get("/v1/access/break-glass", scope="access:read", discloses=of_anybody("access_logs"))
 @room.query(QueueQuery)
 @room.answers(200, Listing)
 def queue(query: Mapping[str, Any]) -> Response:
@@ -108,7 +109,7 @@ def queue(query: Mapping[str, Any]) -> Response:
         return reply(page(snapshot, use, items, limit, lambda item: [item["id"]]))
 
 
-@room.get("/v1/access/break-glass/<grant_id>", scope="access:read")
+@room.get("/v1/access/break-glass/<grant_id>", scope="access:read", discloses=of_anybody("access_logs"))
 @room.answers(200, BreakGlassReply)
 def look(grant_id: str) -> Response:
     """Give a grant."""
@@ -131,7 +132,7 @@ def review(body: Mapping[str, Any], grant_id: str) -> Response:
     return act(effect, again=lambda work, kept: _again(work, str(kept.kept["id"]), 200))
 
 
-@room.get("/v1/subjects/<external_id>/exposure", scope="access:read")
+@room.get("/v1/subjects/<external_id>/exposure", scope="access:read", discloses=of_person("access_logs"))
 @room.answers(200, ExposureReply)
 def exposure(external_id: str) -> Response:
     """Say who could see this person now, by grants and policies, and who did, by the decision log."""

@@ -9,11 +9,12 @@ from flask import Response, request
 
 from api import batch
 from api.consents import CHANNELS
+from api.disclosures import of_person
+from api.problems import denied
 from api.rooms import Room, json_body
 from api.runtime import (
     Reply,
     act,
-    denied,
     page_from,
     read_cursor,
     reply,
@@ -224,7 +225,9 @@ def outcome(body: Mapping[str, Any], message_id: str) -> Response:
     return act(effect)
 
 
-@room.get("/v1/subjects/<external_id>/communications", scope="communications:read")
+@room.get(
+    "/v1/subjects/<external_id>/communications", scope="communications:read", discloses=of_person("messages")
+)
 @room.query(Page)
 @room.answers(200, Listing)
 def history(query: Mapping[str, Any], external_id: str) -> Response:

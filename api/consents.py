@@ -7,6 +7,7 @@ import marshmallow as ma
 from flask import Response
 
 from api import batch, consent_documents, links
+from api.disclosures import of_anybody, of_person
 from api.rooms import Room
 from api.runtime import Reply, act, ledger_place, reply, request_snapshot
 from api.shapes import (
@@ -146,7 +147,7 @@ def confirm(body: Mapping[str, Any]) -> Response:
     return act(effect, again=again)
 
 
-@room.get("/v1/subjects/<external_id>/consents", scope="consents:read")
+@room.get("/v1/subjects/<external_id>/consents", scope="consents:read", discloses=of_person("consent_proofs"))
 @room.query(AsOfQuery)
 @room.answers(200, AnyObject)
 def get_state(query: Mapping[str, str], external_id: str) -> Response:
@@ -157,7 +158,11 @@ def get_state(query: Mapping[str, str], external_id: str) -> Response:
         return reply(consent_documents.state(person.external_id, found))
 
 
-@room.get("/v1/subjects/<external_id>/consents/history", scope="consents:read")
+@room.get(
+    "/v1/subjects/<external_id>/consents/history",
+    scope="consents:read",
+    discloses=of_person("consent_proofs"),
+)
 @room.answers(200, Listing)
 def get_history(external_id: str) -> Response:
     """Give all that a person ever said, in order."""
@@ -167,7 +172,7 @@ def get_history(external_id: str) -> Response:
         return reply({"items": [consent_documents.act(each) for each in acts], "next": None})
 
 
-@room.get("/v1/receipts/<receipt_id>", scope="consents:read")
+@room.get("/v1/receipts/<receipt_id>", scope="consents:read", discloses=of_anybody("consent_proofs"))
 @room.answers(200, AnyObject)
 def get_receipt(receipt_id: str) -> Response:
     """Give a signed receipt (ISO/IEC TS 27560 in JSON-LD, as a compact JWS)."""

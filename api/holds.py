@@ -6,6 +6,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
+from api.disclosures import of_anybody
 from api.problems import problem
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot
@@ -90,7 +91,7 @@ def place(body: Mapping[str, Any]) -> Response:
     return act(effect, again=lambda work, kept: _again(work, str(kept.kept["id"]), 201))
 
 
-@room.get("/v1/holds", scope="holds:read")
+@room.get("/v1/holds", scope="holds:read", discloses=of_anybody())
 @room.query(HoldQuery)
 @room.answers(200, Listing)
 def list_holds(query: Mapping[str, Any]) -> Response:
@@ -104,7 +105,7 @@ def list_holds(query: Mapping[str, Any]) -> Response:
         return reply(page(snapshot, use, items, limit, lambda item: [item["id"]]))
 
 
-@room.get("/v1/holds/<hold_id>", scope="holds:read")
+@room.get("/v1/holds/<hold_id>", scope="holds:read", discloses=of_anybody())
 @room.answers(200, HoldReply)
 def look(hold_id: str) -> Response:
     """Give a hold."""

@@ -9,6 +9,7 @@ from flask import Response, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api import background, uploads
+from api.disclosures import of_anybody
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot
 from api.shapes import Answer, Page
@@ -16,6 +17,7 @@ from governance.clock import wire
 from governance.errors import InvalidError
 from governance.imports import service as imports
 from governance.imports.runs import ImportRun
+from governance.transfers.disclosures import PROFILE
 from governance.work import Work
 
 room = Room("imports", description="Files from the CRM, row by row.")
@@ -53,7 +55,11 @@ def begin() -> Response:
     return answer
 
 
-@room.get("/v1/imports/<import_id>", scope="subjects:read")
+@room.get(
+    "/v1/imports/<import_id>",
+    scope="subjects:read",
+    discloses=of_anybody(*PROFILE, "import_errors"),
+)
 @room.query(Page)
 @room.answers(200, ImportReply)
 def look(query: Mapping[str, Any], import_id: str) -> Response:

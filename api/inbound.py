@@ -7,6 +7,7 @@ import marshmallow as ma
 from flask import Response, request
 from werkzeug.exceptions import UnsupportedMediaType
 
+from api.disclosures import of_anybody
 from api.rooms import Room
 from api.runtime import Reply, act, page_from, read_cursor, reply, request_snapshot
 from api.shapes import Answer, Instant, Listing, Page, Shape, Text
@@ -115,7 +116,11 @@ def take_feedback() -> Response:
     return act(effect, body=raw)
 
 
-@room.get("/v1/communications/reviews", scope="communications:read")
+@room.get(
+    "/v1/communications/reviews",
+    scope="communications:read",
+    discloses=of_anybody("contact_details", "messages"),
+)
 @room.query(InboundReviewPage)
 @room.answers(200, Listing)
 def list_reviews(query: Mapping[str, Any]) -> Response:

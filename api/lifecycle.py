@@ -6,11 +6,12 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
+from api.disclosures import of_anybody, of_person
+from api.problems import denied
 from api.rooms import Room
 from api.runtime import (
     Reply,
     act,
-    denied,
     ledger_place,
     page,
     read_cursor,
@@ -141,7 +142,7 @@ def transition(body: Mapping[str, Any]) -> Response:
     return act(lambda work: _transition(work, body))
 
 
-@room.get("/v1/lifecycle/reviews", scope="lifecycle:read")
+@room.get("/v1/lifecycle/reviews", scope="lifecycle:read", discloses=of_anybody("interactions"))
 @room.query(ReviewQuery)
 @room.answers(200, Listing)
 def reviews(query: Mapping[str, Any]) -> Response:
@@ -168,7 +169,7 @@ def keep(body: Mapping[str, str], review_id: str) -> Response:
     return act(effect)
 
 
-@room.get("/v1/lifecycle/notices-due", scope="lifecycle:read")
+@room.get("/v1/lifecycle/notices-due", scope="lifecycle:read", discloses=of_anybody("interactions"))
 @room.query(NoticeQuery)
 @room.answers(200, Listing)
 def notices_due(query: Mapping[str, Any]) -> Response:
@@ -188,7 +189,7 @@ def notices_due(query: Mapping[str, Any]) -> Response:
         return reply({"items": shown, "next": None if more is None else write_cursor(snapshot, use, more)})
 
 
-@room.get("/v1/subjects/<external_id>/lifecycle", scope="lifecycle:read")
+@room.get("/v1/subjects/<external_id>/lifecycle", scope="lifecycle:read", discloses=of_person("interactions"))
 @room.query(HistoryQuery)
 @room.answers(200, HistoryReply)
 def subject_lifecycle(query: Mapping[str, Any], external_id: str) -> Response:

@@ -7,6 +7,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
+from api.disclosures import of_anybody
 from api.policy_drafts import refused
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot
@@ -82,7 +83,7 @@ def ask(body: Mapping[str, Any]) -> Response:
     return act(effect, again=_again(201))
 
 
-@room.get("/v1/overrides", scope="communications:read")
+@room.get("/v1/overrides", scope="communications:read", discloses=of_anybody("decisions"))
 @room.query(Page)
 @room.answers(200, Listing)
 def list_overrides(query: Mapping[str, Any]) -> Response:
@@ -94,7 +95,7 @@ def list_overrides(query: Mapping[str, Any]) -> Response:
         return reply(page(snapshot, "overrides", items, limit, lambda item: [item["id"]]))
 
 
-@room.get("/v1/overrides/<override_id>", scope="communications:read")
+@room.get("/v1/overrides/<override_id>", scope="communications:read", discloses=of_anybody("decisions"))
 @room.answers(200, OverrideReply)
 def look(override_id: str) -> Response:
     """Give an override, with its reason."""
@@ -133,7 +134,7 @@ def end(override_id: str) -> Response:
     )
 
 
-@room.get("/v1/reports/overrides", scope="audit:read")
+@room.get("/v1/reports/overrides", scope="audit:read", discloses=of_anybody("decisions"))
 @room.tables()
 @room.query(ReportQuery)
 @room.answers(200, OverridesReport)

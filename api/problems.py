@@ -101,6 +101,11 @@ def problem(
     return answer
 
 
+def denied(document: Mapping[str, Any], detail: str) -> Response:
+    """Answer what policy denies: 403, with the whole decision. Its trace is committed."""
+    return problem(403, "Denied by policy", detail, code="denied-by-policy", decision=document)
+
+
 def of_domain(error: GovernanceError) -> Response:
     """Answer an error that the domain raised, by the table."""
     if isinstance(error, PolicyError):

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response
 
+from api.disclosures import of_request
 from api.problems import problem
 from api.rights import REFUSED
 from api.rights_shapes import CorrectBody, NoteBody, RequestReply
@@ -38,7 +39,7 @@ def put_right(body: Mapping[str, Any], request_id: str) -> Response:
     return act(effect, again=_again)
 
 
-@room.get("/v1/rights-requests/<request_id>/recipients", scope="rights:read")
+@room.get("/v1/rights-requests/<request_id>/recipients", scope="rights:read", discloses=of_request())
 @room.answers(200, Listing)
 def list_recipients(request_id: str) -> Response:
     """List who is told, and what each has answered: the receipts."""

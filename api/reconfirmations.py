@@ -6,6 +6,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
+from api.disclosures import of_anybody
 from api.rooms import Room
 from api.runtime import read_cursor, reply, request_snapshot, write_cursor
 from api.shapes import Listing, Page, read_instant
@@ -26,7 +27,7 @@ class ReconfirmationQuery(Page):
     )
 
 
-@room.get("/v1/consents/reconfirmation-due", scope="consents:read")
+@room.get("/v1/consents/reconfirmation-due", scope="consents:read", discloses=of_anybody("consent_proofs"))
 @room.query(ReconfirmationQuery)
 @room.answers(200, Listing)
 def reconfirmation_due(query: Mapping[str, Any]) -> Response:

@@ -9,6 +9,7 @@ from flask import Response
 
 from api import problems
 from api.batch import run_together
+from api.disclosures import of_anybody
 from api.rooms import Room
 from api.runtime import Reply, act, reply, request_snapshot
 from api.shapes import Answer, Instant, Shape, SubjectName, Text
@@ -70,7 +71,7 @@ def put_record(body: Mapping[str, Any], system: str, record_id: str) -> Response
     return act(effect)
 
 
-@room.get("/v1/records/<system>/<record_id>", scope="retention:read")
+@room.get("/v1/records/<system>/<record_id>", scope="retention:read", discloses=of_anybody("transactions"))
 @room.answers(200, GovernedRecordReply)
 def get_record(system: str, record_id: str) -> Response:
     """Give a record as it is registered."""

@@ -7,6 +7,7 @@ import marshmallow as ma
 from flask import Response
 
 from api import background
+from api.disclosures import disclose, of_anybody, of_those_named
 from api.problems import problem
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, this_caller, this_runtime
@@ -82,7 +83,7 @@ def schedule() -> Response:
         return reply({"items": views.schedule_items(service.schedules(snapshot)), "next": None})
 
 
-@room.get("/v1/retention/explain", scope="retention:read")
+@room.get("/v1/retention/explain", scope="retention:read", discloses=of_those_named("transactions"))
 @room.query(ExplainQuery)
 @room.refuses(404)
 @room.answers(200, AnyObject)
@@ -93,6 +94,7 @@ def explain(query: Mapping[str, Any]) -> Response:
         raise InvalidError(complaint, fields={"record": [complaint]})
     with request_snapshot() as snapshot:
         person = subjects.get(snapshot, check_external_id(query["subject"]))
+        disclose(snapshot, [person.subject_ref])
         found = views.explanation(
             snapshot, person, query["data_class"], system=query.get("system"), record=query.get("record")
         )
@@ -135,7 +137,7 @@ def put_settings(body: Mapping[str, Any]) -> Response:
     return act(effect)
 
 
-@room.post("/v1/retention/runs", scope="retention:write")
+@room.post("/v1/retention/runs", scope="retention:write", discloses=of_anybody("transactions"))
 @room.body(RetentionRunBody)
 @room.also(202, AnyObject, description="There is much to weigh: look again at `/v1/retention/runs/{id}`.")
 @room.answers(201, AnyObject)
@@ -161,7 +163,7 @@ def create_run(body: Mapping[str, Any]) -> Response:
         return reply(runs.document(snapshot, found), 202 if found.evaluated_at is None else 201)
 
 
-@room.get("/v1/retention/runs", scope="retention:read")
+@room.get("/v1/retention/runs", scope="retention:read", discloses=of_anybody("transactions"))
 @room.query(Page)
 @room.answers(200, Listing)
 def list_runs(query: Mapping[str, Any]) -> Response:
@@ -173,7 +175,7 @@ def list_runs(query: Mapping[str, Any]) -> Response:
         return reply(page(snapshot, "runs", items, query["limit"], lambda item: [item["id"]]))
 
 
-@room.get("/v1/retention/runs/<run_id>", scope="retention:read")
+@room.get("/v1/retention/runs/<run_id>", scope="retention:read", discloses=of_anybody("transactions"))
 @room.answers(200, AnyObject)
 def get_run(run_id: str) -> Response:
     """Give a run: how far it is, what it counted, what it proposed."""
@@ -199,7 +201,7 @@ def cancel_run(run_id: str) -> Response:
     return answer
 
 
-@room.get("/v1/retention/dispositions", scope="retention:read")
+@room.get("/v1/retention/dispositions", scope="retention:read", discloses=of_anybody("transactions"))
 @room.query(DispositionQuery)
 @room.answers(200, Listing)
 def list_dispositions(query: Mapping[str, Any]) -> Response:

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response
 
+from api.disclosures import of_anybody, of_request
 from api.problems import problem
 from api.rights_shapes import (
     AppealBody,
@@ -33,6 +34,7 @@ from governance.rights.dossier import Dossier
 from governance.rights.intake import NewRequest
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import check_external_id
+from governance.transfers.disclosures import PACKAGE
 from governance.work import Snapshot, Work
 
 room = Room("rights", description="What people ask about their data: proof, clocks, answers, letters.")
@@ -64,7 +66,7 @@ def submit(body: Mapping[str, Any]) -> Response:
     return act(lambda work: _kept(work, rights.submit(work, new), 201), again=_again)
 
 
-@room.get("/v1/rights-requests", scope="rights:read")
+@room.get("/v1/rights-requests", scope="rights:read", discloses=of_anybody("rights_requests"))
 @room.query(RequestQuery)
 @room.answers(200, Listing)
 def listing(query: Mapping[str, Any]) -> Response:
@@ -91,7 +93,7 @@ def listing(query: Mapping[str, Any]) -> Response:
         return reply(page(snapshot, use, items, query["limit"], lambda item: [item["id"]]))
 
 
-@room.get("/v1/rights-requests/<request_id>", scope="rights:read")
+@room.get("/v1/rights-requests/<request_id>", scope="rights:read", discloses=of_request("contact_details"))
 @room.answers(200, RequestReply)
 def show(request_id: str) -> Response:
     """Show a request with what the person wrote."""
@@ -179,7 +181,9 @@ def appeal(body: Mapping[str, Any], request_id: str) -> Response:
     return act(lambda work: _kept(work, rights.appeal(work, request_id, **body), 201), again=_again)
 
 
-@room.get("/v1/rights-requests/<request_id>/matches", scope="rights:read")
+@room.get(
+    "/v1/rights-requests/<request_id>/matches", scope="rights:read", discloses=of_request("contact_details")
+)
 @room.answers(200, Listing)
 def matches(request_id: str) -> Response:
     """List whom each identity may mean, and what is settled."""
@@ -187,7 +191,9 @@ def matches(request_id: str) -> Response:
         return reply(_matches(snapshot, rights.open_dossier(snapshot, request_id)))
 
 
-@room.post("/v1/rights-requests/<request_id>/matches", scope="rights:write")
+@room.post(
+    "/v1/rights-requests/<request_id>/matches", scope="rights:write", discloses=of_request("contact_details")
+)
 @room.body(MatchBody)
 @room.answers(200, Listing)
 def match(body: Mapping[str, Any], request_id: str) -> Response:
@@ -205,7 +211,9 @@ def match(body: Mapping[str, Any], request_id: str) -> Response:
     return act(effect, again=again)
 
 
-@room.get("/v1/rights-requests/<request_id>/letters", scope="rights:read")
+@room.get(
+    "/v1/rights-requests/<request_id>/letters", scope="rights:read", discloses=of_request("contact_details")
+)
 @room.answers(200, Listing)
 def letters(request_id: str) -> Response:
     """List a request's letters with their addresses, to be sent as `rights_correspondence`."""
@@ -214,7 +222,7 @@ def letters(request_id: str) -> Response:
         return reply({"items": rights.letters_of(snapshot, request_id), "next": None})
 
 
-@room.get("/v1/rights-requests/<request_id>/package", scope="rights:read")
+@room.get("/v1/rights-requests/<request_id>/package", scope="rights:read", discloses=of_request(*PACKAGE))
 @room.refuses(409)
 @room.answers(200, _BINARY, content_type="application/zip", description="Two files in a ZIP.")
 def get_package(request_id: str) -> Response:

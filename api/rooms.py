@@ -12,6 +12,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api import runtime, strict_json
+from api.disclosures import Discloses
 
 PUBLIC = "public"
 """In place of a scope: a route that anyone may ask."""
@@ -50,6 +51,7 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
     def __init__(self, name: str, *, description: str) -> None:
         super().__init__(name, name, description=description)
         self.scopes: dict[tuple[str, str], str] = {}
+        self.discloses: dict[tuple[str, str], Discloses | None] = {}
 
     def route(
         self,
@@ -60,20 +62,24 @@ class Room(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
         effect: bool = True,
         configuration: bool = False,
         even_suspended: bool = False,
+        discloses: Discloses | None = None,
         **options: Any,
     ) -> Callable[[View], View]:
         """Declare a route.
 
         `scope`: the one that a token needs, or PUBLIC; `or_scope`: another that does as well. `effect`:
         whether a POST changes anything (look-ups and checks do not). `configuration`: whether a PUT wants
-        `If-Match` (412 stale, 428 missing). `even_suspended`: it goes on while the tenant is suspended.
+        `If-Match` (412 stale, 428 missing).
+        `even_suspended`: it goes on while the tenant is suspended. `discloses`: which data of people it
+        answers with.
         """
         declare = super().route
 
         def decorator(view: View) -> View:
             for method in options.get("methods", ("GET",)):
                 self.scopes[method, rule] = scope
-            guarded = view if scope == PUBLIC else _guarded(view, scope, or_scope, even_suspended)
+                self.discloses[method, rule] = discloses
+            guarded = view if scope == PUBLIC else _guarded(view, scope, or_scope, even_suspended, discloses)
             methods = options.get("methods", ("GET",))
             statuses = _statuses(guarded, rule, scope, methods, configuration)
             if or_scope is not None:
@@ -148,15 +154,19 @@ def _only_documenting(decorator: Callable[[Any], Any]) -> Callable[[View], View]
     return documented
 
 
-def _guarded(view: View, scope: str, or_scope: str | None, even_suspended: bool) -> View:
+def _guarded(
+    view: View, scope: str, or_scope: str | None, even_suspended: bool, discloses: Discloses | None
+) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        runtime.admit(scope, or_scope, even_suspended=even_suspended)
+        runtime.admit(scope, or_scope, even_suspended=even_suspended, discloses=discloses)
         answer = view(*args, **kwargs)
         if not g.standing_checked:
             # The view opened no transaction of its own, so nothing happened yet that could not be withheld.
             with runtime.request_snapshot():
                 pass
+        if discloses is not None and not g.disclosed and answer.status_code < 400:
+            raise AssertionError("a route that discloses people's data asked nobody whether they may go")
         return answer
 
     return guarded  # type: ignore[return-value]  # wraps keeps the view's signature

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from flask import Response, current_app, g, request, stream_with_context
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
-from api import strict_json
+from api import disclosures, strict_json
 from api.bearers import Reader, opens
-from api.problems import problem
+from api.disclosures import Discloses
 from api.tokens import Caller, InvalidToken
 from governance.bootstrap import Runtime
 from governance.errors import InvalidError, NotFoundError, SuspendedError
@@ -76,10 +76,16 @@ def reply(document: object, status: int = 200, headers: Mapping[str, str] | None
     return answer
 
 
-def admit(scope: str, or_scope: str | None = None, *, even_suspended: bool = False) -> None:
+def admit(
+    scope: str,
+    or_scope: str | None = None,
+    *,
+    even_suspended: bool = False,
+    discloses: Discloses | None = None,
+) -> None:
     """Let the bearer of a token with a fitting scope in, as `g.caller`; else 401 or 403, with a challenge.
 
-    `even_suspended`: also while the tenant is suspended.
+    `even_suspended`: also while the tenant is suspended. `discloses`: what they are answered with.
     """
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
@@ -91,12 +97,14 @@ def admit(scope: str, or_scope: str | None = None, *, even_suspended: bool = Fal
         raise _bad_token() from None
     g.even_suspended = even_suspended
     g.caller, g.needed, g.opened = caller, (scope, or_scope), caller.scopes
+    g.discloses = None
     if caller.staff_id is None:
         _check_scope()
     else:
         with request_snapshot():  # what staff may do is known to the database alone
             pass
     g.standing_checked = False
+    g.discloses, g.disclosed = discloses, False
 
 
 def this_caller() -> Caller:
@@ -138,6 +146,7 @@ def check_standing(snapshot: Snapshot) -> None:
     if not g.even_suspended and tenants.state_of(snapshot.connection, snapshot.tenant_id) != ACTIVE:
         raise SuspendedError("This tenant is suspended: the answer to everything is no until it is resumed.")
     g.standing_checked = True
+    disclosures.of_the_route(snapshot)
 
 
 def act(effect: Effect, *, again: Again | None = None, body: bytes | None = None) -> Response:
@@ -188,11 +197,6 @@ def ledger_place(work: Work, event_id: str) -> dict[str, object]:
     """Write where a sealed event lies."""
     sealing = work.sealings[event_id]
     return {"position": sealing.position, "leaf_hash": sealing.leaf_hash}
-
-
-def denied(document: Mapping[str, Any], detail: str) -> Response:
-    """Answer an act that policy denies: 403, with the whole decision. Its trace is committed."""
-    return problem(403, "Denied by policy", detail, code="denied-by-policy", decision=document)
 
 
 def write_cursor(snapshot: Snapshot, use: str, values: Sequence[object]) -> str:

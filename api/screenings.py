@@ -1,6 +1,6 @@
 """Screenings: one question about many people, in one consistent view."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import marshmallow as ma
@@ -9,6 +9,7 @@ from werkzeug.exceptions import BadRequest
 
 from api import background, batch, spreadsheets, strict_json, uploads
 from api.batch import MEDIA_TYPE
+from api.disclosures import disclose_ids, of_those_named
 from api.rooms import Room, json_body
 from api.runtime import Reply, act, reply, request_snapshot, streamed
 from api.shapes import Answer, Shape
@@ -18,6 +19,8 @@ from governance.communications import screening_results as results
 from governance.communications import screening_service as screenings
 from governance.communications.id_files import IdFile, read_id_file
 from governance.work import Snapshot, Work
+
+Found = Callable[[Snapshot], Iterator[dict[str, Any]]]
 
 room = Room("screenings", description="One question about many people.")
 
@@ -152,7 +155,11 @@ def look(screening_id: str) -> Response:
         return reply(screenings.find(snapshot, screening_id).document())
 
 
-@room.get("/v1/screenings/<screening_id>/results", scope="communications:read")
+@room.get(
+    "/v1/screenings/<screening_id>/results",
+    scope="communications:read",
+    discloses=of_those_named("decisions"),
+)
 @room.query(ResultsQuery)
 @room.answers(200, {"type": "string"}, content_type=MEDIA_TYPE, description="One person a line.")
 @room.refuses(409)
@@ -163,8 +170,15 @@ def get_results(query: Mapping[str, str], screening_id: str) -> Response:
         return results.results(snapshot, screening_id, decision=query.get("decision"))
 
     if query["format"] == "csv":
-        return streamed(lambda snapshot: _table(found(snapshot)), spreadsheets.MEDIA_TYPE)
-    return streamed(lambda snapshot: _lines(found(snapshot)), MEDIA_TYPE)
+        return streamed(lambda snapshot: _table(_disclosed(snapshot, found)), spreadsheets.MEDIA_TYPE)
+    return streamed(lambda snapshot: _lines(_disclosed(snapshot, found)), MEDIA_TYPE)
+
+
+def _disclosed(snapshot: Snapshot, found: Found) -> Iterator[dict[str, Any]]:
+    """What was found, after it was asked whether it may go out; who is among it is read twice for callers
+    abroad, so that nothing is kept in memory."""
+    disclose_ids(snapshot, lambda: (each["id"] for each in found(snapshot)))
+    return found(snapshot)
 
 
 def _table(found: Iterator[dict[str, Any]]) -> Iterator[bytes]:
@@ -172,7 +186,9 @@ def _table(found: Iterator[dict[str, Any]]) -> Iterator[bytes]:
     return spreadsheets.table(("id", "decision", "codes", "contact_points"), flat)
 
 
-@room.get("/v1/screenings/<screening_id>/delta", scope="communications:read")
+@room.get(
+    "/v1/screenings/<screening_id>/delta", scope="communications:read", discloses=of_those_named("decisions")
+)
 @room.query(DeltaQuery)
 @room.answers(200, {"type": "string"}, content_type=MEDIA_TYPE, description="One person a line.")
 @room.refuses(409)
@@ -183,13 +199,17 @@ def get_delta(query: Mapping[str, int], screening_id: str) -> Response:
     with the completed screening that asked the same there.
     """
 
-    def lines(snapshot: Snapshot) -> Iterator[bytes]:
-        return _lines(screening_delta.delta(snapshot, screening_id, since=query["since"]))
+    def found(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+        return screening_delta.delta(snapshot, screening_id, since=query["since"])
 
-    return streamed(lines, MEDIA_TYPE)
+    return streamed(lambda snapshot: _lines(_disclosed(snapshot, found)), MEDIA_TYPE)
 
 
-@room.get("/v1/screenings/<screening_id>/win-back", scope="communications:read")
+@room.get(
+    "/v1/screenings/<screening_id>/win-back",
+    scope="communications:read",
+    discloses=of_those_named("decisions"),
+)
 @room.answers(200, {"type": "string"}, content_type=MEDIA_TYPE, description="One person a line.")
 @room.refuses(409)
 def get_win_back(screening_id: str) -> Response:
@@ -198,7 +218,11 @@ def get_win_back(screening_id: str) -> Response:
     Nobody who withdrew, refused, objected, is suppressed, restricted, being erased or a child is among them,
     and a message is named only if the gate permits it to that person at this moment.
     """
-    return streamed(lambda snapshot: _lines(win_back.win_back(snapshot, screening_id)), MEDIA_TYPE)
+
+    def found(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+        return win_back.win_back(snapshot, screening_id)
+
+    return streamed(lambda snapshot: _lines(_disclosed(snapshot, found)), MEDIA_TYPE)
 
 
 def _lines(documents: Iterator[dict[str, Any]]) -> Iterator[bytes]:

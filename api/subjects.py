@@ -7,6 +7,7 @@ import marshmallow as ma
 from flask import Response
 
 from api import subject_documents
+from api.disclosures import disclose, left_of, of_person, of_those_named
 from api.problems import problem
 from api.rooms import Room
 from api.runtime import Reply, act, page_from, read_cursor, reply, request_snapshot, request_work
@@ -32,6 +33,7 @@ from governance.subjects import service as subjects
 from governance.subjects.identifiers import check_external_id
 from governance.subjects.model import ACQUIRED, CUSTOMER_TYPES, Organisation, SubjectChange, SubjectReference
 from governance.subjects.relations import EVENT_EFFECTS
+from governance.transfers.disclosures import PROFILE
 from governance.work import Work
 
 room = Room("subjects", description="Data subjects by the CRM's own opaque id.")
@@ -81,7 +83,7 @@ class SubjectBody(Shape):
 
 
 class SubjectReply(Answer):
-    """A person as recorded."""
+    """A person as recorded; with `withheld`, codes, the ids alone: more may not go where the caller is."""
 
     id = ma.fields.String(required=True)
     ref = ma.fields.String(required=True)
@@ -139,7 +141,7 @@ class RestrictionBody(Shape):
     because = Text(2000)
 
 
-@room.put("/v1/subjects/<external_id>", scope="subjects:write")
+@room.put("/v1/subjects/<external_id>", scope="subjects:write", discloses=of_those_named(*PROFILE))
 @room.body(SubjectBody)
 @room.also(201, SubjectReply, description="Created.")
 @room.answers(200, SubjectReply)
@@ -151,10 +153,15 @@ def put_subject(change: SubjectChange, external_id: str) -> Response:
             return resurrection_blocked()
         person = subjects.get_by_ref(work, outcome.subject_ref)
         document = subject_documents.person(work, person, values=False)
+        document = left_of(work, person.subject_ref, document)
     return reply(document, 201 if outcome.created else 200)
 
 
-@room.get("/v1/subjects/<external_id>", scope="subjects:read")
+@room.get(
+    "/v1/subjects/<external_id>",
+    scope="subjects:read",
+    discloses=of_person(*PROFILE),
+)
 @room.answers(200, SubjectReply)
 def get_subject(external_id: str) -> Response:
     """Give a person with contact points, attributes and standing."""
@@ -163,13 +170,19 @@ def get_subject(external_id: str) -> Response:
         return reply(subject_documents.person(snapshot, person, values=True))
 
 
-@room.post("/v1/subjects/lookup", scope="subjects:read", effect=False)
+@room.post(
+    "/v1/subjects/lookup",
+    scope="subjects:read",
+    effect=False,
+    discloses=of_those_named(*PROFILE),
+)
 @room.body(LookupBody)
 @room.answers(200, SubjectReply)
 def look_up(body: Mapping[str, SubjectReference]) -> Response:
     """Find a person by id, e-mail address or telephone number."""
     with request_snapshot() as snapshot:
         person = subjects.resolve_existing(snapshot, body["subject"])
+        disclose(snapshot, [person.subject_ref])
         return reply(subject_documents.person(snapshot, person, values=True))
 
 
@@ -219,7 +232,9 @@ def split(body: Mapping[str, Any], external_id: str) -> Response:
     return act(effect)
 
 
-@room.put("/v1/subjects/<external_id>/restriction", scope="subjects:write")
+@room.put(
+    "/v1/subjects/<external_id>/restriction", scope="subjects:write", discloses=of_those_named(*PROFILE)
+)
 @room.body(RestrictionBody)
 @room.answers(200, SubjectReply)
 def restrict(body: Mapping[str, Any], external_id: str) -> Response:
@@ -232,10 +247,11 @@ def restrict(body: Mapping[str, Any], external_id: str) -> Response:
         if not body["restricted"]:
             recipients.lift(work, person.subject_ref)
         document = subject_documents.person(work, person, values=False)
+        document = left_of(work, person.subject_ref, document)
     return reply(document)
 
 
-@room.get("/v1/subjects/<external_id>/timeline", scope="subjects:read")
+@room.get("/v1/subjects/<external_id>/timeline", scope="subjects:read", discloses=of_person("interactions"))
 @room.query(Page)
 @room.answers(200, Listing)
 def timeline(query: Mapping[str, Any], external_id: str) -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, request
 
+from api.disclosures import disclose, of_those_named
 from api.links import open_link
 from api.reported import reported
 from api.rooms import PUBLIC, Room
@@ -22,7 +23,9 @@ from api.runtime import (
 from api.shapes import Answer, AnyObject, Listing, OwnerBody, Page, Shape, Text
 from governance.clock import wire
 from governance.systems import callbacks, task_reports, tasks
+from governance.systems.abroad import CARRIES_DATA_OUT
 from governance.systems.task_store import OPEN, STATES, Task
+from governance.transfers.model import ERASURE, ORDINARY
 from governance.work import Work
 
 room = Room("tasks", description="What people do by hand in connected systems, and what systems report.")
@@ -96,12 +99,15 @@ def list_tasks(query: Mapping[str, Any]) -> Response:
         return reply(page(snapshot, use, items, query["limit"], lambda item: [item["id"]]))
 
 
-@room.get("/v1/tasks/<task_id>", scope="systems:write")
+@room.get("/v1/tasks/<task_id>", scope="systems:write", discloses=of_those_named("contact_details"))
 @room.answers(200, TaskReply)
 def get_task(task_id: str) -> Response:
     """Give a task with its instructions: who is meant, and what is to be done."""
     with request_snapshot() as snapshot:
         found = tasks.get(snapshot, task_id)
+        # To erase or restrict is an order, what is collected comes back; a correction tells what to write.
+        errand = ORDINARY if found.task.verb in CARRIES_DATA_OUT else ERASURE
+        disclose(snapshot, [found.task.subject_ref or None], errand=errand)
     evidence = None if found.evidence is None else dict(found.evidence)
     return reply(_task(found.task) | {"instructions": dict(found.instructions), "evidence": evidence})
 

@@ -6,6 +6,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, stream_with_context
 
+from api.disclosures import of_anybody
 from api.problems import problem
 from api.rooms import Room
 from api.runtime import Reply, act, reply, request_snapshot, this_caller, this_runtime
@@ -16,6 +17,7 @@ from governance.offboarding import service as offboarding
 from governance.tenants import leaving
 from governance.tenants import service as tenants
 from governance.tenants.model import GRACE_DAYS, LONGEST_GRACE, Deletion, Refusal, Tenant
+from governance.transfers.disclosures import EVERYTHING
 from governance.work import Work
 
 room = Room("tenant", description="The caller's own tenant.")
@@ -115,7 +117,7 @@ def cancel_deletion() -> Response:
     return _change(leaving.cancel_deletion)
 
 
-@room.get("/v1/tenant/export", scope="admin", even_suspended=True)
+@room.get("/v1/tenant/export", scope="admin", even_suspended=True, discloses=of_anybody(*EVERYTHING))
 @room.query(ExportQuery)
 @room.answers(200, {"type": "string", "format": "binary"}, content_type="application/zip")
 def export(query: Mapping[str, Any]) -> Response:

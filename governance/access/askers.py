@@ -20,6 +20,7 @@ from governance.access.model import (
     Grant,
     Record,
     Role,
+    Seat,
     held,
     may_be_asker,
 )
@@ -49,6 +50,23 @@ def authority(snap: Snapshot, staff_id: str) -> Authority | None:
         return Authority(staff_id, record.status, every)
     scopes = frozenset(scope for each in every for scope in roles[each].scopes)
     return Authority(staff_id, record.status, every, scopes)
+
+
+def seats(snap: Snapshot, client_id: str, staff_id: str | None) -> tuple[Seat, ...]:
+    """Where whoever calls sits, by the records of the component and of the member of staff; () for at home.
+
+    A member of staff who came through a component sits where either record says: both get what is answered.
+    """
+    owned = store.owner_of(snap.connection, snap.tenant_id, client_id)
+    named = {owned} if owned is not None else set()
+    if staff_id is not None and may_be_asker(staff_id):
+        named.add((STAFF, staff_id))
+    found = []
+    for kind, record_id in sorted(named):
+        record = store.find(snap.connection, snap.tenant_id, kind, record_id)
+        if record is not None and record.body.get("country"):
+            found.append(Seat(record.body["country"], record.body.get("recipient") or record_id))
+    return tuple(found)
 
 
 def asker(snap: Snapshot, kind: str, asker_id: str, roles: Mapping[str, Role] | None = None) -> Asker:

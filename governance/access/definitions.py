@@ -23,6 +23,8 @@ from governance.access.model import (
 )
 from governance.access.overlaps import overlaps
 from governance.errors import InvalidError
+from governance.subjects.identifiers import check_code
+from governance.subjects.places import is_country
 
 _LONGEST_TEXT = 2000
 _MOST = 200
@@ -32,8 +34,9 @@ _CLIENT = re.compile(r"client_[0-9a-f]{32}")
 _TEXTS = ("title", "description", "owner")
 _GRANT = ("purposes", "data_classes", "fields", "masked", "stages")
 ROLE_MEMBERS = (*_TEXTS, "kinds", "includes", "excludes", "scopes", *_GRANT, "grants")
-COMPONENT_MEMBERS = (*_TEXTS, "status", "kind", "roles", "clients", *_GRANT, "grants")
-STAFF_MEMBERS = ("status", "roles", "clients", *_GRANT, "grants")
+SEAT = ("country", "recipient")
+COMPONENT_MEMBERS = (*_TEXTS, "status", "kind", "roles", "clients", *SEAT, *_GRANT, "grants")
+STAFF_MEMBERS = ("status", "roles", "clients", *SEAT, *_GRANT, "grants")
 FIELD_MEMBERS = ("title", "description", "owner", "data_class", "mask")
 ASSESSMENT_MEMBERS = (*_TEXTS, "from", "to", "outcome", "reference", "data_classes", "expires_at")
 OUTCOMES = ("compatible", "incompatible")
@@ -159,6 +162,7 @@ def _check_asker(asker_id: str, desk: Complaints, words: Words, kind: str, what:
             "network address; put a letter before a long number.",
         )
     desk.choice("status", STATES, ACTIVE)
+    _check_seat(desk)
     roles = desk.codes("roles", words.roles, "role", desk.body)
     read_grants(desk, words)
     clients = desk.body.get("clients")
@@ -175,6 +179,21 @@ def _check_asker(asker_id: str, desk: Complaints, words: Words, kind: str, what:
                 may = ", ".join(words.roles[role_id].kinds)
                 desk.add(f"roles.{number}", f"This role is for {may} only, and this is {kind}.")
     desk.settle(f"This {'component' if what == COMPONENT else 'member of staff'} cannot be kept as it is")
+
+
+def _check_seat(desk: Complaints) -> None:
+    """Refuse a country that there is not, and a recipient that no flow could name."""
+    country, recipient = desk.body.get("country"), desk.body.get("recipient")
+    if country is not None and not (isinstance(country, str) and is_country(country)):
+        desk.add("country", "There is no such country; give an ISO 3166-1 alpha-2 code such as DE.")
+    if recipient is None:
+        return
+    if country is None:
+        desk.add("recipient", "Say in which country the recipient is.")
+    try:
+        check_code(recipient if isinstance(recipient, str) else "", "recipient")
+    except InvalidError as error:
+        desk.add("recipient", error.message)
 
 
 def check_field(field_id: str, body: Body, words: Words, shipped: Collection[str]) -> None:

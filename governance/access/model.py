@@ -111,6 +111,17 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a caller sits who is not simply where the tenant is.
+
+    `country` is ISO 3166-1 alpha-2; `recipient` the code by which transfer flows name whoever receives there.
+    """
+
+    country: str
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
 class Authority:
     """What a member of staff may do here: `scopes` of the HTTP door, empty once `status` is LEFT."""
 

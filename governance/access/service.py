@@ -17,9 +17,10 @@ from governance.access.askers import (
     owner,
     policies_dir,
     roles_of,
+    seats,
     shipped_fields,
 )
-from governance.access.definitions import Words
+from governance.access.definitions import SEAT, Words
 from governance.access.model import (
     ACTIVE,
     ASSESSMENT,
@@ -54,6 +55,7 @@ __all__ = [
     "owner",
     "put",
     "roles_of",
+    "seats",
 ]
 
 _NAMES = {
@@ -129,8 +131,10 @@ def put(
     versioned = kind in (ROLE, DATA_FIELD, ASSESSMENT) or if_match is not None
     if versioned and if_match != (newest or None):
         raise StaleError("This record was not changed; read it again and repeat the change on what you find.")
-    if kind == STAFF and present is not None:
-        body = {**present.body, **body}
+    if present is not None:
+        # Of a component only where it sits: replaced in ignorance of that, it must not seem to be at home.
+        stays = present.body if kind == STAFF else {each: present.body.get(each) for each in SEAT}
+        body = {**stays, **body} if kind in (STAFF, COMPONENT) else body
     body = definitions.plain(body)
     words = words_of(work)
     _check(work, kind, record_id, body, words)

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
+from governance.bootstrap import Runtime
 from governance.commands.console import json_option, opened, say
 from governance.commands.setup import sectors_option, tenant_group
 from governance.database import for_reading
 from governance.errors import InvalidError
 from governance.events import Actor
+from governance.offboarding import abroad
 from governance.offboarding import service as offboarding
 from governance.offboarding.model import Checked, check_archive, check_certificate
 from governance.subjects.identifiers import check_code
@@ -18,6 +20,7 @@ from governance.subjects.places import check_country
 from governance.tenants import leaving
 from governance.tenants import store as tenants
 from governance.tenants.model import GRACE_DAYS, Refusal
+from governance.transfers.disclosures import Recipient
 
 __all__ = ["tenant_group"]
 
@@ -97,16 +100,42 @@ def resume(tenant: str, by: str, as_json: bool) -> None:
 @_who
 @click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
 @click.option("--reveal-contact-points", is_flag=True, help="With people's contact points IN THE CLEAR.")
+@click.option("--country", default=None, help="Where whoever gets it sits; default: where the tenant is.")
+@click.option("--recipient", default=None, help="The code by which transfer flows name whoever gets it.")
 @json_option
-def export(tenant: str, by: str, output: Path, reveal_contact_points: bool, as_json: bool) -> None:
-    """Write everything of a tenant into a ZIP that verifies offline; personal values are sealed."""
+def export(
+    tenant: str,
+    by: str,
+    output: Path,
+    reveal_contact_points: bool,
+    country: str | None,
+    recipient: str | None,
+    as_json: bool,
+) -> None:
+    """Write everything of a tenant into a ZIP that verifies offline; personal values are sealed.
+
+    For somebody in another country only if everybody's data may go there.
+    """
     size = 0
-    with opened() as runtime, output.open("wb") as target:
-        output.chmod(0o600)
-        for part in offboarding.export(runtime, tenant, _actor(by), reveal=reveal_contact_points):
-            target.write(part)
-            size += len(part)
+    with opened() as runtime:
+        _ask(runtime, tenant, _actor(by), country, recipient)
+        with output.open("wb") as target:
+            output.chmod(0o600)
+            for part in offboarding.export(runtime, tenant, _actor(by), reveal=reveal_contact_points):
+                target.write(part)
+                size += len(part)
     say(as_json, {"file": str(output), "bytes": size}, f"{size} bytes written to {output}.")
+
+
+def _ask(runtime: Runtime, tenant: str, actor: Actor, country: str | None, recipient: str | None) -> None:
+    """Stop with the reasons where everybody's data may not go to whoever gets the file."""
+    if country is None:
+        return
+    to = Recipient(check_country(country, "country"), recipient and check_code(recipient, "recipient"))
+    refused = abroad.refusal(runtime, tenant, actor, to)
+    if refused is not None:
+        reasons = [f"{each.code}: {each.text} {each.remedy or ''}" for each in refused.verdict.reasons]
+        raise click.ClickException("\n".join([f"Everybody's data may not go to {to.country}.", *reasons]))
 
 
 @tenant_group.command("delete")

@@ -33,9 +33,18 @@ from governance.policy.store import document as policy_document
 from governance.subjects import service as subjects
 from governance.vault.model import EVIDENCE, evidence_place, unpack_evidence
 from governance.vault.service import Vault
-from governance.work import Work
+from governance.work import Snapshot, Work
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def find(snap: Snapshot, message: str) -> Message:
+    """The message of our reference, else of the caller's `message_id`; NotFoundError."""
+    found = store.find_by_ref(snap.connection, snap.tenant_id, message)
+    found = found or store.find(snap.connection, snap.tenant_id, message)
+    if found is None:
+        raise NotFoundError("There is no message with this id.")
+    return found
 
 
 def gather(work: Work, message: str, signer: Signer) -> bytes:
@@ -44,10 +53,7 @@ def gather(work: Work, message: str, signer: Signer) -> bytes:
     It shows what is sealed for claims, so that it was asked for is recorded first, and lies in the ledger
     that the checkpoint signs. Raises NotFoundError if there is no such message.
     """
-    found = store.find_by_ref(work.connection, work.tenant_id, message)
-    found = found or store.find(work.connection, work.tenant_id, message)
-    if found is None:
-        raise NotFoundError("There is no message with this id.")
+    found = find(work, message)
     facts = {"message": found.message_ref}
     work.record("communications.evidence_disclosed", subject_ref=found.subject_ref, facts=facts)
     work.seal()

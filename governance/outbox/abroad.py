@@ -1,10 +1,17 @@
-"""A webhook whose receiver is abroad: events about people are transfers; opt-outs and erasures always go."""
+"""Whoever gets events abroad, by webhook or from the feed: events about people are transfers.
 
-from collections.abc import Callable
+Opt-outs and erasures always go, and so do events about nobody.
+"""
 
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from governance.decisions.record import DecisionRecord
 from governance.ledger.model import Entry
 from governance.outbox.model import Webhook
 from governance.outbox.reach import OPT_OUTS
+from governance.transfers import disclosures
+from governance.transfers.disclosures import Disclosure, Recipient
 from governance.transfers.gate import open_gate
 from governance.transfers.model import ERASURE, OPT_OUT, ORDINARY, Question
 from governance.work import Snapshot
@@ -13,6 +20,14 @@ _ORDERS = ("subject.erased", "subject.restricted")
 _ORDER_ROOM = "erasure."
 EVENT_CLASSES = frozenset({"identification"})
 """What an event says of a person: who is meant, and codes of what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Why events of a page may not go where it is read, by position; `records`: what was decided, to log."""
+
+    codes: dict[int, tuple[str, ...]]
+    records: Sequence[DecisionRecord] = ()
 
 
 def errand_of(kind: str) -> str:
@@ -38,3 +53,35 @@ def may_go(snap: Snapshot, receiver: Webhook) -> Callable[[Entry], bool]:
         return gate.answer(asked, entry.subject_ref).allowed
 
     return answer
+
+
+def withheld(
+    snap: Snapshot, entries: Collection[Entry], recipients: Collection[Recipient], door: str
+) -> Withheld:
+    """Which events of a page of the feed may not go to those who read it. `door`: how it is read, in words.
+
+    Logged are two decisions for each reader abroad: about the people whose events go, and about the others.
+    """
+    about = {each.subject_ref for each in entries if errand_of(each.kind) == ORDINARY}
+    people = sorted(ref for ref in about if ref is not None)
+    if not people or not recipients:
+        return Withheld({})
+    gate = open_gate(snap)
+    refused: dict[str, tuple[str, ...]] = {}
+    records: list[DecisionRecord] = []
+    for each in recipients:
+        if each.country == gate.register.tenant_country:
+            continue
+        asked = Question(each.country, each.code, EVENT_CLASSES)
+        found = {ref: gate.answer(asked, ref) for ref in people}
+        refused |= {ref: record.codes for ref, record in found.items() if not record.allowed}
+        told = Disclosure(door, EVENT_CLASSES)
+        for allowed in (True, False):
+            some = [ref for ref, record in found.items() if record.allowed is allowed]
+            records += disclosures.answers(snap, [each], told, disclosures.of_people(snap, some))
+    codes = {
+        entry.position: refused[entry.subject_ref]
+        for entry in entries
+        if entry.subject_ref in refused and errand_of(entry.kind) == ORDINARY
+    }
+    return Withheld(codes, records)

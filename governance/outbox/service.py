@@ -1,11 +1,12 @@
 """Use cases of the outbox: the feed, and the webhooks as they are set up. Sending is in `delivery`."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from governance.decisions.record import DecisionRecord
 from governance.egress import signatures
 from governance.egress.addresses import Target, read_target
 from governance.egress.client import Egress, RefusedError
@@ -13,7 +14,7 @@ from governance.errors import InvalidError, NotFoundError
 from governance.ids import random_bytes
 from governance.ledger import service as ledger
 from governance.ledger.model import Entry
-from governance.outbox import leases, store
+from governance.outbox import abroad, leases, store
 from governance.outbox.model import (
     ACTIVE,
     DELIVERY_STATES,
@@ -28,6 +29,7 @@ from governance.outbox.model import (
 )
 from governance.settings import Settings
 from governance.subjects import service as subjects
+from governance.transfers.disclosures import Recipient
 from governance.vault.model import OPERATIONAL, Place
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
@@ -48,6 +50,28 @@ class PutOutcome:
 def feed(snap: Snapshot, *, after: int, limit: int) -> list[dict[str, Any]]:
     """The events at positions greater than `after` as CloudEvents, in the order of the ledger."""
     return events(snap, ledger.entries(snap.connection, snap.tenant_id, after=after, limit=limit))
+
+
+def feed_abroad(
+    snap: Snapshot, recipients: Collection[Recipient], *, after: int, limit: int, door: str
+) -> tuple[list[dict[str, Any]], Sequence[DecisionRecord]]:
+    """The feed as those abroad may read it, and the decisions to log before they do.
+
+    Of an event that may not go there its place, kind and time are left, with the codes of the reasons: the
+    feed has no gaps, and nothing in it tells of whom it was.
+    """
+    entries = ledger.entries(snap.connection, snap.tenant_id, after=after, limit=limit)
+    stays = abroad.withheld(snap, entries, recipients, door)
+    return [_left(each, stays.codes) for each in events(snap, entries)], stays.records
+
+
+def _left(event: dict[str, Any], codes: Mapping[int, Sequence[str]]) -> dict[str, Any]:
+    """What is left of an event where it may not go."""
+    position = event["data"]["position"]
+    if position not in codes:
+        return event
+    data = {"position": position, "facts": {}, "external_id": None, "withheld": list(codes[position])}
+    return {name: each for name, each in event.items() if name != "subject"} | {"data": data}
 
 
 def events(snap: Snapshot, entries: Collection[Entry]) -> list[dict[str, Any]]:

@@ -27,6 +27,11 @@ def check_country(code: str, field: str = "attributes.country") -> str:
     )
 
 
+def is_country(code: str) -> bool:
+    """Whether this is an ISO 3166-1 alpha-2 code, as it stands."""
+    return code in _countries()
+
+
 def check_region(code: str, country: str | None) -> str:
     """Return an ISO 3166-2 code in capitals; InvalidError if it is unknown or of another country."""
     region = code.strip().upper()

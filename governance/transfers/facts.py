@@ -3,7 +3,9 @@
 The register is small and read as a whole, anew in every snapshot: nothing remembers an allowed transfer.
 """
 
+from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -11,6 +13,17 @@ from sqlalchemy.engine import Connection
 from governance.subjects.store import subject
 from governance.transfers import store
 from governance.transfers.model import Person, Register
+
+_STANDING = (
+    subject.c.country,
+    subject.c.region,
+    subject.c.restricted,
+    subject.c.erasure_pending,
+    subject.c.erased,
+)
+"""What `Person` takes after its reference, in its order."""
+
+_LOOKUP = 500
 
 
 def register(connection: Connection, tenant_id: str, tenant_country: str | None) -> Register:
@@ -33,15 +46,49 @@ def person(connection: Connection, tenant_id: str, subject_ref: str | None) -> P
     if subject_ref is None:
         return Person(False)
     row = connection.execute(
-        sa.select(
-            subject.c.country,
-            subject.c.region,
-            subject.c.restricted,
-            subject.c.erasure_pending,
-            subject.c.erased,
-        ).where(subject.c.tenant_id == tenant_id, subject.c.subject_ref == subject_ref)
+        sa.select(*_STANDING).where(subject.c.tenant_id == tenant_id, subject.c.subject_ref == subject_ref)
     ).one_or_none()
     return Person(False) if row is None else Person(True, subject_ref, *row)
+
+
+def people(connection: Connection, tenant_id: str, subject_refs: Iterable[str]) -> dict[Person, int]:
+    """The sorts of people among these, with how many of each; references that lead nowhere are a sort too."""
+    found, unknown = _sorts(connection, tenant_id, subject.c.subject_ref, subject_refs)
+    if unknown:
+        found[Person(False)] += unknown
+    return dict(found)
+
+
+def people_by_id(connection: Connection, tenant_id: str, external_ids: Iterable[str]) -> dict[Person, int]:
+    """The same by the CRM's ids; ids that nobody has here are left out."""
+    found, _ = _sorts(connection, tenant_id, subject.c.external_id, external_ids)
+    return dict(found)
+
+
+def _sorts(
+    connection: Connection, tenant_id: str, column: sa.ColumnElement[str], values: Iterable[str]
+) -> tuple[Counter[Person], int]:
+    """Sorts of people with their numbers, and how many values nobody has; read a chunk at a time."""
+    found: Counter[Person] = Counter()
+    unknown, rest = 0, iter(values)
+    while some := set(islice(rest, _LOOKUP)):
+        rows = connection.execute(
+            sa.select(*_STANDING, sa.func.count())
+            .where(subject.c.tenant_id == tenant_id, column.in_(sorted(some)))
+            .group_by(*_STANDING)
+        ).all()
+        for row in rows:
+            found[Person(True, None, *row[:-1])] += int(row[-1])
+        unknown += len(some) - sum(int(row[-1]) for row in rows)
+    return found, unknown
+
+
+def everybody(connection: Connection, tenant_id: str) -> dict[Person, int]:
+    """Everybody by where they live, in good standing, and somebody of whom that is not known in any case."""
+    found: Counter[Person] = Counter({Person.living_in(None): 0})
+    for country, region, number in residency(connection, tenant_id):
+        found[Person(True, country=country, region=region)] += number
+    return dict(found)
 
 
 def count_people(connection: Connection, tenant_id: str, country: str) -> int:

@@ -4,7 +4,7 @@ A `Gate` is made for one snapshot and never outlives it: the register is read an
 check in every process sees a mechanism that was suspended.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,6 +50,7 @@ _SILENCE = Verdict(
     (),
 )
 _PEOPLE = "transfer.people"
+MOST_WORLDS = 20
 
 NO_MECHANISM, HALTED, LOCALISED, ALLOWED = "no_mechanism", "suspended", "localised", "allowed"
 """The answers that the message gate is told (`transfer.answer`)."""
@@ -89,23 +90,43 @@ class Gate:
     ) -> DecisionRecord:
         """Decide a question about somebody (None: about a person who is not known here)."""
         person = facts.person(self.snap.connection, self.snap.tenant_id, subject_ref)
-        found = worlds(self.register, question, person, self.snap.now)
-        verdict = merged([self.verdict(world) for world in found])
-        carried = [world.flow.flow_id for world in found if world.flow is not None]
-        said = question.document()
+        return self.of_all(question, [person], subject_ref=person.subject_ref, asked_for=asked_for)
+
+    def of_all(
+        self,
+        question: Question,
+        people: Iterable[Person],
+        *,
+        subject_ref: str | None = None,
+        asked_for: AskedFor | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> DecisionRecord:
+        """Decide a question about several sorts of people at once: permitted only if it is for each of them.
+
+        `more` is said beside the question. Of many worlds the log keeps MOST_WORLDS, those that are denied
+        first.
+        """
+        found = [
+            (self.verdict(world), world)
+            for person in people
+            for world in worlds(self.register, question, person, self.snap.now)
+        ]
+        found.sort(key=lambda one: one[0].allowed)
+        carried = sorted({world.flow.flow_id for _, world in found if world.flow is not None})
+        said = {**question.document(), **(more or {})}
         if carried:
             said["flows"] = carried
         return DecisionRecord(
             id=self.snap.new_id("dec"),
             action=ACTION,
-            subject_ref=person.subject_ref,
-            verdict=verdict,
+            subject_ref=subject_ref,
+            verdict=merged([verdict for verdict, _ in found]),
             policy=self.ground.policy.digest,
             ledger_position=self.ground.ledger_position,
             evaluated_at=self.snap.now,
             caller_ref=self.snap.actor.ref,
             question=said,
-            facts=[world.facts for world in found],
+            facts=[world.facts for _, world in found[:MOST_WORLDS]],
             asked_for=asked_for,
         )
 
