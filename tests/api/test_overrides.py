@@ -184,3 +184,69 @@ def test_what_no_policy_may_allow_cannot_be_made_overridable() -> None:
 def _marked(rule: Node) -> Node:
     assert isinstance(rule.value, dict)
     return replace(rule, value={**rule.value, "overridable": Node(True, rule.line)})
+
+
+RESTS = "everywhere.dead-contact-points-rest"
+
+
+def test_a_shipped_rule_of_the_house_is_lifted_for_one_person_and_holds_again_afterwards(
+    caller: Caller, runtime: Runtime, clock: HandClock
+) -> None:
+    approver = Caller(caller.client, new_component(runtime))
+    for name in ("anna", "bert"):
+        body = {
+            "identifiers": [{"type": "email", "value": f"{name}@example.org"}],
+            "attributes": {"country": "US"}, "relationship": "lead",
+        }  # fmt: skip
+        assert caller.put(f"/v1/subjects/{name}", body).status_code == 201
+        assert send(caller, name, f"{name}-1").status_code == 201
+        message = caller.get(f"/v1/subjects/{name}/communications").get_json()["items"][0]["id"]
+        bounce = {"outcome": "bounced", "bounce": "hard"}
+        assert caller.post(f"/v1/communications/{message}/outcomes", bounce).status_code == 201
+    refused = ask(caller, "anna")
+    assert refused["decision"] is False
+    assert [(one["code"], one["rule"]) for one in refused["context"]["reasons"]] == [("undeliverable", RESTS)]
+    (shown,) = [
+        one for one in caller.get("/v1/policies/everywhere").get_json()["rules"] if one["rule"] == RESTS
+    ]
+    assert shown["overridable"] is True
+    wanted = {
+        "subject": {"id": "anna"}, "rule": RESTS, "purpose": "marketing",
+        "reason": "Her mailbox was full; she told us on the telephone that it takes mail again.",
+        "expires_at": (clock.at + timedelta(minutes=5)).isoformat(),
+    }  # fmt: skip
+    made = caller.post("/v1/overrides", wanted)
+    assert made.status_code == 201, made.get_json()
+    url = f"/v1/overrides/{made.get_json()['id']}"
+    assert ask(caller, "anna")["decision"] is False
+    assert caller.post(f"{url}/approve", {}).status_code == 403, "nobody approves their own"
+    assert approver.post(f"{url}/approve", {}).status_code == 200
+    allowed = ask(caller, "anna")
+    assert allowed["decision"] is True
+    (named,) = allowed["context"]["overrides"]
+    assert (named["id"], named["rule"]) == (made.get_json()["id"], RESTS)
+    assert named["approved_by"] == approver.made.component.client_id
+    sent = send(caller, "anna", "anna-2")
+    assert sent.status_code == 201
+    assert sent.get_json()["decision"]["context"]["overrides"] == [named]
+    assert ask(caller, "bert")["decision"] is False, "nobody else's address is tried"
+    report = caller.get("/v1/reports/overrides").get_json()
+    assert (report["by_rule"], report["in_force"]) == ([{"rule": RESTS, "count": 1}], 1)
+    clock.forward(timedelta(minutes=5))
+    again = ask(caller, "anna")
+    assert (again["decision"], [one["rule"] for one in again["context"]["reasons"]]) == (False, [RESTS])
+    assert send(caller, "anna", "anna-3").status_code == 403
+    report = caller.get("/v1/reports/overrides").get_json()
+    assert (report["in_force"], report["by_state"]) == (0, {"expired": 1})
+
+
+def test_only_what_is_no_statute_may_be_overridden() -> None:
+    checked = check_documents(policies.shipped_documents(), scrutinised=True)
+    marked = {rule.id for pack in checked.packs for rule in pack.rules if rule.overridable}
+    assert marked == {RESTS, "br.calling-hours", "it.calling-hours"}
+
+
+def send(caller: Caller, name: str, message_id: str) -> Any:
+    return caller.post(
+        "/v1/communications", {"subject": {"id": name}, "message_id": message_id, **PROPERTIES}
+    )

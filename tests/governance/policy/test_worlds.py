@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 import z3
 from dateutil.relativedelta import relativedelta
 from hypothesis import HealthCheck, given, settings
@@ -33,7 +34,7 @@ UNNAMED = {
     "person.region": "DE-BY",
     "purpose.id": "a_purpose_of_our_own",
 }
-ACTIONS = ("communication.send", "lifecycle.transition", "data.transfer")
+ACTIONS = ("communication.send", "lifecycle.transition", "data.transfer", "data.read", "data.use")
 
 
 @dataclass(repr=False)
@@ -132,13 +133,40 @@ def formulas(policy: CompiledPolicy) -> dict[str, Formulas]:
     return {action: Formulas.of(policy, action) for action in ACTIONS}
 
 
+def permitted() -> dict[str, dict[str, Any]]:
+    """Give facts that are permitted, by action: the first whole case of each room."""
+    first = {
+        room: yaml.safe_load((POLICIES / room / "whole.cases.yaml").read_text())["cases"][0]
+        for room in ("communications", "access")
+    }
+    assert all(case["expect"]["allowed"] for case in first.values())
+    # Where the pack of every type does not apply.
+    send = {**first["communications"]["facts"], "person.country": "CA", "consent.status": "granted"}
+    read = first["access"]["facts"]
+    use = {**read, "use.compatibility": "same", "data.class": "none"}
+    use.pop("data.field")
+    return {"communication.send": send, "data.read": read, "data.use": use}
+
+
+PERMITTED = permitted()
+
+
+def some_world(chance: random.Random, action: str, policy: CompiledPolicy, now: datetime) -> dict[str, Any]:
+    """Give facts: at random throughout, or those of something permitted with a few changed."""
+    facts = random_world(chance, action, policy, now)
+    if action in PERMITTED and chance.random() < 0.5:
+        kept = {name: frozenset(v) if isinstance(v, list) else v for name, v in PERMITTED[action].items()}
+        facts = kept | {name: facts[name] for name in chance.sample(sorted(facts), chance.randint(0, 4))}
+    facts.pop("place.covered", None)
+    return facts
+
+
 def agree(found: Formulas, seed: int, count: int) -> Iterator[str]:
     """Give every difference in `count` random worlds."""
     chance = random.Random(seed)
     for _ in range(count):
         now = random_now(chance)
-        facts = random_world(chance, found.action, found.policy, now)
-        facts.pop("place.covered", None)
+        facts = some_world(chance, found.action, found.policy, now)
         facts |= {name: value for name, value in UNNAMED.items() if name in facts and chance.random() < 0.2}
         difference = found.difference(facts, now)
         if difference:
@@ -150,6 +178,17 @@ def agree(found: Formulas, seed: int, count: int) -> Iterator[str]:
 @given(seed=st.integers(0, 2**32))
 def test_formulas_and_compiled_policy_agree(action: str, seed: int, formulas: dict[str, Formulas]) -> None:
     assert list(agree(formulas[action], seed, 3)) == []
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_among_the_worlds_are_many_of_either_answer(action: str, policy: CompiledPolicy) -> None:
+    chance = random.Random(20261129)
+    allowed = 0
+    for _ in range(400):
+        now = random_now(chance)
+        facts = some_world(chance, action, policy, now)
+        allowed += decide(policy, action, policy.bucketed(action, facts, now)).allowed
+    assert 5 <= allowed <= 300
 
 
 @pytest.mark.full
