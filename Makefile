@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 ROOMY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 {print "yes"}')
 MEMORY := $(if $(ROOMY),TMPDIR=/dev/shm)
 # Three for two cores, one test at a time: many campaigns wait for a disk or for a lease to run out.
+# Hundreds of processes begin in the tests; each would compile every file anew where Python may not keep what it compiled.
+export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(MEMORY) $(BIN)/pytest -q -n 3 --maxschedchunk 1
 
 help:            ## list the targets
