@@ -12,6 +12,7 @@ from governance.communications import review_store as reviews
 from governance.communications import screening_store as screenings
 from governance.communications import store as communications
 from governance.consent import expiry_store as expiries
+from governance.consent import reconfirmation_store as reconfirmations
 from governance.consent import store as consent
 from governance.decisions import shadow_store as shadows
 from governance.decisions import store as decisions
@@ -60,6 +61,7 @@ __all__ = [
     "purposes",
     "queue",
     "recipients",
+    "reconfirmations",
     "registers",
     "retention",
     "retention_runs",

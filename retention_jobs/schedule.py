@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from governance.bootstrap import Runtime
 from retention_jobs import (
+    announce_reconfirmations,
     build_packages,
     carry_out_retention,
     close_tenants,
@@ -97,6 +98,12 @@ JOBS = (
         "announce flows that a mechanism's end, a rule's date or a number of people has stopped or moved on",
     ),
     Job("expire-consents", 60, expire_consents.run, "note the end of consents that were given for a time"),
+    Job(
+        "announce-reconfirmations",
+        3600,
+        announce_reconfirmations.run,
+        "announce consents that lapse within 60 days unless the person confirms them again",
+    ),
     Job("sweep-retention", 86_400, sweep_retention.run, "propose what the retention schedules say is due"),
     Job(
         "carry-out-retention",

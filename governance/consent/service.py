@@ -1,6 +1,7 @@
 """Use cases of consent: the one module that other rooms call.
 
-Consents live in `consents` (`withdraw` for links), double opt-in in `confirmations`, expiry in `expiry`,
+Consents live in `consents` (`withdraw` for links), double opt-in in `confirmations`, expiry in `expiry`, what
+has to be confirmed again in `reconfirming`,
 `objections`, `suppressions`, `notices`, `captures`, receipts in `receipts`, merge and split in `merging`, the
 imports' fast path in `bulk`, everything that only reads in `views`.
 """
@@ -30,6 +31,7 @@ from governance.consent.objections import (
 )
 from governance.consent.outcomes import ConsentOutcome
 from governance.consent.receipts import receipt
+from governance.consent.reconfirming import Lapse, OldGrant, announce_reconfirmation
 from governance.consent.sources import sourced
 from governance.consent.suppressions import (
     NewSuppression,
@@ -51,14 +53,17 @@ __all__ = [
     "ConsentOutcome",
     "ConsentState",
     "ImportedAct",
+    "Lapse",
     "NewCapture",
     "NewConsent",
     "NewObjection",
     "NewSuppression",
     "NoticeRef",
     "ObjectionOutcome",
+    "OldGrant",
     "StateEntry",
     "Suppression",
+    "announce_reconfirmation",
     "bar_address",
     "bars_on",
     "capture",

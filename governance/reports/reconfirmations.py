@@ -13,8 +13,9 @@ from typing import Any
 from governance.clock import wire
 from governance.communications.gate import Gate, open_gate
 from governance.communications.model import ACTION, CHANNELS, CheckRequest
+from governance.consent.service import Lapse, OldGrant
 from governance.decisions.model import Reason
-from governance.policy.durations import Duration, cutoff, plus
+from governance.policy.durations import Duration, cutoff, minus, plus
 from governance.reports import reconfirmations_store as store
 from governance.reports.reconfirmations_store import Grant, Place
 from governance.subjects.model import SubjectReference
@@ -23,6 +24,11 @@ from governance.work import Snapshot
 _CODE = "consent-expired"
 _AGE = "consent.age"
 _CLASS = "promotional"
+AHEAD = Duration(60, "day")
+"""How long before it lapses a consent is announced: time enough to ask, and to ask once more."""
+
+_LONGEST_REST = Duration(30, "day")
+"""After which a grant is looked at again in any case: the person may have moved, the policy changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,11 @@ def due(
     """
     gate = open_gate(snap)
     horizon = plus(snap.now, within)
-    found = gate.ground.policy.thresholds(ACTION).get(_AGE, ())
-    ages = [each for each in found if isinstance(each, Duration)]
+    ages = _ages(gate)
     grants = store.ripe(
         snap.connection,
         snap.tenant_id,
-        given_until=max((cutoff(age, horizon).possibly for age in ages), default=None),
+        given_until=_given_until(ages, horizon),
         ends_until=horizon,
         after=after,
         limit=limit + 1,
@@ -75,11 +80,66 @@ def due(
     return lapsing, shown[-1].place if len(grants) > limit else None
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A grant that grew old, and its first lapse within AHEAD; None: look again then."""
+
+    grant: OldGrant
+    lapse: Lapse | None
+    look_again_at: datetime
+
+
+def unannounced(snap: Snapshot, *, limit: int = 50) -> list[Looked]:
+    """Grants of which it may have to be announced that they lapse within AHEAD, some of them."""
+    gate = open_gate(snap)
+    horizon = plus(snap.now, AHEAD)
+    ages = _ages(gate)
+    grants = store.ripe(
+        snap.connection,
+        snap.tenant_id,
+        given_until=_given_until(ages, horizon),
+        ends_until=horizon,
+        after=None,
+        limit=limit,
+        unsettled_at=snap.now,
+    )
+    return [_look(gate, grant, ages, horizon) for grant in grants]
+
+
+def _look(gate: Gate, grant: Grant, ages: list[Duration], horizon: datetime) -> Looked:
+    found = list(_lapses(gate, grant, ages, horizon))
+    first = min((each.due_at for each in found), default=None)
+    lapse = None
+    if first is not None:
+        channels = [each.channel for each in found]
+        rule = next(each.reason.rule for each in found if each.due_at == first)
+        lapse = Lapse(first, channels, rule)
+    later = [minus(end, AHEAD) for end in _ends(grant, ages) if end > horizon]
+    again = min([*later, plus(gate.snap.now, _LONGEST_REST)])
+    old = OldGrant(
+        grant.subject_ref, grant.purpose, grant.controller, grant.channel, grant.topic, grant.given_at
+    )
+    return Looked(old, lapse, again)
+
+
+def _ages(gate: Gate) -> list[Duration]:
+    """The ages of a consent at which some rule's answer changes."""
+    found = gate.ground.policy.thresholds(ACTION).get(_AGE, ())
+    return [each for each in found if isinstance(each, Duration)]
+
+
+def _given_until(ages: list[Duration], horizon: datetime) -> datetime | None:
+    return max((cutoff(age, horizon).possibly for age in ages), default=None)
+
+
+def _ends(grant: Grant, ages: list[Duration]) -> list[datetime]:
+    ends = [plus(grant.given_at, age) for age in ages]
+    return ends if grant.expires_at is None else [*ends, grant.expires_at]
+
+
 def _lapses(gate: Gate, grant: Grant, ages: list[Duration], horizon: datetime) -> Iterator[Reconfirmation]:
     now = gate.snap.now
-    ends = [plus(grant.given_at, age) for age in ages]
-    if grant.expires_at is not None:
-        ends.append(grant.expires_at)
+    ends = _ends(grant, ages)
     past = [at for at in ends if at <= now]
     coming = sorted(at for at in set(ends) if now < at <= horizon)
     for channel in (grant.channel,) if grant.channel else CHANNELS:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.consent.kinds import ACT_KINDS
+from governance.consent.reconfirmation_store import settled
 from governance.consent.tables import consent_state
 from governance.subjects.store import subject
 
@@ -53,10 +54,12 @@ def ripe(
     ends_until: datetime,
     after: Place | None,
     limit: int,
+    unsettled_at: datetime | None = None,
 ) -> list[Grant]:
     """Grants of living people given until one instant or ending until another, the oldest first.
 
-    A grant for several contact points is one line.
+    A grant for several contact points is one line. `unsettled_at`: only those of which something may have to
+    be announced at that instant.
     """
     old = consent_state.c.pos_expires_at <= ends_until
     if given_until is not None:
@@ -83,6 +86,8 @@ def ripe(
     )
     if after is not None:
         query = query.where(_follows(after))
+    if unsettled_at is not None:
+        query = query.where(~settled(unsettled_at))
     rows = connection.execute(query.order_by(*_PLACE).limit(limit))
     return [Grant(*list[Any](row)) for row in rows]
 
