@@ -5,6 +5,7 @@ The register is small and read as a whole, anew in every snapshot: nothing remem
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from itertools import islice
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from governance.subjects.store import subject
 from governance.transfers import store
-from governance.transfers.model import Person, Register
+from governance.transfers.model import EVERYBODY, GONE, PLACELESS, Person, Register
 
 _STANDING = (
     subject.c.country,
@@ -24,6 +25,9 @@ _STANDING = (
 """What `Person` takes after its reference, in its order."""
 
 _LOOKUP = 500
+
+YEAR = timedelta(days=366)
+"""The longest that laws reckon back: twelve months (28 CFR 202.205); since 1 January is never longer."""
 
 
 def register(connection: Connection, tenant_id: str, tenant_country: str | None) -> Register:
@@ -91,10 +95,24 @@ def everybody(connection: Connection, tenant_id: str) -> dict[Person, int]:
     return dict(found)
 
 
-def count_people(connection: Connection, tenant_id: str, country: str) -> int:
-    """How many people live in a country, as far as they are recorded and neither erased nor merged away."""
-    statement = sa.select(sa.func.count()).where(*_living(tenant_id), subject.c.country == country)
-    return int(connection.execute(statement).scalar_one())
+def count_people(connection: Connection, tenant_id: str, whose: str, now: datetime) -> int:
+    """How many people live in a country, as far as they are recorded and neither erased nor merged away.
+
+    `whose` may be one of ALL_OF instead of a country.
+    """
+    which: list[sa.ColumnElement[bool]] = list(_living(tenant_id))
+    if whose == PLACELESS:
+        which.append(subject.c.country.is_(None))
+    elif whose == GONE:
+        # What is left of an erased person is not written to any more, so this is when they were erased.
+        which = [
+            subject.c.tenant_id == tenant_id,
+            subject.c.erased.is_(sa.true()),
+            subject.c.updated_at > now - YEAR,
+        ]
+    elif whose != EVERYBODY:
+        which.append(subject.c.country == whose)
+    return int(connection.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
 
 
 def residency(

@@ -8,7 +8,7 @@ from governance.clock import wire
 from governance.errors import ConflictError, InvalidError, NotFoundError
 from governance.transfers import checks, facts, store
 from governance.transfers.gate import FlowAnswer, Gate, open_gate
-from governance.transfers.model import ACTIVE, FLOW_STATES, STOPPED, Flow
+from governance.transfers.model import ACTIVE, ALL_OF, FLOW_STATES, STOPPED, Flow
 from governance.work import Snapshot, Work
 
 _EVENTS = {STOPPED: "transfers.flow_stopped", ACTIVE: "transfers.flow_resumed"}
@@ -81,13 +81,12 @@ def listed(
 
 
 def count_people(work: Work) -> None:
-    """Count who lives in the countries that flows leave, with those declared: laws go by such numbers."""
+    """Count who lives in the countries that flows leave, and ALL_OF: laws go by such numbers."""
     every = store.flows(work.connection, work.tenant_id)
     known = store.people(work.connection, work.tenant_id)
     with work.bookkeeping():
-        for country in sorted({flow.origin for flow in every} | known.keys()):
-            declared = sum(flow.people_per_year for flow in every if flow.origin == country)
-            people = facts.count_people(work.connection, work.tenant_id, country) + declared
+        for country in sorted({flow.origin for flow in every} | known.keys() | set(ALL_OF)):
+            people = facts.count_people(work.connection, work.tenant_id, country, work.now)
             if known.get(country) != people:
                 row = {"tenant_id": work.tenant_id, "country": country, "people": people}
                 store.write_people(work.connection, {**row, "counted_at": work.now})

@@ -18,8 +18,11 @@ from governance.transfers.model import (
     ACTION,
     ACTIVE,
     ADEQUACY,
+    EVERYBODY,
     FALLBACK,
+    GONE,
     IN_FORCE,
+    PLACELESS,
     STOPPED,
     Flow,
     Mechanism,
@@ -49,7 +52,7 @@ _SILENCE = Verdict(
     (),
     (),
 )
-_PEOPLE = "transfer.people"
+_PEOPLE, _AT_ORIGIN = "transfer.people", "transfer.people_at_origin"
 MOST_WORLDS = 20
 
 NO_MECHANISM, HALTED, LOCALISED, ALLOWED = "no_mechanism", "suspended", "localised", "allowed"
@@ -135,7 +138,7 @@ class Gate:
         policy = self.ground.policy
         if ACTION not in policy.programs:
             return _SILENCE
-        self._count(world.facts)
+        world.facts.update(self._numbers(world.facts))
         vector = policy.bucketed(ACTION, world.facts, self.snap.now)
         found = self.verdicts.get(vector)
         if found is None:
@@ -149,7 +152,7 @@ class Gate:
         """
         world = of_flow(self.register, flow, Person.living_in(flow.origin), self.snap.now)
         verdict = self.verdict(world)
-        people = world.facts[_PEOPLE]
+        people = self._people(flow.origin) + self._declared(flow.origin)
         if not verdict.allowed:
             return FlowAnswer(flow, verdict, None, people, status=STOPPED)
         taken: list[Mechanism] = []
@@ -196,16 +199,33 @@ class Gate:
 
         return answer
 
-    def _count(self, known: dict[str, Any]) -> None:
-        """Complete the number of people where it was never counted, and a rule may look at it."""
-        country = known.get("person.country") or known.get("transfer.origin")
-        if known.get(_PEOPLE) is not None or country is None:
-            return
-        if country not in self.counted:
-            declared = sum(flow.people_per_year for flow in self.register.flows if flow.origin == country)
-            living = facts.count_people(self.snap.connection, self.snap.tenant_id, country)
-            self.counted[country] = living + declared
-        known[_PEOPLE] = self.counted[country]
+    def _numbers(self, known: Mapping[str, Any]) -> dict[str, int | None]:
+        """How many people laws that go by numbers have to reckon with: never fewer than whose data could go.
+
+        People whose country is not recorded may live where the controller is, and so may have lived those who
+        were erased. What is with the controller is everybody's.
+        """
+        home, origin = self.register.tenant_country, known.get("transfer.origin")
+        lives = known.get("person.country") or origin
+        numbers: dict[str, int | None] = {_PEOPLE: None, _AT_ORIGIN: None}
+        if lives is not None:
+            more = self._people(PLACELESS) + self._people(GONE) if lives == home else 0
+            numbers[_PEOPLE] = self._people(lives) + self._declared(lives) + more
+        if origin is not None:
+            there = self._people(EVERYBODY) + self._people(GONE) if origin == home else self._people(origin)
+            numbers[_AT_ORIGIN] = there + self._declared(origin)
+        return numbers
+
+    def _people(self, whose: str) -> int:
+        """How many people there are of a country or in one of ALL_OF, as last counted; else counted now."""
+        found = self.register.people.get(whose, self.counted.get(whose))
+        if found is None:
+            found = facts.count_people(self.snap.connection, self.snap.tenant_id, whose, self.snap.now)
+            self.counted[whose] = found
+        return found
+
+    def _declared(self, country: str) -> int:
+        return sum(flow.people_per_year for flow in self.register.flows if flow.origin == country)
 
 
 def open_gate(snap: Snapshot, ground: Ground | None = None) -> Gate:

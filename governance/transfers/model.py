@@ -44,6 +44,12 @@ FLOW_STATES = (ACTIVE, FALLBACK, STOPPED)
 """A flow goes on its first mechanism (or needs none), on a later one, or not at all."""
 
 
+EVERYBODY, PLACELESS, GONE = "*", "?", "-"
+ALL_OF = (EVERYBODY, PLACELESS, GONE)
+"""Counted beside the people of each country: everybody, those whose country is not recorded, and those who
+were erased within twelve months, of whom it no longer is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mechanism:
     """What a transfer may rest on.
@@ -170,7 +176,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Mechanisms and flows as one snapshot sees them; `people` per country, where counted."""
+    """Mechanisms and flows as one snapshot sees them; `people` per country, where counted, and in ALL_OF."""
 
     mechanisms: Mapping[str, Mechanism] = field(default_factory=dict)
     flows: Sequence[Flow] = ()
@@ -242,7 +248,8 @@ def _world(
         "transfer.recipient_kind": question.recipient_kind or (flow.recipient_kind if flow else None),
         "transfer.data_classes": classes or None,
         "transfer.systematic": flow is not None,
-        "transfer.people": register.people.get(person.country or origin or ""),
+        "transfer.people": None,
+        "transfer.people_at_origin": None,
         "mechanism.usable": usable(candidates, now) or None,
         "mechanism.lost": lost(candidates, now),
         "adequacy.suspended": adequacy_fell_away(
