@@ -2,17 +2,24 @@
 
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from api.application import ROOMS
 from api.rooms import PUBLIC
 from governance.bootstrap import Runtime
 from governance.purposes import catalogue
+from governance.subjects import service as subjects
+from governance.subjects.model import SubjectReference
+from governance.systems import operations
+from governance.systems.model import CORRECT, ERASE, Change, ErasurePlan, SubjectKeys
+from governance.systems.operations import Operation
 from retention_jobs import build_packages
 from tests.api.conftest import Caller, new_component
 from tests.api.test_package_links import proved_by_post, tokens
 from tests.api.test_screenings import finished
 from tests.api.test_transfers import people
+from tests.conftest import ACTOR
 from tests.fixtures.signing_in import Browser, account, console
 
 SCC = {
@@ -334,3 +341,57 @@ def test_staff_sit_where_their_record_says_and_where_what_they_came_through_does
     assert status() == 403, "what they came through is another recipient"
     caller.put("/v1/components/console", {**through, "recipient": "callhouse"})
     assert status() == 200
+
+
+def test_evidence_refused_rows_searches_and_tasks_are_asked_about_too(
+    caller: Caller, runtime: Runtime
+) -> None:
+    people(caller)
+    send = {"subject": {"id": "hans"}, "message_id": "m-1", **ASKED}
+    del send["action"]
+    assert caller.post("/v1/communications", send).status_code == 201
+    desk = seat(caller, runtime, country="IN")
+    search = {
+        "subject": {"type": "component", "id": "desk"},
+        "action": {"name": "communication.send", "properties": ASKED},
+        "resource": {"type": "data_subject", "properties": {"country": ["DE"]}},
+    }
+    reads = {
+        "/v1/communications/m-1/evidence": "m-1",
+        "/v1/subjects/hans/evidence": "hans",
+        "/v1/imports/none": "anybody",
+    }
+    with runtime.snapshot("acme", ACTOR) as snap:
+        hans = subjects.resolve_existing(snap, SubjectReference(id="hans")).subject_ref
+    body = {"kind": "manual", "config": {"owner": "staff-7"}, "data_classes": ["support_cases"]}
+    assert caller.put("/v1/systems/ledgers", body).status_code == 201
+    keys = SubjectKeys(hans, ("hans",))
+    change = (Change("family_name", "Huber"),)
+    plan = ErasurePlan.delete(["support_cases"])
+    operations.run(runtime, ACTOR, "acme", Operation("c-1", "ledgers", CORRECT, keys, changes=change))
+    operations.run(runtime, ACTOR, "acme", Operation("e-1", "ledgers", ERASE, keys, plan=plan))
+    tasks = {each["verb"]: each["id"] for each in caller.get("/v1/tasks").get_json()["items"]}
+    size = len(caller.get("/v1/events?limit=500").get_json()["items"])
+    for path, whose in reads.items():
+        assert "transfer-no-mechanism" in codes(desk.get(path)), whose
+    assert "transfer-no-mechanism" in codes(desk.post("/access/v1/search/resource", search))
+    assert "transfer-no-mechanism" in codes(desk.get(f"/v1/tasks/{tasks['correct']}"))
+    assert desk.get(f"/v1/tasks/{tasks['erase']}").status_code == 200, "an order to erase"
+    assert len(caller.get("/v1/events?limit=500").get_json()["items"]) == size, "nothing was disclosed"
+    caller.put("/v1/transfer-mechanisms/scc", SCC)
+    assert desk.get("/v1/communications/m-1/evidence").status_code == 200
+    assert desk.post("/access/v1/search/resource", search).get_json()["page"]["count"] == 2
+    assert desk.get(f"/v1/tasks/{tasks['correct']}").status_code == 200
+    assert desk.get("/v1/imports/none").status_code == 403, (
+        "a row may be anybody's, also somebody's from Russia"
+    )
+
+
+def test_a_route_that_says_what_it_discloses_and_asks_nobody_answers_nothing(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(caller)
+    monkeypatch.setattr("api.subjects.disclose", lambda *_, **__: None)
+    answer = caller.post("/v1/subjects/lookup", {"subject": {"id": "hans"}})
+    assert answer.status_code == 500
+    assert "hans" not in answer.text
