@@ -18,6 +18,30 @@ from governance.work import Work
 room = Room("policy-trials", description="What a draft would have answered.")
 
 
+class Apart(Answer):
+    """Decisions that were read and are not compared, by why."""
+
+    erased = ma.fields.Integer(required=True, metadata={"description": "Nothing is kept of them any more."})
+    not_decided_by_policy = ma.fields.Integer(
+        required=True,
+        metadata={
+            "description": "Searches, and questions that retention schedules and legal holds answer "
+            "(data.erase): these rules do not decide them."
+        },
+    )
+    facts_not_kept = ma.fields.Integer(
+        required=True,
+        metadata={"description": "About the tenant's own resources, whose properties are not kept."},
+    )
+    not_reproduced = ma.fields.Integer(
+        required=True,
+        metadata={
+            "description": "The policy that made them no longer says the same, or failed then: not 0 is a "
+            "defect; say so to whoever runs the service."
+        },
+    )
+
+
 class ReplayBody(Shape):
     """Which decisions: the newest ones since an instant."""
 
@@ -25,7 +49,7 @@ class ReplayBody(Shape):
     limit = Whole(1, replays.MOST_DECISIONS, load_default=10_000)
 
 
-class ReplayReply(Answer):
+class ReplayReply(Apart):
     """What a draft and the policy in force answer differently, on the facts as they were kept."""
 
     read = ma.fields.Integer(required=True)
@@ -43,7 +67,7 @@ class ShadowBody(Shape):
     until = Instant(required=True, metadata={"description": "At most 30 days away."})
 
 
-class ShadowReply(Answer):
+class ShadowReply(Apart):
     """What a draft answered differently on the checks that went on."""
 
     state = ma.fields.String(required=True)

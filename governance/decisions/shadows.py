@@ -15,7 +15,7 @@ from sqlalchemy import RowMapping
 
 from governance.clock import wire
 from governance.decisions import shadow_store
-from governance.decisions.replay import ALLOWED, DENIED, Comparison, Differences, kept_decisions
+from governance.decisions.replay import ALLOWED, APART, DENIED, Comparison, Differences, kept_decisions
 from governance.errors import ConflictError, InvalidError, NotFoundError
 from governance.policy import service as policies
 from governance.policy import store as policy_store
@@ -31,7 +31,7 @@ BEHIND = timedelta(seconds=5)
 
 MOST_AT_ONCE = 5_000
 _MOST_RUNNING = 5
-_SUMS = ("decided", "erased", "not_reproduced")
+_SUMS = ("decided", *APART)
 
 
 def start(work: Work, stored: StoredDraft, checked: CheckedPolicies, until: datetime) -> dict[str, Any]:

@@ -333,6 +333,13 @@ def test_replay_and_shadow_say_beforehand_what_the_change_does(
                 }  # fmt: skip
                 assert caller.post("/v1/consents", consent).status_code == 201
     before = asked(caller, people)
+    somebody = {"type": "data_subject", "id": people[0]}
+    erase = {"subject": {"type": "component", "id": "crm"}, "action": {"name": "data.erase"}}
+    assert (
+        caller.post("/access/v1/evaluation", {**erase, "resource": somebody}).get_json()["decision"] is True
+    )
+    found = caller.post("/access/v1/search/action", {"subject": erase["subject"], "resource": somebody})
+    assert found.status_code == 200, found.get_json()
     text = NEW.replace("{person.country: CA}\n", "{person.country: {in: [NZ, SG]}}\n").replace(
         ": post", ": email"
     )
@@ -342,7 +349,8 @@ def test_replay_and_shadow_say_beforehand_what_the_change_does(
     match = {"If-Match": written.headers["ETag"]}
     assert caller.post(f"{URL}/replay", {"limit": 0}).status_code == 422
     told = caller.post(f"{URL}/replay", {}).get_json()
-    assert (told["read"], told["decided"], told["newly_allowed"]) == (9, 9, 0)
+    assert (told["read"], told["decided"], told["newly_allowed"]) == (11, 9, 0)
+    assert (told["not_decided_by_policy"], told["not_reproduced"]) == (2, 0)
     assert [row["rule"] for row in told["by_rule"]] == ["no-fridays.no-advertising-by-post"]
     runtime: Runtime = caller.client.application.extensions["governance"]
     assert caller.get(f"{URL}/shadow").status_code == 404

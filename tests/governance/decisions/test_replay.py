@@ -189,11 +189,17 @@ def test_what_is_no_policys_and_what_was_not_evaluated_is_told_apart(runtime: Ru
                 replace(made, id="dec_3", policy="sha256:" + "0" * 64),
                 replace(made, id="dec_4", verdict=replace(made.verdict, allowed=not made.allowed)),
                 replace(made, id="dec_5", subject_ref="sub_gone"),
+                replace(made, id="dec_6", action="search.subject", facts=(), question={"search": "subject"}),
+                replace(made, id="dec_7", action="data.erase", facts=({"record.data_class": "profile"},)),
+                replace(
+                    made, id="dec_8", action="data.read", question={"resource": {"type": "file", "id": "1"}}
+                ),
             ],
         )
         runtime.decision_log.erase("acme", "sub_gone")
         found = replays.replay(snap, present)
-    assert (found["read"], found["decided"], found["erased"], found["not_reproduced"]) == (5, 1, 1, 3)
+    assert (found["read"], found["decided"], found["erased"], found["not_reproduced"]) == (8, 1, 1, 3)
+    assert (found["not_decided_by_policy"], found["facts_not_kept"]) == (2, 1)
     assert (found["newly_denied"], found["newly_allowed"]) == (0, 0)
 
 
