@@ -1,4 +1,4 @@
-"""Changing policy: drafts, their cases, and what one person proposes and another approves."""
+"""Changing policy: drafts, and what one person proposes and another approves."""
 
 import json
 from collections.abc import Mapping
@@ -84,15 +84,6 @@ class ProposalReply(Answer):
     changes = ma.fields.Dict(required=True)
 
 
-class TriedReply(Answer):
-    """What the cases come to."""
-
-    ok = ma.fields.Boolean(required=True)
-    cases = ma.fields.Integer(required=True)
-    failed = ma.fields.List(ma.fields.Dict(), required=True)
-    problems = ma.fields.List(ma.fields.Dict(), required=True)
-
-
 @room.get("/v1/policies/<pack>/draft", scope="policies:read")
 @room.answers(200, DraftReply)
 def get_draft(pack: str) -> Response:
@@ -133,37 +124,6 @@ def delete_draft(pack: str) -> Response:
         drafting.get(work, pack)
         drafting.discard(work, pack, _named({}))
     return Response(status=204)
-
-
-@room.post("/v1/policies/<pack>/draft/test", scope="policies:write", effect=False)
-@room.answers(200, TriedReply)
-def test_draft(pack: str) -> Response:
-    """Run the cases of the draft and all cases in force, which must still hold."""
-    with request_snapshot() as snapshot:
-        stored = drafting.get(snapshot, pack)
-        tried = drafting.try_cases(snapshot, pack)
-    return reply(
-        {
-            "ok": tried.holds,
-            "draft": stored.digest,
-            "cases": len(tried.results),
-            "own": sum(result.pack == pack for result in tried.results),
-            "failed": [
-                {
-                    "pack": result.pack,
-                    "case": result.name,
-                    "own": result.pack == pack,
-                    "file": where.file,
-                    "line": where.line,
-                    "sentence": where.sentence,
-                }
-                for result, where in zip(tried.failed, tried.failures, strict=True)
-            ],
-            "problems": [
-                {"file": one.file, "line": one.line, "sentence": one.sentence} for one in tried.problems
-            ],
-        }
-    )
 
 
 @room.post("/v1/policies/<pack>/draft/propose", scope="policies:write")

@@ -1,4 +1,4 @@
-"""Trying a draft on what was asked: replay over kept decisions, and beside the checks that go on."""
+"""Trying a draft: its cases and the proof, replay over kept decisions, and beside the checks that go on."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,33 @@ from api.runtime import Reply, act, reply, request_snapshot
 from api.shapes import Answer, Instant, Shape, Whole
 from governance.decisions import replay as replays
 from governance.decisions import shadows
-from governance.policy import changing
+from governance.policy import changing, drafting
 from governance.policy.compiled import compile_policy
 from governance.work import Work
 
 room = Room("policy-trials", description="What a draft would have answered.")
+
+
+class TriedReply(Answer):
+    """What the cases come to, and the proof of what no policy may ever allow."""
+
+    ok = ma.fields.Boolean(
+        required=True, metadata={"description": "Whether the draft could be proposed as it stands."}
+    )
+    cases = ma.fields.Integer(required=True)
+    failed = ma.fields.List(ma.fields.Dict(), required=True)
+    problems = ma.fields.List(ma.fields.Dict(), required=True)
+    invariants = ma.fields.Integer(
+        required=True, metadata={"description": "So many things that no policy may allow were looked at."}
+    )
+    counter_examples = ma.fields.List(
+        ma.fields.Dict(),
+        required=True,
+        metadata={
+            "description": "Questions that the draft would answer as no policy may: `sentence`, `file`, "
+            "`line`, `invariant`, `cites`, `facts`. Empty: proved, over all facts at all instants."
+        },
+    )
 
 
 class Apart(Answer):
@@ -78,6 +100,42 @@ class ShadowReply(Apart):
     newly_allowed = ma.fields.Integer(required=True)
     by_rule = ma.fields.List(ma.fields.Dict(), required=True)
     by_country = ma.fields.List(ma.fields.Dict(), required=True)
+
+
+@room.post("/v1/policies/<pack>/draft/test", scope="policies:write", effect=False)
+@room.answers(200, TriedReply)
+def test_draft(pack: str) -> Response:
+    """Run the cases of the draft and all in force, which must hold; prove what no policy may ever allow."""
+    with request_snapshot() as snapshot:
+        stored = drafting.get(snapshot, pack)
+        tried = drafting.try_cases(snapshot, pack)
+    return reply(
+        {
+            "ok": tried.holds,
+            "draft": stored.digest,
+            "cases": len(tried.results),
+            "own": sum(result.pack == pack for result in tried.results),
+            "failed": [
+                {
+                    "pack": result.pack,
+                    "case": result.name,
+                    "own": result.pack == pack,
+                    "file": where.file,
+                    "line": where.line,
+                    "sentence": where.sentence,
+                }
+                for result, where in zip(tried.failed, tried.failures, strict=True)
+            ],
+            "problems": [
+                {"file": one.file, "line": one.line, "sentence": one.sentence} for one in tried.problems
+            ],
+            "invariants": tried.proof.invariants,
+            "counter_examples": [
+                {**example.document(), "file": where.file, "line": where.line}
+                for example, where in zip(tried.proof.found, tried.broken, strict=True)
+            ],
+        }
+    )
 
 
 @room.post("/v1/policies/<pack>/draft/replay", scope="policies:write", effect=False)

@@ -12,6 +12,7 @@ from governance.policy import service
 from governance.policy.cases import CaseResult, run_cases
 from governance.policy.complaints import PolicyError
 from governance.policy.loader import check_documents
+from governance.policy.proof import examined
 from governance.policy.schedule_cases import ScheduleCaseResult, run_schedule_cases
 from governance.purposes import service as purposes
 
@@ -35,8 +36,6 @@ def test(folder: Path | None, as_json: bool) -> None:
     Proved is, over all combinations of facts, what no policy may ever allow (policies/invariants.yaml). A
     draft that allows it is refused with a counter-example: a question, the facts, the rule that lets it pass.
     """
-    from governance.policy.proving import proof_of  # the solver is a large library
-
     try:
         checked = check_documents(service.shipped_documents(folder or settings().policies_dir))
     except PolicyError as refused:
@@ -48,7 +47,7 @@ def test(folder: Path | None, as_json: bool) -> None:
     failed = [result for result in results if not result.passed]
     for result in failed:
         click.echo(f"{result.pack}: {result.name}: {result.explanation}", err=True)
-    proof = proof_of(checked)
+    proof = examined(checked)
     for example in proof.found:
         click.echo(str(example.problem()), err=True)
     said = {

@@ -1,7 +1,7 @@
 """Replay: what a draft would have answered to the questions that were asked, by rule and by country.
 
 Both policies decide on the facts that a decision keeps, so what differs is the change and nothing else. A
-decision counts only if the policy that made it, asked again, still says what was said then; where it does not,
+decision counts only if the policy that made it, asked again, still says what was said then; if it does not,
 something is wrong (`not_reproduced`). Told apart before that is what no change of these rules could answer
 otherwise: searches and questions that retention schedules and holds answer (`not_decided_by_policy`), and
 questions about a tenant's own resources, whose properties are not kept (`facts_not_kept`).

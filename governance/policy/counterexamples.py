@@ -83,6 +83,7 @@ class CounterExample:
             "because": self.because,
             "cites": list(self.cites),
             "words": self.words,
+            "sentence": str(self),
             "proved_wrong": self.found,
             "at": None if self.at is None else wire(self.at),
             "facts": None if self.facts is None else _plain(self.facts),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from governance.errors import NotFoundError, StaleError
 from governance.policy import change_store, service, store
@@ -20,7 +20,11 @@ from governance.policy.documents import Node, from_canonical
 from governance.policy.drafts import Draft, Sent, read_draft
 from governance.policy.loader import check_documents
 from governance.policy.model import Problem
+from governance.policy.proof import examined
 from governance.work import Snapshot, Work
+
+if TYPE_CHECKING:
+    from governance.policy.proving import Proof
 
 OUTDATED = "outdated"
 
@@ -48,14 +52,17 @@ class StoredDraft:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What the cases of a draft and all others come to, and what else stands against proposing it.
+    """What the cases of a draft and all others come to, the proof, and what else stands against proposing it.
 
-    `failures` says of each failed case, in their order, where it stands and how it differs.
+    `failures` says of each failed case, in their order, where it stands and how it differs; `broken` of each
+    counter-example of the proof, in their order, at which line of the draft and in words.
     """
 
     results: Sequence[CaseResult]
     failures: Sequence[Problem]
     problems: Sequence[Problem]
+    proof: Proof
+    broken: Sequence[Problem]
 
     @property
     def failed(self) -> list[CaseResult]:
@@ -64,8 +71,8 @@ class Tried:
 
     @property
     def holds(self) -> bool:
-        """Whether the draft could be proposed, proofs aside."""
-        return not self.failed and not self.problems
+        """Whether the draft could be proposed."""
+        return not self.failed and not self.problems and self.proof.holds
 
 
 def documents_in_force(snap: Snapshot) -> tuple[str, dict[str, Node]]:
@@ -151,7 +158,7 @@ def discard(work: Work, pack: str, digest: str) -> None:
 
 
 def try_cases(snap: Snapshot, pack: str) -> Tried:
-    """Run the cases of a draft and all cases in force that must still hold; changes nothing.
+    """Run the cases of a draft and all in force, and prove what no policy may allow; changes nothing.
 
     Raises PolicyError if what is in force now leaves the draft no place.
     """
@@ -176,7 +183,9 @@ def try_cases(snap: Snapshot, pack: str) -> Tried:
         for result in results
         if not result.passed
     ]
-    return Tried(results, draft.localised(failures), draft.localised(problems))
+    proof = examined(checked)
+    broken = draft.localised([example.problem() for example in proof.found])
+    return Tried(results, draft.localised(failures), draft.localised(problems), proof, broken)
 
 
 def end_proposal(work: Work, proposal_id: str, state: str, values: dict[str, Any], event_id: str) -> None:

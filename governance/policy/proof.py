@@ -1,43 +1,43 @@
 """The one place where a policy is proved before it may come into force, whichever way it comes.
 
-A *proof* is a function that takes the whole checked policy and gives a counter-example for every thing that
-may never be and that the policy allows. `prove` is called before a change is proposed, before it is
-activated, scheduled or rolled back to, and by `governance policies adopt`.
+`prove` is called before a change is proposed, before it is activated, scheduled or rolled back to, and by
+`governance policies adopt`; `examined` gives the same without refusing, to whoever only wants to know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 from governance.policy.complaints import PolicyError
-from governance.policy.model import CheckedPolicies, Problem
+from governance.policy.model import CheckedPolicies
 
-Proof: TypeAlias = Callable[[CheckedPolicies], Sequence[Problem]]
-"""Gives the counter-examples in words; each names the file and line of the rule that lets it happen."""
+if TYPE_CHECKING:
+    from governance.policy.proving import Proof
 
 
-def _invariants(checked: CheckedPolicies) -> list[Problem]:
-    """What no policy may ever allow (`policies/invariants.yaml`)."""
+def examined(checked: CheckedPolicies) -> Proof:
+    """Prove a policy, with and without the forbids that may be overridden; gives every counter-example."""
     # The solver is a large library, and only whoever changes policies needs it.
-    from governance.policy.proving import prove as counter_examples
+    from governance.policy.proving import proof_of
 
-    return [example.problem() for example in counter_examples(checked)]
-
-
-PROOFS: tuple[Proof, ...] = (_invariants,)
-"""What is proved of every policy, in this order."""
+    proof = proof_of(checked)
+    bare = without_overridable(checked)
+    if not proof.holds or bare is None:
+        return proof
+    lifted = proof_of(bare)
+    found = tuple(
+        replace(example, words=f"without the forbids that may be overridden: {example.words}")
+        for example in lifted.found
+    )
+    return replace(proof, milliseconds=proof.milliseconds + lifted.milliseconds, found=found)
 
 
 def prove(checked: CheckedPolicies) -> None:
     """Refuse a policy that allows what may never be; raises PolicyError with every counter-example."""
-    found = [problem for proof in PROOFS for problem in proof(checked)]
-    bare = without_overridable(checked)
-    if not found and bare is not None:
-        found = [_lifted(problem) for proof in PROOFS for problem in proof(bare)]
+    found = examined(checked).found
     if found:
-        raise PolicyError(found)
+        raise PolicyError([example.problem() for example in found])
 
 
 def without_overridable(checked: CheckedPolicies) -> CheckedPolicies | None:
@@ -52,8 +52,3 @@ def without_overridable(checked: CheckedPolicies) -> CheckedPolicies | None:
         for pack in checked.packs
     )
     return replace(checked, packs=packs, canonical=checked.canonical + b" without what may be overridden")
-
-
-def _lifted(problem: Problem) -> Problem:
-    sentence = f"without the forbids that may be overridden, {problem.sentence}; make them not overridable"
-    return Problem(problem.file, problem.line, sentence)

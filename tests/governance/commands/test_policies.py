@@ -76,3 +76,23 @@ def test_adopting_puts_in_force_and_is_an_event(any_cli: CommandLine, folder: Pa
 
 def test_adopting_for_nobody_is_refused(cli: CommandLine) -> None:
     assert "does not exist" in cli.run("policies", "adopt", "--tenant", "nobody", code=2).stderr
+
+
+def test_a_draft_that_no_policy_may_be_is_shown_by_the_test_and_not_adopted(
+    cli: CommandLine, folder: Path
+) -> None:
+    """Also where only an exception for one person would show it: the overridable is taken away."""
+    name = "communications/everywhere.yaml"
+    text = (ROOT / "policies" / name).read_text()
+    rule = "  - id: withdrawn-means-no\n    effect: forbid\n"
+    assert text.count(rule) == 1
+    (folder / name).write_text(text.replace(rule, f"{rule}    overridable: true\n"))
+    told = cli.json("policies", "test", folder, code=1)
+    assert (told["ok"], told["failed"]) == (False, 0)
+    sentences = [one["sentence"] for one in told["counter_examples"]]
+    assert any("without the forbids that may be overridden" in one for one in sentences)
+    assert all("No policy may do that" in one for one in sentences)
+    before = active(cli)
+    refused = cli.run("policies", "adopt", folder, "--tenant", "acme", code=2)
+    assert sentences[0] in refused.stderr
+    assert active(cli) == before
