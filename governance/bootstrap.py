@@ -136,7 +136,7 @@ class Runtime:
         if ref is None:
             found = tenants.find(connection, tenant_id)
             if found is None:
-                raise NotFoundError("This tenant does not exist; `governance init --tenant` creates it.")
+                raise NotFoundError("This tenant does not exist; `governance tenant create` founds one.")
             ref = self._refs[tenant_id] = found.ref
         return ref
 

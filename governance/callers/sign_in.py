@@ -35,6 +35,7 @@ from governance.callers.user_model import (
 from governance.callers.users import login_index, recovery_mac, secrets_place
 from governance.clock import Clock
 from governance.errors import InvalidError, TooManyError, UnreadableError
+from governance.vault.decoys import decoy
 from governance.vault.model import OPERATIONAL
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
@@ -100,13 +101,15 @@ def look_up(snapshot: Snapshot, login: str, code: str) -> Candidate:
     user_id = _NOBODY if user is None else user.user_id
     held = snapshot.resource(Vault).hold(snapshot.tenant_id, [user_id])
     mac = recovery_mac(snapshot, user_id, normal_code(code))
-    secrets = Secrets(passwords.nobodys(), _NOBODYS_KEY)
+    nobodys = {"password": passwords.nobodys(), "totp": _NOBODYS_KEY}
+    if user is None:
+        # Opened like somebody's: nor does the time that keys take tell whether there is such a name.
+        return Candidate(None, Secrets(**json.loads(decoy(json.dumps(nobodys).encode()).reveal())), mac)
     try:
         plain = held.reveal(user_id, OPERATIONAL, secrets_place(user_id), sealed)
-        secrets = Secrets(**json.loads(plain))
+        return Candidate(user, Secrets(**json.loads(plain)), mac)
     except UnreadableError:
-        user = None
-    return Candidate(user, secrets, mac)
+        return Candidate(None, Secrets(**nobodys), mac)
 
 
 def prove(candidate: Candidate, password: str, code: str, clock: Clock) -> Proof | None:

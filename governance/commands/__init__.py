@@ -23,7 +23,7 @@ from governance.errors import GovernanceError
 
 
 class _Sentences(click.Group):
-    """Turns the errors of the domain into one sentence and exit code 2."""
+    """Turns the errors of the domain, and files that cannot be had, into one sentence and exit code 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -34,6 +34,11 @@ class _Sentences(click.Group):
                 click.echo(f"  {path}: {'; '.join(complaints)}", err=True)
             ctx.exit(2)
         except BrokenPipeError:
+            ctx.exit(2)
+        except OSError as problem:
+            if problem.filename is None:
+                raise
+            click.echo(f"governance: {problem.filename}: {problem.strerror}.", err=True)
             ctx.exit(2)
 
 

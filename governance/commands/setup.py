@@ -35,7 +35,7 @@ def init(
 ) -> None:
     """Make or upgrade the installation: keys, database, first tenant, shipped policies. Safe to repeat."""
     chosen = settings()
-    established = None if country is None else check_country(country)
+    established = None if country is None else check_country(country, "country")
     initialise(chosen)
     runtime = assemble(chosen)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from governance.bootstrap import Runtime
-from governance.commands.console import json_option, opened, say
+from governance.commands.console import json_option, new_file, opened, say
 from governance.commands.setup import sectors_option, tenant_group
 from governance.database import for_reading
 from governance.errors import InvalidError
@@ -53,7 +53,7 @@ def create(
     as_json: bool,
 ) -> None:
     """Found a tenant, with the shipped catalogue and policies."""
-    established = None if country is None else check_country(country)
+    established = None if country is None else check_country(country, "country")
     with opened() as runtime:
         runtime.create_tenant(
             tenant, name=name or tenant, country=established, address=address, sectors=sectors
@@ -119,8 +119,7 @@ def export(
     size = 0
     with opened() as runtime:
         _ask(runtime, tenant, _actor(by), country, recipient)
-        with output.open("wb") as target:
-            output.chmod(0o600)
+        with new_file(output) as target:
             for part in offboarding.export(runtime, tenant, _actor(by), reveal=reveal_contact_points):
                 target.write(part)
                 size += len(part)
@@ -192,7 +191,7 @@ def certificate(tenant: str, as_json: bool) -> None:
 @json_option
 def verify(file: Path, jwks: Path | None, as_json: bool) -> None:
     """Check an export (ZIP) or a certificate of deletion (needs --jwks) offline, with public keys only."""
-    keys = None if jwks is None else json.loads(jwks.read_text(encoding="utf-8"))
+    keys = None if jwks is None else _read_keys(jwks)
     with file.open("rb") as content:
         if content.read(2) == b"PK":
             content.seek(0)
@@ -200,8 +199,19 @@ def verify(file: Path, jwks: Path | None, as_json: bool) -> None:
         elif keys is None:
             raise click.UsageError("A certificate is checked with the public keys: give --jwks.")
         else:
-            checked = check_certificate(file.read_text(encoding="utf-8"), keys)
+            checked = check_certificate(file.read_text(encoding="utf-8", errors="replace"), keys)
     _told(checked, as_json, "the keys you gave" if keys else "the keys in the file; compare them with yours")
+
+
+def _read_keys(path: Path) -> Any:
+    """The key set of a file; whether its keys are any good is seen when they are used."""
+    try:
+        keys = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        keys = None
+    if not isinstance(keys, dict) or not isinstance(keys.get("keys"), list):
+        raise InvalidError('The file of public keys is no JSON Web Key Set (`{"keys": [...]}`).')
+    return keys
 
 
 def _told(checked: Checked, as_json: bool, keys: str) -> None:

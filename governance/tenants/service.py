@@ -35,7 +35,7 @@ def get(snap: Snapshot) -> Tenant:
     """The tenant of this view."""
     found = store.find(snap.connection, snap.tenant_id)
     if found is None:
-        raise NotFoundError("This tenant does not exist; `governance init --tenant` creates it.")
+        raise NotFoundError("This tenant does not exist; `governance tenant create` founds one.")
     return found
 
 

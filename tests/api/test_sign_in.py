@@ -19,6 +19,7 @@ from governance.callers import service as callers
 from governance.callers.user_model import MOST_BY_NAME, STEP, WINDOW
 from governance.errors import TooManyError
 from governance.ledger import service as ledger
+from governance.vault import envelope
 from tests.api.conftest import Caller, basic, new_component
 from tests.api.test_bad_tokens import taken, trouble
 from tests.conftest import HandClock
@@ -202,6 +203,13 @@ def test_nobody_learns_whether_a_name_exists(
     hashes: list[str] = []
     real = passwords.is_password
     monkeypatch.setattr(passwords, "is_password", lambda phc, typed: hashes.append(phc) or real(phc, typed))
+    opened: list[int] = []
+    unsealed = envelope._open
+    monkeypatch.setattr(
+        envelope,
+        "_open",
+        lambda key, sealed, context: opened.append(len(sealed)) or unsealed(key, sealed, context),
+    )
     statements: list[str] = []
 
     def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -223,9 +231,10 @@ def test_nobody_learns_whether_a_name_exists(
         action, hidden = browser.form()
         statements.clear()
         hashes.clear()
+        opened.clear()
         data = {**hidden, **dict(zip(("login", "password", "code"), typed, strict=True))}
         answer = browser.client.post(action, data=data, base_url="https://privacy.example.org")
-        seen[name] = (*same_page(answer), len(hashes), list(statements))
+        seen[name] = (*same_page(answer), len(hashes), list(statements), list(opened))
     assert seen["nobody"][0] == 422
     assert seen["nobody"][2] == 1
     assert {name for name, each in seen.items() if each != seen["nobody"]} == set()
