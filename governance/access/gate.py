@@ -120,7 +120,7 @@ class Gate:
         now = self.snap.now if question.time is None else max(self.snap.now, question.time)
         person = facts.find(self.snap, subject_ref)
         asker = askers.asker(self.snap, *who, self.roles)
-        broken = self.broken(asker, person) if question.action == READ else {}
+        broken = self.broken(asker, person, now) if question.action == READ else {}
         sights = self.look(question, asker, person, now, broken.keys())
         open_ = [sight.verdict for sight in sights if sight.verdict.allowed]
         whole = merged([sight.verdict for sight in sights])
@@ -129,13 +129,16 @@ class Gate:
         more = {name: broken[name] for name in question.fields if name in broken}
         return self._record(question, person, verdict, sights, asked_for, more, said)
 
-    def broken(self, asker: Asker, person: facts.Person | None) -> dict[str, str]:
-        """The fields for which this asker broke the glass, each with the id of the grant."""
+    def broken(self, asker: Asker, person: facts.Person | None, now: datetime) -> dict[str, str]:
+        """The fields for which this asker broke the glass, each with the id of the grant.
+
+        `now` is the instant that is asked about: the grant must hold then as it does by our own clock.
+        """
         if person is None or not asker.active:
             return {}
         connection, tenant_id = self.snap.connection, self.snap.tenant_id
-        # By the service's own clock: no question about the future makes a grant last, or begin.
-        found = store.open_glass(connection, tenant_id, person.refs, (asker.type, asker.id), self.snap.now)
+        at = max(self.snap.now, now)
+        found = store.open_glass(connection, tenant_id, person.refs, (asker.type, asker.id), at)
         return {name: each.grant_id for each in found for name in each.fields}
 
     def look(

@@ -5,6 +5,7 @@ The gates stand side by side and none imports another: the composition root hand
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from governance.decisions.ground import Ground
@@ -20,17 +21,19 @@ ByCountry = Callable[[str | None], str]
 
 @dataclass(frozen=True, slots=True)
 class Abroad:
-    """`answers` takes snapshot, ground, the sender's country and the sender's code, if it was named."""
+    """`answers` takes snapshot, ground, the sender's country, the sender's code and the instant, if named."""
 
-    answers: Callable[[Snapshot, Ground, str, str | None], ByCountry]
+    answers: Callable[[Snapshot, Ground, str, str | None, datetime | None], ByCountry]
 
 
-def answers_for(snap: Snapshot, ground: Ground, country: str, sender: str | None) -> ByCountry:
+def answers_for(
+    snap: Snapshot, ground: Ground, country: str, sender: str | None, time: datetime | None = None
+) -> ByCountry:
     """What sending from a country means, person by person; a no where nobody was handed in to say."""
     handed = snap.resources.get(Abroad)
     if not isinstance(handed, Abroad):
         return lambda _: NOBODY_SAID
-    return handed.answers(snap, ground, country, sender)
+    return handed.answers(snap, ground, country, sender, time)
 
 
 def sent_from(abroad: ByCountry | None, person: Mapping[str, Any]) -> dict[str, str]:

@@ -104,7 +104,9 @@ class Gate:
                 "This purpose is not in the catalogue.", fields={"purpose": [f"Give one of {known}."]}
             )
         country = request.sender_country
-        abroad = answers_for(self.snap, self.ground, country, request.sender) if country else None
+        abroad = None
+        if country:
+            abroad = answers_for(self.snap, self.ground, country, request.sender, request.time)
         return Asked(
             facts={
                 "message.channel": request.channel,

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from governance.access.questions import READ, USE, read_question
 from governance.communications.model import ACTION as SEND
-from governance.communications.model import CALL_MODES, CHANNELS, read_check
+from governance.communications.model import CALL_MODES, CHANNELS, read_check, read_instant
 from governance.communications.screening_run import Inquiry
 from governance.communications.stream import Selection
 from governance.decisions.record import DecisionRecord
@@ -81,9 +82,29 @@ def _readers(desk: Desk, request: EvaluationRequest) -> Audience:
     return pass_over
 
 
+def _moment(request: EvaluationRequest) -> tuple[datetime | None, dict[str, list[str]]]:
+    """The instant that a question is about (`context.time`), and complaints about its context."""
+    fields: dict[str, list[str]] = {}
+    said = request.context.get("time")
+    time = read_instant(said)
+    if said is not None and time is None:
+        fields["context.time"] = ["Give an RFC 3339 instant with an offset, e.g. 2026-11-21T10:00:00Z."]
+    if request.context.get("as_of") is not None:
+        fields["context.as_of"] = ["The past cannot be asked about here yet; leave it out."]
+    return time, fields
+
+
+def _timed(request: EvaluationRequest) -> datetime | None:
+    """The instant that a question is about; InvalidError where its context cannot be read."""
+    time, fields = _moment(request)
+    if fields:
+        raise InvalidError("The question cannot be read; see the fields.", fields=fields)
+    return time
+
+
 def _move(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
     properties = request.action_properties
-    fields: dict[str, list[str]] = {}
+    time, fields = _moment(request)
     model, to = properties.get("model", "relationship"), properties.get("to")
     evidence, because = properties.get("evidence") or {}, properties.get("because")
     for name, value in (("model", model), ("to", to)):
@@ -103,6 +124,7 @@ def _move(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
         evidence=evidence,
         because=because,
         policy=desk.ground.policy,
+        time=time,
         asked_for=desk.asked_for(request),
     )
 
@@ -120,6 +142,7 @@ def _erase(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
         desk.ground,
         desk.person(request),
         request.action_properties,
+        time=_timed(request),
         asked_for=desk.asked_for(request),
     )
 
@@ -130,6 +153,7 @@ def _transfer(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
         desk.ground,
         desk.person(request),
         request.action_properties,
+        time=_timed(request),
         asked_for=desk.asked_for(request),
     )
 

@@ -77,18 +77,19 @@ def check(
     evidence: Mapping[str, str] | None = None,
     because: str | None = None,
     policy: CompiledPolicy | None = None,
+    time: datetime | None = None,
     asked_for: AskedFor | None = None,
 ) -> DecisionRecord:
     """Say whether a person may move to a stage, and why not; changes nothing.
 
-    A person who is not known (`subject_ref` None) is denied. Raises InvalidError for a model or stage that
-    the policies in force do not have.
+    A person who is not known (`subject_ref` None) is denied. `time` moves what depends on the clock, never
+    back behind now. Raises InvalidError for a model or stage that the policies in force do not have.
     """
     asked = check_move(Move(model, to, dict(evidence or {}), because))
     policy = policy or policies.active(snap.connection, snap.tenant_id, snap.now)
     _stage_model(policy, asked)
     standing = facts.standing(snap.connection, snap.tenant_id, subject_ref, model)
-    return _decision(snap, policy, standing, asked, asked_for)
+    return _decision(snap, policy, standing, asked, asked_for, time)
 
 
 def transition(
@@ -145,10 +146,16 @@ def _stage_model(policy: CompiledPolicy, asked: Move) -> StageModel:
 
 
 def _decision(
-    snap: Snapshot, policy: CompiledPolicy, standing: Standing, asked: Move, asked_for: AskedFor | None
+    snap: Snapshot,
+    policy: CompiledPolicy,
+    standing: Standing,
+    asked: Move,
+    asked_for: AskedFor | None,
+    time: datetime | None = None,
 ) -> DecisionRecord:
     seen = facts_of(standing, asked)
-    verdict = decide(policy, ACTION, policy.bucketed(ACTION, seen, snap.now))
+    at = snap.now if time is None else max(snap.now, time)
+    verdict = decide(policy, ACTION, policy.bucketed(ACTION, seen, at))
     position, _ = ledger.head(snap.connection, snap.tenant_id)
     return DecisionRecord(
         id=snap.new_id("dec"),
@@ -165,6 +172,7 @@ def _decision(
             "evidence": sorted(name for name in asked.evidence if f"transition.evidence.{name}" in seen),
             "because": asked.because is not None,
             "trigger": asked.trigger,
+            **({} if time is None else {"time": wire(time)}),
         },
         facts=(seen,),
         asked_for=asked_for,

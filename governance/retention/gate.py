@@ -4,8 +4,10 @@ Answered by the schedules and the legal holds (`governance.retention.service`), 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from governance.clock import wire
 from governance.decisions.ground import Ground
 from governance.decisions.model import Reason, Verdict, failed
 from governance.decisions.record import AskedFor, DecisionRecord
@@ -26,12 +28,14 @@ def check(
     subject_ref: str | None,
     properties: Mapping[str, Any],
     *,
+    time: datetime | None = None,
     asked_for: AskedFor | None = None,
 ) -> DecisionRecord:
     """Say whether data of a person may be erased; changes nothing.
 
     `properties`: `data_class` (default: the person's own record) and `occasion`, `erasure` (somebody demands
-    it, the default) or `schedule`. Raises InvalidError naming the member that cannot be used.
+    it, the default) or `schedule`. `time` moves what depends on the clock (terms, expiry of consents), never
+    back behind now. Raises InvalidError naming the member that cannot be used.
     """
     data_class, occasion = _read(snap, properties)
     known = None if subject_ref is None else subjects.find_by_ref(snap, subject_ref)
@@ -40,7 +44,7 @@ def check(
     elif known.erased:
         verdict = _no(ground, "erased", "This person is erased already.", "Nothing is left to be done.")
     else:
-        kept = retention.verdict(snap, known.subject_ref, data_class, occasion=occasion)
+        kept = retention.verdict(snap, known.subject_ref, data_class, occasion=occasion, time=time)
         verdict = _verdict(ground, kept)
     return DecisionRecord(
         id=snap.new_id("dec"),
@@ -51,7 +55,11 @@ def check(
         ledger_position=ground.ledger_position,
         evaluated_at=snap.now,
         caller_ref=snap.actor.ref,
-        question={"data_class": data_class, "occasion": occasion},
+        question={
+            "data_class": data_class,
+            "occasion": occasion,
+            **({} if time is None else {"time": wire(time)}),
+        },
         facts=({"record.data_class": data_class},),
         asked_for=asked_for,
         stage={"relationship": None if known is None else known.stage_relationship},

@@ -39,6 +39,7 @@ def verdict(
     created_at: datetime | None = None,
     closed_at: datetime | None = None,
     occasion: str = REQUEST,
+    time: datetime | None = None,
 ) -> RetentionVerdict:
     """Say whether data of a person may be deleted now.
 
@@ -46,6 +47,7 @@ def verdict(
     (nobody asked): also policy that deletes later. With `system` and `record` the registered record tells
     its dates; `created_at` and `closed_at` tell them for a row that is not registered; without either the
     answer is that for data that came into being just now. A `subject_ref` of None is a record of nobody.
+    `time`: the answer for then, if that is later; recorded state stays that of now.
     """
     found = explain(
         snap,
@@ -56,6 +58,7 @@ def verdict(
         created_at=created_at,
         closed_at=closed_at,
         occasion=occasion,
+        time=time,
     )
     return found.verdict
 
@@ -70,11 +73,13 @@ def explain(
     created_at: datetime | None = None,
     closed_at: datetime | None = None,
     occasion: str = SCHEDULE,
+    time: datetime | None = None,
 ) -> Explained:
     """Say why data is still here and when it goes: all rules, the winner, the holds. See `verdict`."""
     if occasion not in OCCASIONS:
         complaint = f"This is one of {', '.join(OCCASIONS)}."
         raise InvalidError(complaint, fields={"occasion": [complaint]})
+    at = snap.now if time is None else max(snap.now, time)
     person = None if subject_ref is None else subjects.find_by_ref(snap, subject_ref)
     known = _record(snap, person, data_class, system, record, created_at, closed_at)
     controller = tenants.find(snap.connection, snap.tenant_id)
@@ -87,7 +92,7 @@ def explain(
     group = () if person is None else subjects.group(snap, person.subject_ref)
     asked = facts.circumstances(
         person,
-        _consents(snap, group),
+        _consents(snap, group, at),
         known,
         data_class=data_class if known is None else known.data_class,
         system=system,
@@ -95,7 +100,7 @@ def explain(
         now=snap.now,
         financial_year_end=settings.get(snap).financial_year_end,
     )
-    today = place.today(snap.now)
+    today = place.today(at)
     outcome = weigh(schedules(snap).rules, asked, today, on_request=occasion == REQUEST)
     covering = holds.on(
         snap,
@@ -160,9 +165,9 @@ def _record(
     )
 
 
-def _consents(snap: Snapshot, group: tuple[str, ...]) -> facts.ConsentSpan:
-    """The consents of a person and of the records merged into it."""
-    spans = facts.consent_spans(snap.connection, snap.tenant_id, group, snap.now).values()
+def _consents(snap: Snapshot, group: tuple[str, ...], at: datetime) -> facts.ConsentSpan:
+    """The consents of a person and of the records merged into it, as they are at an instant."""
+    spans = facts.consent_spans(snap.connection, snap.tenant_id, group, at).values()
     return facts.ConsentSpan(
         any(span.in_force for span in spans),
         max((span.ended_at for span in spans if span.ended_at is not None), default=None),

@@ -6,8 +6,10 @@ check in every process sees a mechanism that was suspended.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from governance.clock import wire
 from governance.decisions.ground import Ground, stand
 from governance.decisions.model import Reason, Verdict, decide
 from governance.decisions.record import AskedFor, DecisionRecord, merged
@@ -80,20 +82,26 @@ class FlowAnswer:
 
 @dataclass(slots=True)
 class Gate:
-    """Answers questions in one snapshot; made by `open_gate`."""
+    """Answers questions in one snapshot; made by `open_gate`. `now` is the instant that they are about."""
 
     snap: Snapshot
     ground: Ground
     register: Register
+    now: datetime
     verdicts: dict[Vector, Verdict] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
 
     def answer(
-        self, question: Question, subject_ref: str | None, *, asked_for: AskedFor | None = None
+        self,
+        question: Question,
+        subject_ref: str | None,
+        *,
+        asked_for: AskedFor | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> DecisionRecord:
         """Decide a question about somebody (None: about a person who is not known here)."""
         person = facts.person(self.snap.connection, self.snap.tenant_id, subject_ref)
-        return self.of_all(question, [person], subject_ref=person.subject_ref, asked_for=asked_for)
+        return self.of_all(question, [person], subject_ref=person.subject_ref, asked_for=asked_for, more=more)
 
     def of_all(
         self,
@@ -112,7 +120,7 @@ class Gate:
         found = [
             (self.verdict(world), world)
             for person in people
-            for world in worlds(self.register, question, person, self.snap.now)
+            for world in worlds(self.register, question, person, self.now)
         ]
         found.sort(key=lambda one: one[0].allowed)
         carried = sorted({world.flow.flow_id for _, world in found if world.flow is not None})
@@ -139,7 +147,7 @@ class Gate:
         if ACTION not in policy.programs:
             return _SILENCE
         world.facts.update(self._numbers(world.facts))
-        vector = policy.bucketed(ACTION, world.facts, self.snap.now)
+        vector = policy.bucketed(ACTION, world.facts, self.now)
         found = self.verdicts.get(vector)
         if found is None:
             found = self.verdicts[vector] = decide(policy, ACTION, vector)
@@ -150,7 +158,7 @@ class Gate:
 
         Mechanisms are taken in their order until they suffice; the last one taken is the one that carries.
         """
-        world = of_flow(self.register, flow, Person.living_in(flow.origin), self.snap.now)
+        world = of_flow(self.register, flow, Person.living_in(flow.origin), self.now)
         verdict = self.verdict(world)
         people = self._people(flow.origin) + self._declared(flow.origin)
         if not verdict.allowed:
@@ -158,12 +166,10 @@ class Gate:
         taken: list[Mechanism] = []
         for each in (None, *world.candidates):
             if each is not None:
-                if each.state(self.snap.now) != IN_FORCE:
+                if each.state(self.now) != IN_FORCE:
                     continue
                 taken.append(each)
-            tried = replace(
-                world, facts={**world.facts, "mechanism.usable": usable(taken, self.snap.now) or None}
-            )
+            tried = replace(world, facts={**world.facts, "mechanism.usable": usable(taken, self.now) or None})
             if self.verdict(tried).allowed:
                 carrier = self._carrier(world, each)
                 status = FALLBACK if self._fell_back(world, carrier) else ACTIVE
@@ -174,13 +180,13 @@ class Gate:
     def _fell_back(self, world: World, carrier: Mechanism | None) -> bool:
         """Whether a mechanism that stands before the carrier in the flow's order is not in force."""
         before = world.candidates if carrier is None else world.candidates[: world.candidates.index(carrier)]
-        return any(each.state(self.snap.now) != IN_FORCE for each in before)
+        return any(each.state(self.now) != IN_FORCE for each in before)
 
     def _carrier(self, world: World, last: Mechanism | None) -> Mechanism | None:
         """What is said to carry a flow: the last mechanism it took, or adequacy where the law suffices."""
         if last is not None:
             return last
-        in_force = (each for each in world.candidates if each.state(self.snap.now) == IN_FORCE)
+        in_force = (each for each in world.candidates if each.state(self.now) == IN_FORCE)
         return next((each for each in in_force if each.kind == ADEQUACY), None)
 
     def message_from(self, sender_country: str, recipient: str | None) -> Callable[[str | None], str]:
@@ -193,7 +199,7 @@ class Gate:
 
         def answer(country: str | None) -> str:
             if country not in known:
-                found = worlds(self.register, question, Person.living_in(country), self.snap.now)
+                found = worlds(self.register, question, Person.living_in(country), self.now)
                 known[country] = _in_a_word(merged([self.verdict(world) for world in found]))
             return known[country]
 
@@ -228,11 +234,14 @@ class Gate:
         return sum(flow.people_per_year for flow in self.register.flows if flow.origin == country)
 
 
-def open_gate(snap: Snapshot, ground: Ground | None = None) -> Gate:
-    """Make the gate of this snapshot; `ground` if it was read in the same snapshot already."""
+def open_gate(snap: Snapshot, ground: Ground | None = None, time: datetime | None = None) -> Gate:
+    """Make the gate of this snapshot; `ground` if it was read in the same snapshot already.
+
+    `time` moves what depends on the clock (ends of mechanisms, dates of rules), never back behind now.
+    """
     ground = ground or stand(snap)
     register = facts.register(snap.connection, snap.tenant_id, ground.tenant_country)
-    return Gate(snap, ground, register)
+    return Gate(snap, ground, register, snap.now if time is None else max(snap.now, time))
 
 
 def check(
@@ -241,14 +250,17 @@ def check(
     subject_ref: str | None,
     properties: Mapping[str, Any],
     *,
+    time: datetime | None = None,
     asked_for: AskedFor | None = None,
 ) -> DecisionRecord:
     """Decide whether a person's data may go where the properties say (api.md §2); changes nothing.
 
-    Raises InvalidError that names every member that cannot be used.
+    `time`: the instant that is asked about, see `open_gate`. Raises InvalidError that names every member that
+    cannot be used.
     """
     question = checks.read_question(snap, ground.policy, properties)
-    return open_gate(snap, ground).answer(question, subject_ref, asked_for=asked_for)
+    more = {} if time is None else {"time": wire(time)}
+    return open_gate(snap, ground, time).answer(question, subject_ref, asked_for=asked_for, more=more)
 
 
 def variants(snap: Snapshot, ground: Ground) -> list[Mapping[str, Any]]:
@@ -266,10 +278,14 @@ def variants(snap: Snapshot, ground: Ground) -> list[Mapping[str, Any]]:
 
 
 def sent_from(
-    snap: Snapshot, ground: Ground, sender_country: str, recipient: str | None
+    snap: Snapshot,
+    ground: Ground,
+    sender_country: str,
+    recipient: str | None,
+    time: datetime | None = None,
 ) -> Callable[[str | None], str]:
     """What the message gate asks, handed to it by the composition root: see `Gate.message_from`."""
-    return open_gate(snap, ground).message_from(sender_country, recipient)
+    return open_gate(snap, ground, time).message_from(sender_country, recipient)
 
 
 def refusal_of_system(snap: Snapshot, system: System, subject_ref: str) -> str | None:

@@ -164,7 +164,7 @@ def _before_and_after(
 ) -> tuple[Mapping[str, FlowAnswer], Mapping[str, FlowAnswer]]:
     gate = open_gate(work)
     mechanisms = {**gate.register.mechanisms, new.mechanism_id: new}
-    then = Gate(work, gate.ground, replace(gate.register, mechanisms=mechanisms))
+    then = Gate(work, gate.ground, replace(gate.register, mechanisms=mechanisms), work.now)
     return flows.all_of(gate), flows.all_of(then)
 
 

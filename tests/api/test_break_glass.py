@@ -17,12 +17,17 @@ PERSON = {
 
 
 def read(
-    caller: Caller, asker: tuple[str, str], *fields: str, purpose: str = "customer_care"
+    caller: Caller,
+    asker: tuple[str, str],
+    *fields: str,
+    purpose: str = "customer_care",
+    context: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     body = {
         "subject": {"type": asker[0], "id": asker[1]},
         "action": {"name": "data.read", "properties": {"fields": list(fields), "purpose": purpose}},
         "resource": {"type": "data_subject", "id": "crm-1"},
+        "context": context or {},
     }
     answer = caller.post("/access/v1/evaluation", body)
     assert answer.status_code == 200
@@ -44,6 +49,8 @@ def test_the_glass_opens_fields_for_a_quarter_of_an_hour_and_another_person_look
     assert (again.status_code, again.get_json()) == (201, made.get_json())
     grant = made.get_json()
     assert grant["expires_at"] == "2026-11-21T10:15:00.000000Z"
+    for time, open_then in (("2026-11-21T10:14:59Z", True), ("2026-11-21T10:15:00Z", False)):
+        assert read(caller, me, "iban", context={"time": time})["decision"] is open_then, time
     seen = read(caller, me, "iban")
     assert seen["decision"] is True
     assert seen["context"]["permits"] == ["data-read.behind-broken-glass"]

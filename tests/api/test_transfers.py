@@ -50,7 +50,9 @@ MAIL: dict[str, Any] = {
 }
 
 
-def check(caller: Caller, person: str = "hans", **properties: Any) -> dict[str, Any]:
+def check(
+    caller: Caller, person: str = "hans", context: dict[str, Any] | None = None, **properties: Any
+) -> dict[str, Any]:
     asked = {"destination": "US", "recipient": "mailer", "data_classes": ["contact_details"], **properties}
     answer = caller.post(
         "/access/v1/evaluation",
@@ -61,6 +63,7 @@ def check(caller: Caller, person: str = "hans", **properties: Any) -> dict[str, 
                 "properties": {name: value for name, value in asked.items() if value is not None},
             },
             "resource": {"type": "data_subject", "id": person},
+            "context": context or {},
         },
     )
     assert answer.status_code == 200, answer.data
@@ -196,6 +199,33 @@ def test_bad_input_names_what_may_stand_there(caller: Caller, clock: HandClock) 
         },
     )
     assert answer.status_code == 400
+
+
+def test_the_context_moves_the_clock_of_a_transfer_and_never_back(caller: Caller, clock: HandClock) -> None:
+    people(caller)
+    ends = (clock() + timedelta(days=10)).isoformat()
+    caller.put("/v1/transfer-mechanisms/dpf", {**DPF, "expires_at": ends})
+    caller.put("/v1/transfer-flows/mail", MAIL)
+    assert check(caller)["decision"] is True
+    later = (clock() + timedelta(days=10)).isoformat()
+    assert codes(check(caller, context={"time": later}))[0] == "transfer-expired"
+    assert check(caller, context={"time": (clock() - timedelta(days=90)).isoformat()})["decision"] is True
+    # The decision on the United Kingdom ends: from then on Switzerland goes and the United Kingdom does not.
+    asked = {"origin": "DE", "recipient": None, "context": {"time": "2031-12-28T00:00:00Z"}}
+    assert check(caller, destination="CH", **asked)["decision"] is True
+    assert check(caller, destination="GB", **{**asked, "context": {}})["decision"] is True
+    assert codes(check(caller, destination="GB", **asked)) == ["transfer-no-mechanism"]
+
+
+def test_a_framework_leads_nowhere_but_to_the_united_states(caller: Caller) -> None:
+    people(caller)
+    assert caller.put("/v1/transfer-mechanisms/dpf", {"kind": "dpf", "scope": {}}).status_code == 201
+    for origin in ("MX", "DE"):
+        for destination in ("IN", "CN", "KE"):
+            found = check(caller, origin=origin, destination=destination)
+            assert found["decision"] is False, (origin, destination)
+            assert set(codes(found)) == {"transfer-no-mechanism"}
+    assert check(caller, origin="DE", destination="US")["decision"] is True
 
 
 def test_time_and_numbers_stop_flows_and_the_job_says_so(

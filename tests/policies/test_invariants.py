@@ -101,14 +101,18 @@ LEFT_OUT = {
     "data-limits.who-asks-is-known",
 }
 UNKNOWN = "transfers-unknown-origin"
-EXCEPTED = {
+EXCEPTED: dict[str, Condition] = {
     # withdrawing-never-helps: what is confirmed only while a consent stands
     "kr.consent-is-confirmed-every-two-years": Leaf("consent.status", "is", "withdrawn"),
     # objecting-never-helps: whoever objects to profiling is written to for that
     "unknown-default.commercial-messages-need-consent": Leaf("objection.state", "is", "profiling"),
     # nothing-rests-on-what-is-suspended and the two that never help
-    "transfers-unknown-origin.safeguards-as-in-the-strictest-places": Leaf(
-        "mechanism.lost", "is", "suspended"
+    "transfers-unknown-origin.safeguards-as-in-the-strictest-places": AnyOf(
+        (
+            Leaf("mechanism.lost", "is", "suspended"),
+            # a-framework-leads-to-its-own-country and -helps-those-who-recognise-it
+            Leaf("mechanism.usable", "in", frozenset({"eu-us-dpf", "adequacy-decision"})),
+        )
     ),
 }
 
@@ -134,6 +138,8 @@ def broken(policies: CheckedPolicies) -> CheckedPolicies:
                         )
                     ),
                 )
+            if rule.id == "transfers-base.mechanism-in-force":
+                rules[place] = replace(rule, when=Leaf("mechanism.usable", "present", True))
             if rule.effect is Effect.PERMIT and pack.name in ("data-read", "data-use"):
                 # who-left-sees-nothing: the permit no longer asks whether somebody still works here
                 assert isinstance(rule.when, AllOf)
@@ -161,6 +167,31 @@ def test_every_invariant_is_refused_where_it_is_broken() -> None:
         assert one.at is not None
         assert one.permits or one.refused_by or one.invariant == "a-no-says-why", one.words
         json.dumps(one.document())
+
+
+@pytest.mark.parametrize(
+    ("listed", "broken"),
+    [
+        ("eu-us-dpf", {"a-framework-leads-to-its-own-country", "a-framework-helps-those-who-recognise-it"}),
+        ("adequacy-decision", {"a-framework-leads-to-its-own-country"}),
+    ],
+)
+def test_a_pack_that_lets_a_framework_or_adequacy_lead_elsewhere_is_refused(
+    tmp_path: Path, listed: str, broken: set[str]
+) -> None:
+    origin, base = (POLICIES / "transfers" / f"transfers-{name}.yaml" for name in ("unknown-origin", "base"))
+    found = prove(
+        drafted(
+            tmp_path,
+            "transfers",
+            transfers_unknown_origin=changed(origin, "[eu-scc, ", f"[{listed}, eu-scc, "),
+            transfers_base=changed(base, "{in: LEADS_ANYWHERE}", "{present: true}"),
+        )
+    )
+    assert broken <= {one.invariant for one in found}
+    one = next(one for one in found if one.invariant == "a-framework-leads-to-its-own-country")
+    assert "transfers-base.mechanism-in-force permits it" in one.words
+    assert one.problem().file.startswith("transfers/")
 
 
 def test_what_cannot_be_proved_in_time_is_refused() -> None:
