@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from governance.erasure.model import DONE, HELD, OWN, PENDING, Before, Erasure, Part, Step
+from governance.erasure.model import DONE, HELD, OWN, PENDING, WAITING, Before, Erasure, Part, Step
 from governance.retention import service as retention
 from governance.retention.model import KEEP, SCHEDULE, RetentionVerdict
+from governance.subjects import service as subjects
 from governance.systems import service as systems
 from governance.systems.model import DELETE, KEEP_UNTIL, KEPT_UNTIL, Disposition, ErasurePlan, erasure_order
 from governance.work import Snapshot
@@ -48,6 +49,58 @@ def first_steps(snap: Snapshot, scope: tuple[str, ...] | None) -> tuple[Step, ..
     return tuple(steps) if scope is not None else (*steps, _fresh(OWN, len(steps), OWN_CLASSES))
 
 
+def missing(snap: Snapshot, erasure: Erasure) -> tuple[list[Step], list[tuple[Step, tuple[str, ...]]]]:
+    """What systems hold by now that no step of the case is about.
+
+    Gives steps for systems that were registered since, and steps that are there with the classes of data that
+    their systems have got since. One that is under way at the far side is left until it has ended.
+    """
+    known = {step.system: step for step in erasure.steps}
+    new: list[Step] = []
+    grown: list[tuple[Step, tuple[str, ...]]] = []
+    for each in first_steps(snap, erasure.scope):
+        step = known.get(each.system)
+        if step is None:
+            new.append(each)
+        elif step.status != WAITING:
+            more = tuple(name for name in each.data_classes if name not in step.data_classes)
+            if more:
+                grown.append((step, more))
+    return new, grown
+
+
+def widened(snap: Snapshot, erasure: Erasure, step: Step, more: tuple[str, ...]) -> Step:
+    """A step that is about more classes of data from now on: planned, if the others are."""
+    wide = replace(step, data_classes=(*step.data_classes, *more))
+    if step.plan is None or step.status == HELD:
+        return wide
+    planned = plan(snap, erasure, wide, only=more)
+    planned = late(snap, erasure, planned)
+    if planned.status == HELD or step.status == DONE:
+        return planned
+    both = {**step.plan, **(planned.plan or {})}  # what was not done yet is not forgotten
+    return replace(planned, status=step.status, plan=both, because=step.because, next_at=step.next_at)
+
+
+def late(snap: Snapshot, erasure: Erasure, step: Step) -> Step:
+    """A plan made after our own rows are gone, and with them facts that keep data: it takes over what is kept
+    elsewhere of the same classes."""
+    person = subjects.find_by_ref(snap, erasure.subject_ref)
+    if step.plan is None or (person is not None and not person.erased):
+        return step
+    plan, kept = dict(step.plan), {part.data_class: part for part in step.kept}
+    for other in erasure.steps:
+        for name, said in (other.plan or {}).items():
+            if plan.get(name, said)["disposition"] == DELETE and said["disposition"] == KEEP_UNTIL:
+                plan[name] = said
+        for part in other.kept:
+            if part.data_class in plan and (part.during or (part.until and part.until > snap.now.date())):
+                del plan[part.data_class]
+                kept[part.data_class] = part
+    plan = {name: said for name, said in plan.items() if name in step.data_classes}
+    return replace(step, plan=plan, kept=tuple(kept.values()))
+
+
 def before(snap: Snapshot) -> Before:
     """Which systems come before which: what was derived goes before what it was derived from."""
     depends_on = {each.system_id: each.depends_on for each in systems.every(snap)}
@@ -71,7 +124,7 @@ def plan(snap: Snapshot, erasure: Erasure, step: Step, *, only: tuple[str, ...] 
     """Give a step its plan, or mark it as held. `only`: data classes whose keeping has ended, else all."""
     classes = step.data_classes if only is None else only
     system = None if step.system == OWN else step.system
-    answer = _ask(snap, erasure.subject_ref, system, classes)
+    answer = _ask(snap, erasure, system, classes)
     if answer.held_by:
         return replace(step, status=HELD, because=_HELD, next_at=None)
     document = ErasurePlan(answer.dispositions).document()
@@ -145,12 +198,12 @@ def over(step: Step, today: date, *, lifted: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*dated, *(step.restricted if lifted else ())]))
 
 
-def _ask(snap: Snapshot, subject_ref: str, system: str | None, classes: tuple[str, ...]) -> Answer:
+def _ask(snap: Snapshot, erasure: Erasure, system: str | None, classes: tuple[str, ...]) -> Answer:
     dispositions: dict[str, Disposition] = {}
     kept: list[Part] = []
     held: dict[str, None] = {}
     for data_class in classes:
-        verdict = _verdict(snap, subject_ref, system, data_class)
+        verdict = _verdict(snap, erasure.subject_ref, system, data_class)
         if verdict.held_by:
             held.update(dict.fromkeys(verdict.held_by))
         elif verdict.disposition != KEEP:

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
-from governance.erasure import own, planning, service, store
-from governance.erasure.certificate import certify
+from governance.erasure import own, planning, service, settling, store
 from governance.erasure.model import (
-    COMPLETE,
     DONE,
     FAILED,
     HELD,
@@ -20,22 +18,17 @@ from governance.erasure.model import (
     LEASE,
     MOST_ATTEMPTS,
     OWN,
-    PARTLY_COMPLETE,
     PENDING,
-    PROBE_AFTER,
     UNDO_WINDOW,
     WAITING,
     Erasure,
     Part,
     Step,
-    next_at,
-    overall,
     ready,
     rest,
 )
 from governance.erasure.store import Claim
 from governance.events import Actor
-from governance.subjects import service as subjects
 from governance.systems import operations
 from governance.systems.model import COUNT, ERASE, Disposition, ErasurePlan, Outcome, SubjectKeys
 from governance.systems.operations import Opener, Operation
@@ -76,6 +69,7 @@ def _next(work: Work, claim: Claim) -> Step | None:
             _leave(work, claim, found)
             return None
         found = _begin(work, found)
+    found = _take_in_systems(work, found)
     found = _look_at_holds(work, found)
     for empty in planning.write_off(found, work.now):
         _write(work, found, empty)
@@ -94,13 +88,20 @@ def _renewed(work: Work, claim: Claim) -> bool:
 
 def _leave(work: Work, claim: Claim, found: Erasure) -> None:
     """Write where the erasure stands, close it if it is over, and give the lease back."""
-    _settle(work, found)
+    settling.settle(work, found)
     with work.bookkeeping():
         store.holds_claim(work.connection, work.tenant_id, claim, until=None)
 
 
 def _begin(work: Work, found: Erasure) -> Erasure:
-    """The undo window is over: make all plans; from here on nothing brings the person back."""
+    """The undo window is over: make all plans; from here on nothing brings the person back.
+
+    What the person is found by, and which systems are asked, is what holds now: the order may be weeks old.
+    """
+    service.gather_keys(work, found)
+    for step, more in planning.missing(work, found)[1]:
+        _write(work, found, planning.widened(work, found, step, more))
+    found = service.get(work, found.erasure_id)
     values = {
         "status": IN_PROGRESS,
         "fence_at": work.now,
@@ -116,6 +117,23 @@ def _begin(work: Work, found: Erasure) -> Erasure:
         facts={"erasure": found.erasure_id, "systems": [step.system for step in found.steps]},
     )
     return service.get(work, found.erasure_id)
+
+
+def _take_in_systems(work: Work, found: Erasure) -> Erasure:
+    """Let systems that were registered since, and classes of data that they have got since, belong to it."""
+    if not found.is_open:
+        return found
+    new, grown = planning.missing(work, found)
+    for step in new:
+        planned = planning.late(work, found, planning.plan(work, found, step))
+        with work.bookkeeping():
+            store.add_step(work.connection, work.tenant_id, found.erasure_id, planned)
+        _say(work, found, "erasure.step_added", planned)
+    for step, more in grown:
+        planned = planning.widened(work, found, step, more)
+        _write(work, found, planned)
+        _say(work, found, "erasure.step_widened", planned)
+    return service.get(work, found.erasure_id) if new or grown else found
 
 
 def _look_at_holds(work: Work, found: Erasure) -> Erasure:
@@ -234,55 +252,6 @@ def _end(work: Work, found: Erasure, step: Step, outcome: Outcome, left: Mapping
     _write(work, found, ended)
     _say(work, found, "erasure.step_failed" if failed else "erasure.step_done", ended)
     return 1
-
-
-def _settle(work: Work, found: Erasure) -> None:
-    """Write the erasure's own state after its steps."""
-    if found.status == UNDO_WINDOW:
-        return
-    before = planning.before(work)
-    status = overall(found.steps, before)
-    if status == found.status and status in (COMPLETE, PARTLY_COMPLETE, FAILED):
-        with work.bookkeeping():
-            store.change(work.connection, work.tenant_id, found.erasure_id, {"next_at": None})
-        return
-    values: dict[str, object] = {"status": status, "next_at": next_at(found.steps, work.now, before)}
-    if status not in (COMPLETE, PARTLY_COMPLETE):
-        if status == found.status:
-            with work.bookkeeping():
-                store.change(work.connection, work.tenant_id, found.erasure_id, values)
-            return
-        store.change(work.connection, work.tenant_id, found.erasure_id, values)
-        work.record(
-            f"erasure.{'failed' if status == FAILED else 'went_on'}",
-            subject_ref=found.subject_ref,
-            facts={"erasure": found.erasure_id, "status": status},
-        )
-        return
-    _close(work, found, status)
-
-
-def _close(work: Work, found: Erasure, status: str) -> None:
-    """Every step has its proof: sign the certificate, plan the second look."""
-    values: dict[str, object] = {
-        "status": status,
-        "next_at": None,
-        "completed_at": work.now,
-        "probe_at": work.now + PROBE_AFTER,
-        "probed_at": None,
-    }
-    store.change(work.connection, work.tenant_id, found.erasure_id, values)
-    closed = service.get(work, found.erasure_id)
-    certificate = certify(work, closed)
-    store.change(work.connection, work.tenant_id, found.erasure_id, {"certificate": certificate})
-    person = subjects.find_by_ref(work, found.subject_ref)
-    if person is not None and not person.erased and not closed.awaits_lifting:
-        subjects.set_erasure_pending(work, found.subject_ref, False)
-    work.record(
-        "erasure.completed",
-        subject_ref=found.subject_ref,
-        facts={"erasure": found.erasure_id, "status": status, "rows": sum(each.rows for each in found.steps)},
-    )
 
 
 def _write(work: Snapshot, found: Erasure, step: Step) -> None:

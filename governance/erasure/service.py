@@ -5,7 +5,7 @@ than one open erasure of a person.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ from governance.erasure.model import (
     check_scope,
     check_undo,
 )
-from governance.errors import ConflictError, NotFoundError
+from governance.errors import ConflictError, NotFoundError, UnreadableError
 from governance.purposes import catalogue
 from governance.settings import Settings
 from governance.subjects import service as subjects
@@ -71,7 +71,8 @@ def order(
             "systems": len(list(new.steps)),
         },
     )
-    store.add(work.connection, work.tenant_id, new, _seal_keys(work, new), event.id)
+    keys = _seal_keys(work, new.erasure_id, _known_as(work, new.subject_ref))
+    store.add(work.connection, work.tenant_id, new, keys, event.id)
     return new
 
 
@@ -165,6 +166,27 @@ def read_keys(snap: Snapshot, erasure: Erasure) -> SubjectKeys | None:
     return SubjectKeys(erasure.subject_ref, **values)
 
 
+def gather_keys(work: Work, erasure: Erasure) -> None:
+    """Add to what the case holds what the person has come to be found by since; nothing is taken away.
+
+    Whoever is erased already, or cannot be read any more, has nothing to add.
+    """
+    person = subjects.find_by_ref(work, erasure.subject_ref)
+    held = read_keys(work, erasure)
+    if held is None or person is None or person.erased:
+        return
+    try:
+        now = _known_as(work, erasure.subject_ref)
+    except UnreadableError:
+        return
+    keys = {name: list(getattr(held, name)) for name in ("external_ids", *_BY_TYPE.values())}
+    both = {name: list(dict.fromkeys([*found, *now.get(name, ())])) for name, found in keys.items()}
+    if both != keys:
+        sealed = _seal_keys(work, erasure.erasure_id, both)
+        with work.bookkeeping():
+            store.change(work.connection, work.tenant_id, erasure.erasure_id, {"keys_sealed": sealed})
+
+
 def drop_keys(work: Work, erasure: Erasure) -> None:
     """Forget what the person was found by elsewhere: the key of the case goes, and with it every copy."""
     store.change(work.connection, work.tenant_id, erasure.erasure_id, {"keys_sealed": None})
@@ -223,13 +245,19 @@ _BY_TYPE = {
 }
 
 
-def _seal_keys(work: Work, new: Erasure) -> bytes:
-    known = subjects.known_as(work, new.subject_ref)
+def _known_as(snap: Snapshot, subject_ref: str) -> dict[str, list[str]]:
+    """What the person is found by elsewhere, as the members of `SubjectKeys`."""
+    known = subjects.known_as(snap, subject_ref)
     keys: dict[str, list[str]] = {"external_ids": list(known.external_ids)}
     for kind, value in known.values:
         keys.setdefault(_BY_TYPE[kind], []).append(value)
-    place, plain = _place(new.erasure_id), json.dumps(keys).encode()
-    return work.resource(Vault).seal(work.tenant_id, new.erasure_id, OPERATIONAL, place, plain)
+    return keys
+
+
+def _seal_keys(work: Work, erasure_id: str, keys: Mapping[str, Sequence[str]]) -> bytes:
+    plain = json.dumps({name: list(found) for name, found in keys.items()}).encode()
+    place = _place(erasure_id)
+    return work.resource(Vault).seal(work.tenant_id, erasure_id, OPERATIONAL, place, plain)
 
 
 def _place(erasure_id: str) -> Place:

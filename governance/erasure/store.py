@@ -215,6 +215,13 @@ def change(connection: Connection, tenant_id: str, erasure_id: str, values: Mapp
     )
 
 
+def add_step(connection: Connection, tenant_id: str, erasure_id: str, step: Step) -> None:
+    """Insert a step that an erasure has got since it was ordered."""
+    connection.execute(
+        sa.insert(erasure_step), {"tenant_id": tenant_id, "erasure_id": erasure_id, **_row(step)}
+    )
+
+
 def change_step(connection: Connection, tenant_id: str, erasure_id: str, step: Step) -> None:
     """Write a step as it is now."""
     connection.execute(

@@ -91,6 +91,19 @@ def changed_columns(current: Subject, change: SubjectChange) -> dict[str, object
     return {name: value for name, value in values.items() if getattr(current, name) != value}
 
 
+def check_not_frozen(person: Subject) -> None:
+    """Refuse what would change whom somebody is found by while being erased: ConflictError `erasure-pending`.
+
+    The order says who is erased, and where; what joined the person meanwhile would stay behind.
+    """
+    if person.erasure_pending:
+        raise ConflictError(
+            "This data subject is being erased: nothing can be changed, added or merged until the erasure "
+            "has ended or was taken back.",
+            reason="erasure-pending",
+        )
+
+
 def check_opening(current: Subject, change: SubjectChange) -> None:
     """Refuse to assert a stage of somebody who has one: ConflictError `use-transition`."""
     if change.relationship is not None and change.relationship != current.stage_relationship:

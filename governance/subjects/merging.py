@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from governance.errors import ConflictError, InvalidError
 from governance.subjects import point_store, store
+from governance.subjects.changes import check_not_frozen
 from governance.subjects.lookups import group, lock, points
 from governance.subjects.model import ACQUIRED, ContactPoint, Subject
 from governance.subjects.relations import standing_from
@@ -37,7 +38,7 @@ def move_to(work: Work, from_ref: str, into_ref: str) -> Merged:
     """Merge the record `from_ref` into `into_ref`; whatever differs takes the warier of the two.
 
     Raises InvalidError for a record and itself, NotFoundError for an unknown one, ConflictError
-    `already-merged` or `erased`.
+    `already-merged`, `erased`, or `erasure-pending` for somebody who is being erased.
     """
     if from_ref == into_ref:
         raise InvalidError("A record cannot be merged into itself; name another person in `into`.")
@@ -74,13 +75,14 @@ def split(work: Work, from_ref: str, *, point_refs: Sequence[str] | None = None)
     """Undo the merge of `from_ref`: it stands for itself again, with the contact points that came from it.
 
     `point_refs` names the points to take instead. Restriction, hold and pending erasure stay on both: nothing
-    is given back that was taken. Raises ConflictError `not-merged`; InvalidError for a point that is not the
-    survivor's.
+    is given back that was taken. Raises ConflictError `not-merged`, `erasure-pending` while the person is
+    being erased; InvalidError for a point that is not the survivor's.
     """
     gone = lock(work, from_ref)
     if gone.merged_into is None:
         raise ConflictError("This record was not merged into another.", reason="not-merged")
     stays = lock(work, gone.merged_into)
+    check_not_frozen(stays)
     held = points(work, stays.subject_ref)
     if point_refs is None:
         leaving = [point for point in held if point.origin_ref == from_ref]
@@ -109,6 +111,8 @@ def _check_apart(gone: Subject, stays: Subject) -> None:
         raise ConflictError("A record was merged already; merge the survivors.", reason="already-merged")
     if gone.erased or stays.erased:
         raise ConflictError("An erased person cannot be merged.", reason="erased")
+    check_not_frozen(gone)
+    check_not_frozen(stays)
 
 
 def _move_points(

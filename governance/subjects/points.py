@@ -2,7 +2,7 @@
 
 from governance.errors import InvalidError, NotFoundError
 from governance.subjects import point_store
-from governance.subjects.changes import plan_points
+from governance.subjects.changes import check_not_frozen, plan_points
 from governance.subjects.identifiers import Identifier
 from governance.subjects.lookups import find_indexed, lock, points, read_value
 from governance.subjects.model import POINT_STATES, ContactPoint
@@ -21,7 +21,8 @@ def ensure_point(
 ) -> ContactPoint:
     """The person's contact point with this value: added if it is new, re-opened if it was closed.
 
-    An undeliverable one stays so. InvalidError if the value can be none, NotFoundError for an unknown person.
+    An undeliverable one stays so. InvalidError if the value can be none, NotFoundError for an unknown person,
+    ConflictError `erasure-pending` for a new value of somebody who is being erased.
     """
     person = lock(work, subject_ref)
     wanted = read_value(work, Identifier(point_type, value, verified, subscriber), person.country)
@@ -30,6 +31,8 @@ def ensure_point(
     point = find_indexed(known, wanted)
     if point is not None and plan.is_empty:
         return point
+    if plan.add:
+        check_not_frozen(person)
     added = carry_out(work, subject_ref, plan)
     ref = added[0].point_ref if added else next(iter(plan.amend))
     work.record(

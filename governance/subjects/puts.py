@@ -13,6 +13,7 @@ from governance.subjects.changes import (
     NO_PLAN,
     PointPlan,
     changed_columns,
+    check_not_frozen,
     check_opening,
     named_columns,
     plan_points,
@@ -58,7 +59,8 @@ def put(work: Work, external_id: str, change: SubjectChange, *, by_act: bool = F
 
     Values of an erased person are blocked (a returned outcome with an event), unless the data comes from an
     act of the person (`by_act`: inquiry, consent, contract, request, complaint), which starts afresh.
-    Raises InvalidError for what cannot be, ConflictError `use-transition` for another relationship stage.
+    Raises InvalidError for what cannot be, ConflictError `use-transition` for another relationship stage,
+    `erasure-pending` for a change of somebody who is being erased (an act may change what adds no value).
     """
     check_external_id(external_id)
     checked = change.checked(work.now)
@@ -165,6 +167,8 @@ def update_known(
     columns |= _sealed_columns(work, current, checked)
     if not columns and plan.is_empty:
         return PutOutcome(current.subject_ref, created=False, changed=False)
+    if plan.add or not by_act:
+        check_not_frozen(current)
     store.update(work.connection, work.tenant_id, current.subject_ref, {**columns, "updated_at": work.now})
     carry_out(work, current.subject_ref, plan)
     work.record(

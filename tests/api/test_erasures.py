@@ -44,6 +44,14 @@ def test_an_order_freezes_the_person_and_the_job_erases(any_caller: Caller, any_
     assert (told["status"], told["subject"]) == ("undo_window", "crm-1")
     assert [step["system"] for step in told["steps"]] == ["governance"]
     assert not _may_send(any_caller, "security"), "a frozen person gets nothing"
+    other = {"identifiers": [*PERSON["identifiers"], {"type": "email", "value": "anna@other.example.org"}]}
+    any_caller.put("/v1/subjects/crm-2", {})
+    for refused in (
+        any_caller.put("/v1/subjects/crm-1", other),
+        any_caller.post("/v1/subjects/crm-2/merge", {"into": "crm-1"}),
+    ):
+        assert refused.status_code == 409
+        assert refused.get_json()["type"].endswith("/erasure-pending")
     undone = any_caller.post(f"/v1/erasures/{told['id']}/cancel", {})
     assert undone.get_json()["status"] == "cancelled"
     assert _may_send(any_caller, "security")
