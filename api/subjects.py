@@ -28,7 +28,6 @@ from api.telemetry import count_refusal
 from governance.communications import capping
 from governance.consent import service as consent
 from governance.reports import timeline as reports
-from governance.rights import recipients
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import check_external_id
 from governance.subjects.model import ACQUIRED, CUSTOMER_TYPES, Organisation, SubjectChange, SubjectReference
@@ -134,13 +133,6 @@ class SplitBody(Shape):
     contact_points = ma.fields.List(Text(64), validate=ma.validate.Length(max=100))
 
 
-class RestrictionBody(Shape):
-    """Restricted processing: storage only (Art. 18 GDPR)."""
-
-    restricted = Flag(required=True)
-    because = Text(2000)
-
-
 @room.put("/v1/subjects/<external_id>", scope="subjects:write", discloses=of_those_named(*PROFILE))
 @room.body(SubjectBody)
 @room.also(201, SubjectReply, description="Created.")
@@ -230,25 +222,6 @@ def split(body: Mapping[str, Any], external_id: str) -> Response:
         return Reply(200, document, kept=document)
 
     return act(effect)
-
-
-@room.put(
-    "/v1/subjects/<external_id>/restriction", scope="subjects:write", discloses=of_those_named(*PROFILE)
-)
-@room.body(RestrictionBody)
-@room.answers(200, SubjectReply)
-def restrict(body: Mapping[str, Any], external_id: str) -> Response:
-    """Restrict processing to storage, or lift that."""
-    with request_work() as work:
-        person = subjects.get(work, check_external_id(external_id))
-        person = subjects.set_restriction(
-            work, person.subject_ref, body["restricted"], because=body.get("because")
-        )
-        if not body["restricted"]:
-            recipients.lift(work, person.subject_ref)
-        document = subject_documents.person(work, person, values=False)
-        document = left_of(work, person.subject_ref, document)
-    return reply(document)
 
 
 @room.get("/v1/subjects/<external_id>/timeline", scope="subjects:read", discloses=of_person("interactions"))

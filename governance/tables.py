@@ -29,6 +29,7 @@ from governance.purposes import store as purposes
 from governance.queue import store as queue
 from governance.retention import run_store as retention_runs
 from governance.retention import store as retention
+from governance.rights import lifting_store as liftings
 from governance.rights import package_store as packages
 from governance.rights import recipient_store as recipients
 from governance.rights import store as rights
@@ -51,6 +52,7 @@ __all__ = [
     "issuers",
     "ledger",
     "lifecycle",
+    "liftings",
     "opendsr",
     "outbox",
     "overrides",

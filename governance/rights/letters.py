@@ -156,14 +156,17 @@ def address_of(snap: Snapshot, identity: Identity) -> dict[str, str] | None:
         return kept
     if identity.subject_ref is None:
         return None
+    return reached_at(snap, identity.subject_ref, first=identity.point_ref)
+
+
+def reached_at(snap: Snapshot, subject_ref: str, *, first: str | None = None) -> dict[str, str] | None:
+    """Where a person is reached by letter, `first` before others; None if nowhere by e-mail or telephone."""
     points = [
         point
-        for point in subjects.points(snap, identity.subject_ref)
+        for point in subjects.points(snap, subject_ref)
         if point.state == "open" and point.type in ("email", "phone")
     ]
-    points.sort(
-        key=lambda point: (point.point_ref != identity.point_ref, point.type, not point.verified, point.since)
-    )
+    points.sort(key=lambda point: (point.point_ref != first, point.type, not point.verified, point.since))
     for point in points:
         return {"type": point.type, "value": subjects.reveal_point(snap, point)}
     return None
