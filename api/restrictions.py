@@ -73,7 +73,9 @@ def restrict(body: Mapping[str, Any], external_id: str) -> Response:
     return reply(document)
 
 
-@room.get("/v1/subjects/<external_id>/restriction", scope="rights:read", discloses=of_person("contact_details"))
+@room.get(
+    "/v1/subjects/<external_id>/restriction", scope="rights:read", discloses=of_person("contact_details")
+)
 @room.answers(200, RestrictionReply)
 def get_restriction(external_id: str) -> Response:
     """Say whether processing is restricted; with the letters, to be sent as `rights_correspondence`."""
@@ -99,8 +101,8 @@ def _not_informed(refused: NotInformed) -> Response:
     return problem(
         409,
         "The person was not informed",
-        "Before a restriction is lifted the person is told (Regulation (EU) 2016/679 Art. 18(3)). The letter is "
-        "written: send it, note that it was sent, then lift the restriction.",
+        "Before a restriction is lifted the person is told (Regulation (EU) 2016/679 Art. 18(3)). The letter "
+        "is written: send it, note that it was sent, then lift the restriction.",
         code="person-not-informed",
         notice=refused.notice.notice_id,
     )

@@ -1,8 +1,8 @@
 """The end of a restriction: the person is informed before it is lifted (GDPR Art. 18(3)).
 
-Whoever lifts one of which the person was not told is refused, and the letter that tells it is written, once. It
-goes out like every letter of this room: the CRM hands it over and notes that it was sent; then the restriction
-can be lifted. Who told the person in another way says when and how, which is sealed as evidence.
+Whoever lifts one of which the person was not told is refused, and the letter that tells it is written, once.
+It goes out like every letter of this room: the CRM hands it over and notes that it was sent; then the
+restriction can be lifted. Who told the person in another way says when and how, which is sealed as evidence.
 """
 
 import json
@@ -50,7 +50,7 @@ def lift(
 ) -> Subject | NotInformed:
     """Lift a person's restriction and have every system release the data; again changes nothing.
 
-    Without a notice that was sent, or `informed`, nothing is lifted and the notice is written if there is none.
+    Without a notice that was sent, or `informed`, nothing is lifted and the notice is written, once.
     Raises NotFoundError, InvalidError for an instant of informing that is not over.
     """
     person = subjects.lock(work, subject_ref)
@@ -136,12 +136,8 @@ def _write(work: Work, person: Subject) -> Notice:
     facts = {"notice": notice_id, "language": said.language}
     event = work.record("rights.restriction_end_written", subject_ref=person.subject_ref, facts=facts)
     plain = json.dumps(content).encode()
-    sealed = work.resource(Vault).seal(
-        work.tenant_id, person.subject_ref, EVIDENCE, _place(notice_id), plain
-    )
-    notice = Notice(
-        notice_id, person.subject_ref, said.language, sealed, work.now, None, None, event.id
-    )
+    sealed = work.resource(Vault).seal(work.tenant_id, person.subject_ref, EVIDENCE, _place(notice_id), plain)
+    notice = Notice(notice_id, person.subject_ref, said.language, sealed, work.now, None, None, event.id)
     lifting_store.add(work.connection, work.tenant_id, notice)
     return notice
 

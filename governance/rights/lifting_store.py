@@ -24,8 +24,8 @@ restriction_notice = sa.Table(
     sa.Column("event_id", sa.Text, nullable=False),
     sa.Index("restriction_notice_subject", "tenant_id", "subject_ref", "notice_id"),
 )
-"""Letters that tell a person that the restriction is about to be lifted, sealed under the person's evidence key.
-`lifted_at`: when that restriction ended; a later one has notices of its own."""
+"""Letters that tell a person that the restriction is about to be lifted, sealed under the person's evidence
+key. `lifted_at`: when that restriction ended; a later one has notices of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,7 @@ def of_subject(connection: Connection, tenant_id: str, subject_ref: str) -> list
     """The notices to a person, oldest first."""
     query = (
         sa.select(*_COLUMNS)
-        .where(
-            restriction_notice.c.tenant_id == tenant_id, restriction_notice.c.subject_ref == subject_ref
-        )
+        .where(restriction_notice.c.tenant_id == tenant_id, restriction_notice.c.subject_ref == subject_ref)
         .order_by(restriction_notice.c.notice_id)
     )
     return [Notice(*row) for row in connection.execute(query)]

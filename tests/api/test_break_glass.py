@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from governance.bootstrap import Runtime
 from tests.api.conftest import Caller, new_component
+from tests.api.test_restrictions import LIFTED
 from tests.conftest import HandClock
 
 PERSON = {
@@ -64,7 +65,7 @@ def test_the_glass_opens_fields_for_a_quarter_of_an_hour_and_another_person_look
         "/v1/subjects/crm-1/restriction", {"restricted": True, "because": "The person contests the data."}
     )
     assert read(caller, me, "iban")["decision"] is False
-    caller.put("/v1/subjects/crm-1/restriction", {"restricted": False})
+    caller.put("/v1/subjects/crm-1/restriction", LIFTED)
     assert read(caller, me, "iban")["decision"] is True
     # The queue, and a second person
     (waiting,) = second.get("/v1/access/break-glass?review=pending").get_json()["items"]

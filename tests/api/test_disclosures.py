@@ -17,6 +17,7 @@ from governance.systems.operations import Operation
 from retention_jobs import build_packages
 from tests.api.conftest import Caller, new_component
 from tests.api.test_package_links import proved_by_post, tokens
+from tests.api.test_restrictions import LIFTED
 from tests.api.test_screenings import finished
 from tests.api.test_transfers import people
 from tests.conftest import ACTOR
@@ -124,7 +125,7 @@ def test_a_caller_abroad_reads_a_person_while_a_mechanism_covers_it(
     assert desk.get("/v1/subjects/nobody").status_code == 404
     caller.put("/v1/subjects/hans/restriction", {"restricted": True})
     assert codes(desk.get("/v1/subjects/hans")) == ["restricted"]
-    caller.put("/v1/subjects/hans/restriction", {"restricted": False})
+    caller.put("/v1/subjects/hans/restriction", LIFTED)
     caller.post("/v1/transfer-mechanisms/scc/suspend", {"reason": "The assessment no longer holds."})
     assert codes(desk.get("/v1/subjects/hans/timeline"))[0] == "transfer-suspended"
     seen = caller.get("/v1/decisions?limit=100").get_json()["items"]
@@ -284,7 +285,7 @@ def test_what_comes_in_is_taken_from_everywhere_and_answered_with_ids_alone(
     assert caller.get("/v1/subjects/hans").get_json()["standing"]["restricted"] is True
     no = {"subject": {"id": "hans"}, "purpose": "marketing", "status": "withdrawn", "method": "web_form"}
     assert desk.post("/v1/consents", no).status_code == 201
-    caller.put("/v1/subjects/hans/restriction", {"restricted": False})
+    caller.put("/v1/subjects/hans/restriction", LIFTED)
     caller.put("/v1/transfer-mechanisms/scc", SCC)
     assert "attributes" in desk.put("/v1/subjects/hans", {}).get_json()
 

@@ -105,7 +105,9 @@ class Day:
         contacted = {"event": "inquiry", "contact_point": {"type": "email", "value": some.email()}}
         self.call("POST", "/v1/subjects/crm-0/events", contacted)
         self.call("PUT", "/v1/subjects/crm-1/restriction", {"restricted": True, "because": some.text()})
-        self.call("PUT", "/v1/subjects/crm-1/restriction", {"restricted": False, "because": some.text()})
+        told = {"at": "2026-01-01T00:00:00Z", "how": some.text()}
+        lifted = {"restricted": False, "because": some.text(), "informed": told}
+        self.call("PUT", "/v1/subjects/crm-1/restriction", lifted)
         self.call("POST", "/v1/subjects/crm-2/merge", {"into": "crm-1"})
         self.call("GET", "/v1/subjects/crm-0")
         self.call("GET", "/v1/subjects/crm-0/timeline")
