@@ -1,7 +1,6 @@
 """Policies in force: packs, rules, sentences; what was in force before, and the way back to it."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import marshmallow as ma
@@ -42,16 +41,6 @@ class PackReply(Answer):
     rules = ma.fields.List(ma.fields.Dict(), required=True)
     cases = ma.fields.List(ma.fields.Dict(), required=True)
     approved_by = ma.fields.String(required=True, allow_none=True)
-
-
-class ReviewsReply(Answer):
-    """What somebody has to look at again."""
-
-    digest = ma.fields.String(required=True)
-    overdue = ma.fields.List(ma.fields.Dict(), required=True)
-    coming = ma.fields.List(ma.fields.Dict(), required=True)
-    undated = ma.fields.Integer(required=True)
-    rollbacks = ma.fields.List(ma.fields.Dict(), required=True)
 
 
 class RollbackBody(Shape):
@@ -98,31 +87,6 @@ def list_packs() -> Response:
                 "next": None,
             }
         )
-
-
-@room.get("/v1/reports/policy-reviews", scope="policies:read")
-@room.answers(200, ReviewsReply)
-def list_reviews() -> Response:
-    """List rules whose day of review has passed or is within 90 days, and rollbacks to look at."""
-    with request_snapshot() as snapshot:
-        policy = policies.active(snapshot.connection, snapshot.tenant_id, snapshot.now)
-        today = snapshot.now.date()
-        dated = sorted((rule.review_by, rule.id) for rule in policy.rules if rule.review_by is not None)
-        rows = [
-            {"rule": rule, "review_by": day.isoformat(), "days_over": max((today - day).days, 0)}
-            for day, rule in dated
-        ]
-        waiting = history.unreviewed(snapshot)
-    soon = (today + timedelta(days=90)).isoformat()
-    return reply(
-        {
-            "digest": policy.digest,
-            "overdue": [row for row in rows if row["days_over"]],
-            "coming": [row for row in rows if not row["days_over"] and str(row["review_by"]) <= soon],
-            "undated": len(policy.rules) - len(rows),
-            "rollbacks": waiting,
-        }
-    )
 
 
 @room.get("/v1/policies/<pack>", scope="policies:read")

@@ -93,3 +93,13 @@ class ProcessingRecord(Answer):
     recipients = ma.fields.List(ma.fields.Dict(), required=True)
     transfers = ma.fields.List(ma.fields.Dict(), required=True)
     security = ma.fields.List(ma.fields.String(), required=True)
+
+
+class PolicyReviews(Answer):
+    """What somebody has to look at again."""
+
+    digest = ma.fields.String(required=True)
+    overdue = ma.fields.List(ma.fields.Dict(), required=True)
+    coming = ma.fields.List(ma.fields.Dict(), required=True)
+    undated = ma.fields.Integer(required=True)
+    rollbacks = ma.fields.List(ma.fields.Dict(), required=True)

@@ -1,6 +1,6 @@
 """Reports for those who answer for compliance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import marshmallow as ma
@@ -10,7 +10,7 @@ from api import report_shapes as shapes
 from api import spreadsheets
 from api.rooms import Room
 from api.runtime import reply, request_snapshot
-from api.shapes import Answer, Instant, Shape
+from api.shapes import Answer
 from api.webhooks import SpreadReply, spread
 from governance.outbox import reach
 from governance.reports import (
@@ -23,15 +23,9 @@ from governance.reports import (
     refusals,
     request_clocks,
 )
+from governance.reports import policy_reviews as reviews
 
 room = Room("reports", description="What those look at who answer for compliance.")
-
-
-class PeriodQuery(Shape):
-    """A period: 400 days at most."""
-
-    since = Instant(metadata={"description": "From this instant on; absent: 30 days before the end."})
-    until = Instant(metadata={"description": "Up to this instant, which is not included; absent: now."})
 
 
 class MessageClassesReply(Answer):
@@ -70,13 +64,14 @@ class ConsentsReport(Answer):
 
 
 @room.get("/v1/reports/message-classes", scope="communications:read")
-@room.query(PeriodQuery)
+@room.tables()
+@room.query(shapes.Period)
 @room.answers(200, MessageClassesReply)
 def message_class_report(query: Mapping[str, Any]) -> Response:
     """List messages whose declared class looks wrong, with counts and samples by reference."""
     with request_snapshot() as snapshot:
         found = message_classes.report(snapshot, since=query.get("since"), until=query.get("until"))
-    return reply(found)
+    return _given(query, found, message_classes.COLUMNS, "findings")
 
 
 @room.get("/v1/reports/consents", scope="audit:read")
@@ -159,13 +154,30 @@ def lifecycle(query: Mapping[str, Any]) -> Response:
 def record_of_processing(query: Mapping[str, Any]) -> Response:
     """Give the record of processing activities (GDPR Art. 30), made from what is in force."""
     with request_snapshot() as snapshot:
-        return _given(query, processing_record.report(snapshot), processing_record.COLUMNS, "activities")
+        found = processing_record.report(snapshot)
+    rows = map(processing_record.in_words, found["activities"])
+    return _given(query, found, processing_record.COLUMNS, rows)
+
+
+@room.get("/v1/reports/policy-reviews", scope="policies:read")
+@room.tables()
+@room.query(shapes.Format)
+@room.answers(200, shapes.PolicyReviews)
+def policy_reviews(query: Mapping[str, Any]) -> Response:
+    """List rules whose day of review has passed or is within 90 days, and rollbacks to look at."""
+    with request_snapshot() as snapshot:
+        found = reviews.report(snapshot)
+    return _given(query, found, reviews.COLUMNS, reviews.table(found))
 
 
 def _given(
-    query: Mapping[str, Any], found: Mapping[str, Any], columns: Sequence[str], table: str
+    query: Mapping[str, Any],
+    found: Mapping[str, Any],
+    columns: Sequence[str],
+    table: str | Iterable[Mapping[str, Any]],
 ) -> Response:
-    """The report as JSON, or its main table as CSV."""
+    """The report as JSON, or its main table (the name of a member, or the rows themselves) as CSV."""
     if query["format"] == "json":
         return reply(found)
-    return Response(b"".join(spreadsheets.table(columns, found[table])), content_type=spreadsheets.MEDIA_TYPE)
+    rows = found[table] if isinstance(table, str) else table
+    return Response(b"".join(spreadsheets.table(columns, rows)), content_type=spreadsheets.MEDIA_TYPE)

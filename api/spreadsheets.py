@@ -11,25 +11,35 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 
 def cell(value: object) -> str:
     """A value as a cell; text that a spreadsheet would reckon with begins with an apostrophe (OWASP)."""
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)  # a number is no formula, whatever its sign
-    text = "" if value is None else str(value)
+    text = _text(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def table(columns: Sequence[str], documents: Iterable[Mapping[str, object]]) -> Iterator[bytes]:
-    """A heading and a row per document; lists are joined by blanks."""
+    """A heading and a row per document; lists are joined by blanks, members by semicolons."""
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\r\n")
     writer.writerow(columns)
     for document in documents:
-        values = (document.get(name) for name in columns)
-        writer.writerow(
-            [cell(" ".join(map(str, each)) if isinstance(each, list) else each) for each in values]
-        )
+        writer.writerow([cell(document.get(name)) for name in columns])
         if sink.tell() > 65_536:
             yield _taken(sink)
     yield _taken(sink)
+
+
+def _text(value: object) -> str:
+    """A value in words: nothing that only a programmer would read."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_text(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return " ".join(map(_text, value))
+    return str(value)
 
 
 def _taken(sink: io.StringIO) -> bytes:

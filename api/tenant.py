@@ -16,7 +16,7 @@ from governance.events import Actor
 from governance.offboarding import service as offboarding
 from governance.tenants import leaving
 from governance.tenants import service as tenants
-from governance.tenants.model import GRACE_DAYS, LONGEST_GRACE, Deletion, Refusal, Tenant
+from governance.tenants.model import GRACE_DAYS, LONGEST_GRACE, SHORTEST_GRACE, Deletion, Refusal, Tenant
 from governance.transfers.disclosures import EVERYTHING
 from governance.work import Work
 
@@ -40,7 +40,7 @@ class DeletionBody(Shape):
     """How long the grace is, between the approval and the deletion."""
 
     grace_days = ma.fields.Integer(
-        strict=True, load_default=GRACE_DAYS, validate=ma.validate.Range(1, LONGEST_GRACE)
+        strict=True, load_default=GRACE_DAYS, validate=ma.validate.Range(SHORTEST_GRACE, LONGEST_GRACE)
     )
 
 

@@ -143,7 +143,9 @@ def _ask(runtime: Runtime, tenant: str, actor: Actor, country: str | None, recip
 @click.option("--approve", is_flag=True, help="Approve what somebody else asked for.")
 @click.option("--cancel", is_flag=True, help="Take it back before the grace is over.")
 @click.option("--now", is_flag=True, help="Carry it out, once the grace is over (the job does it, too).")
-@click.option("--grace-days", default=GRACE_DAYS, show_default=True, help="Between approval and deletion.")
+@click.option(
+    "--grace-days", default=GRACE_DAYS, show_default=True, help="Between approval and deletion: 1 to 365."
+)
 @json_option
 def delete(
     tenant: str, by: str, approve: bool, cancel: bool, now: bool, grace_days: int, as_json: bool

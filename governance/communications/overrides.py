@@ -150,7 +150,9 @@ def _check(snap: Snapshot, rule: str, purpose: str | None, expires_at: datetime)
     about = {one.id for pack in policy.packs if ACTION in pack.actions for one in pack.rules}
     if rule not in known & about:
         may = ", ".join(sorted(known & about)) or "none is in force"
-        fields["rule"] = [f"This rule may not be overridden{nearest(rule, known)} Those that may: {may}."]
+        fields["rule"] = [
+            f"This rule may not be overridden{nearest(rule, known) or '.'} Those that may: {may}."
+        ]
     if purpose is not None and purposes.find(snap, purpose) is None:
         fields["purpose"] = ["This purpose is not in the catalogue."]
     if not snap.now < expires_at <= snap.now + LONGEST:

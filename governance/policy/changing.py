@@ -255,7 +255,7 @@ def get(snap: Snapshot, proposal_id: str) -> Proposal:
     row = change_store.find_proposal(snap.connection, snap.tenant_id, proposal_id)
     if row is None:
         raise NotFoundError("There is no such proposal.")
-    return _proposal(row)
+    return _proposal(row, snap.now)
 
 
 def of_draft(snap: Snapshot, stored: StoredDraft) -> Proposal | None:
@@ -305,8 +305,11 @@ def _proposed(work: Work, pack: str, draft: str) -> Proposal:
     return proposal
 
 
-def _proposal(row: RowMapping) -> Proposal:
+def _proposal(row: RowMapping, now: datetime) -> Proposal:
+    """Read a proposal back: what was scheduled decides from its instant on, written down or not."""
     kept = {name: value for name, value in row.items() if name not in ("tenant_id", "event_id")}
+    if row["state"] == SCHEDULED and row["activate_at"] <= now:
+        kept["state"] = ACTIVATED
     return Proposal(**kept)
 
 

@@ -8,14 +8,14 @@ somebody else has to look at until that person has.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import RowMapping
 
 from governance.clock import wire
 from governance.errors import ConflictError, NotFoundError, StaleError
-from governance.policy import activation, drafting, service, store
-from governance.policy.activation import ADOPTED, ROLLED_BACK, Activation
+from governance.policy import activation, change_store, drafting, service, store
+from governance.policy.activation import ACTIVATED, ADOPTED, ROLLED_BACK, Activation
 from governance.policy.changes import Changes, differences
 from governance.policy.changing import Refused
 from governance.policy.compiled import compile_policy
@@ -26,6 +26,9 @@ from governance.policy.proof import prove
 from governance.work import Snapshot, Work
 
 DUE, DONE = "due", "done"
+
+Version: TypeAlias = RowMapping | dict[str, Any]
+"""A row of `policy_version`, or what will be one once it is written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +45,15 @@ class WayBack:
 def versions(snap: Snapshot, pack: str) -> list[dict[str, Any]]:
     """Everything that was ever in force and changed a pack, the newest first, with what changed in sentences.
 
-    The first adoption has no `changes`: all was new. A scheduled change whose instant has come is there once
-    it was written down.
+    The first adoption has no `changes`: all was new. `in_force` is what the pack says now: the newest.
     """
-    found = [row for row in store.versions(snap.connection, snap.tenant_id) if _touches(row, pack)]
-    active = store.active_row(snap.connection, snap.tenant_id)
-    in_force = None if active is None else active.at(snap.now)
-    return [_document(row, pack, in_force) for row in found]
+    found = [row for row in _until_now(snap) if _touches(row, pack)]
+    return [_document(row, pack, in_force=place == 0) for place, row in enumerate(found)]
 
 
-def newest(snap: Snapshot, pack: str) -> RowMapping | None:
+def newest(snap: Snapshot, pack: str) -> Version | None:
     """The version that last changed a pack: who proposed and approved what it says."""
-    rows = store.versions(snap.connection, snap.tenant_id)
-    return next((row for row in rows if _touches(row, pack)), None)
+    return next((row for row in _until_now(snap) if _touches(row, pack)), None)
 
 
 def way_back(snap: Snapshot, pack: str) -> WayBack:
@@ -150,7 +149,38 @@ def _version(snap: Snapshot, event_id: str, pack: str) -> dict[str, Any]:
     return next(each for each in versions(snap, pack) if each["id"] == event_id)
 
 
-def _touches(row: RowMapping, pack: str) -> bool:
+def _until_now(snap: Snapshot) -> list[Version]:
+    """Every version until now, the newest first, whether or not a job has written the last one down.
+
+    A scheduled change decides from its instant on. Until it is written down its event, which would name the
+    version, is not there: it bears the id of its proposal.
+    """
+    rows: list[Version] = list(store.versions(snap.connection, snap.tenant_id))
+    active = store.active_row(snap.connection, snap.tenant_id)
+    if active is None or active.next_proposal is None or not active.is_due(snap.now):
+        return rows
+    proposal = change_store.find_proposal(snap.connection, snap.tenant_id, active.next_proposal)
+    assert proposal is not None
+    come = {
+        "event_id": active.next_proposal,
+        "digest": active.next_digest,
+        "adopted_at": active.next_at,
+        "adopted_by": proposal["decided_by"],
+        "kind": ACTIVATED,
+        "pack": proposal["pack"],
+        "before": active.digest,
+        "proposed_by": proposal["proposed_by"],
+        "notes": proposal["notes"],
+        "changes": proposal["changes"],
+        "undone_by": None,
+        "reviewed_by": None,
+        "reviewed_at": None,
+        "review_note": None,
+    }
+    return [come, *rows]
+
+
+def _touches(row: Version, pack: str) -> bool:
     return row["changes"] is None or pack in row["changes"] or row["pack"] == pack
 
 
@@ -173,13 +203,13 @@ def _plain(node: Node | None) -> object:
     return None if node is None else node.plain()
 
 
-def _review(row: RowMapping) -> str | None:
+def _review(row: Version) -> str | None:
     if row["kind"] != ROLLED_BACK:
         return None
     return DUE if row["reviewed_at"] is None else DONE
 
 
-def _document(row: RowMapping, pack: str, in_force: str | None) -> dict[str, Any]:
+def _document(row: Version, pack: str, *, in_force: bool) -> dict[str, Any]:
     """A version as it is answered, with what changed of one pack."""
     changes = row["changes"]
     return {
@@ -187,7 +217,7 @@ def _document(row: RowMapping, pack: str, in_force: str | None) -> dict[str, Any
         "digest": row["digest"],
         "before": row["before"],
         "kind": row["kind"],
-        "in_force": row["digest"] == in_force,
+        "in_force": in_force,
         "since": wire(row["adopted_at"]),
         "approved_by": row["adopted_by"],
         "proposed_by": row["proposed_by"],

@@ -92,6 +92,9 @@ class _Period:
         )
 
 
+COLUMNS = ("sign", "title", "where", "count", "of", "classes", "sample")
+
+
 def report(snap: Snapshot, *, since: datetime | None = None, until: datetime | None = None) -> dict[str, Any]:
     """Everything that shows a sign, in the order of the signs, most messages first.
 

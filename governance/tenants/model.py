@@ -21,7 +21,7 @@ ASKED, APPROVED, DELETING = "asked", "approved", "deleting"
 CANCELLED, DELETED = "cancelled", "deleted"
 
 GRACE_DAYS = 30
-LONGEST_GRACE = 365
+SHORTEST_GRACE, LONGEST_GRACE = 1, 365
 
 ANYBODY, REGISTERED = "anybody", "registered"
 ASKERS = (ANYBODY, REGISTERED)
@@ -100,8 +100,8 @@ class Refusal:
 
 def check_grace(days: int) -> int:
     """Return the days of grace if they can be meant; raises InvalidError."""
-    if not 0 <= days <= LONGEST_GRACE:
-        sentence = f"A grace has 0 to {LONGEST_GRACE} days."
+    if not SHORTEST_GRACE <= days <= LONGEST_GRACE:
+        sentence = f"A grace has {SHORTEST_GRACE} to {LONGEST_GRACE} days."
         raise InvalidError(sentence, fields={"grace_days": [sentence]})
     return days
 

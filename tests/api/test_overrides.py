@@ -108,7 +108,9 @@ def test_an_exception_by_two_people_for_one_person(
         "expires_at": (clock.at + timedelta(minutes=5)).isoformat(),
     }  # fmt: skip
     wrong = caller.post("/v1/overrides", {**wanted, "rule": "everywhere.withdrawn-means-no"}).get_json()
-    assert "may not be overridden" in wrong["errors"]["rule"][0]
+    assert "may not be overridden. Those that may: " in wrong["errors"]["rule"][0]
+    near = caller.post("/v1/overrides", {**wanted, "rule": "house.not-nwo"}).get_json()["errors"]["rule"][0]
+    assert "may not be overridden; did you mean 'house.not-now'? Those that may: " in near
     assert "house.not-now" in wrong["errors"]["rule"][0]
     late = caller.post("/v1/overrides", {**wanted, "expires_at": "2027-11-21T10:00:00Z", "purpose": "no"})
     assert {"purpose", "expires_at"} <= late.get_json()["errors"].keys()

@@ -216,8 +216,12 @@ def test_a_changed_rule_is_told_in_words_and_gone_back_on(caller: Caller, other:
     assert (
         other.post("/v1/policies/ca-casl/rollback/review", {"note": "Right."}).get_json()["review"] == "done"
     )
-    kinds = [each["kind"] for each in caller.get("/v1/policies/ca-casl/versions").get_json()["items"]]
-    assert kinds == ["rolled_back", "activated", "adopted"]
+    told = caller.get("/v1/policies/ca-casl/versions").get_json()["items"]
+    assert [(each["kind"], each["in_force"]) for each in told] == [
+        ("rolled_back", True),
+        ("activated", False),
+        ("adopted", False),
+    ]
 
 
 def test_going_back_with_one_pack_leaves_a_later_one_in_force(caller: Caller, other: Caller) -> None:
@@ -274,15 +278,23 @@ def test_a_change_comes_into_force_at_its_instant_without_a_job(
     assert caller.get("/v1/policies").get_json()["next_change"]["digest"] == made["digest"]
     clock.at = at - timedelta(microseconds=1)
     assert in_force(caller) == before
+    assert caller.get("/v1/policies/no-fridays/versions").status_code == 404
+    assert caller.get(f"/v1/policy-proposals/{made['id']}").get_json()["state"] == "scheduled"
     clock.at = at
     assert in_force(caller) == made["digest"], "from the very instant on"
     assert caller.get("/v1/policies").get_json()["next_change"] is None
+    # What is told goes by the time as well: versions, who approved, what became of the proposal.
+    (told,) = caller.get("/v1/policies/no-fridays/versions").get_json()["items"]
+    assert (told["kind"], told["in_force"], told["digest"]) == ("activated", True, made["digest"])
+    assert caller.get("/v1/policies/no-fridays").get_json()["approved_by"] == told["approved_by"]
+    assert caller.get(f"/v1/policy-proposals/{made['id']}").get_json()["state"] == "activated"
     runtime: Runtime = caller.client.application.extensions["governance"]
     clock.forward(timedelta(seconds=30))
     assert settle_policies.run(runtime) == 1
     assert settle_policies.run(runtime) == 0
     (version,) = caller.get("/v1/policies/no-fridays/versions").get_json()["items"]
     assert version["since"] == "2026-11-21T10:10:00.000000Z"
+    assert {**version, "id": None} == {**told, "id": None}, "writing it down changes nothing that is told"
     assert caller.post("/v1/policies/no-fridays/rollback", {}).get_json()["digest"] == before
 
 

@@ -6,11 +6,28 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
-from tests.api.conftest import Caller
+from governance.bootstrap import Runtime
+from governance.policy.documents import Node, compose
+from governance.policy.service import SHIPPED
+from governance.reports.processing_record import at_home
+from tests.api.conftest import Caller, new_component
 from tests.conftest import HandClock
 
-REPORTS = ("posture", "consents", "requests", "retention", "decisions", "lifecycle", "ropa")
+REPORTS = (
+    "posture",
+    "consents",
+    "requests",
+    "retention",
+    "decisions",
+    "lifecycle",
+    "transfers",
+    "ropa",
+    "message-classes",
+    "overrides",
+    "policy-reviews",
+)
 
 
 def person(caller: Caller, number: int, country: str = "DE", stage: str = "lead") -> str:
@@ -119,6 +136,73 @@ def test_an_overdue_request_leads_the_posture(caller: Caller, clock: HandClock) 
     assert requests["by_regime"] == {"eu-gdpr": 1}
 
 
+def test_these_are_all_the_reports_there_are(caller: Caller) -> None:
+    paths = caller.get("/openapi.json").get_json()["paths"]
+    assert {f"/v1/reports/{name}" for name in REPORTS} == {
+        path for path in paths if path.startswith("/v1/reports/")
+    }
+
+
+@pytest.mark.parametrize(
+    ("home", "third"),
+    [
+        ("DE", {"US", "GB", "CH"}),  # the states of the EEA, with Norway, are no third countries
+        ("GB", {"US", "CH", "FR", "NO"}),  # the law of the United Kingdom knows itself only
+        ("CH", {"US", "GB", "FR", "NO"}),
+        (None, {"US", "GB", "FR", "NO", "CH"}),
+    ],
+)
+def test_what_a_third_country_is_depends_on_where_the_controller_is(
+    home: str | None, third: set[str]
+) -> None:
+    facts = compose("facts.yaml", (SHIPPED / "facts.yaml").read_text())
+    assert isinstance(facts, Node)
+    groups: Any = facts.plain()
+    near = at_home(home, groups["groups"]["EEA"])
+    assert {"US", "GB", "FR", "NO", "CH"} - near - {home} == third
+
+
+def test_the_record_of_processing_names_what_goes_to_third_countries(
+    client: FlaskClient, runtime: Runtime
+) -> None:
+    runtime.create_tenant("rhein", name="Rhein GmbH", country="DE", address=None)
+    officer = Caller(client, new_component(runtime, tenant="rhein"))
+    near = {"kind": "manual", "config": {"owner": "staff-7"}, "data_classes": ["contact_details"]}
+    for name, country in (("paris", "FR"), ("oslo", "NO"), ("boston", "US")):
+        assert officer.put(f"/v1/systems/{name}", {**near, "country": country}).status_code == 201
+    clauses = {
+        "kind": "scc",
+        "instruments": ["eu-scc"],
+        "scope": {"recipients": ["mailer3"], "destinations": ["US", "AT"]},
+        "assessment_reference": "tia-1",
+    }
+    assert officer.put("/v1/transfer-mechanisms/scc-1", clauses).status_code == 201
+    flow = {
+        "origin": "DE", "destination": "US", "recipient": "mailer3", "data_classes": ["contact_details"],
+        "mechanisms": ["scc-1"],
+    }  # fmt: skip
+    for name, changed in (("f3", {}), ("f4", {"recipient": "mailer4"}), ("f5", {"destination": "AT"})):
+        answer = officer.put(f"/v1/transfer-flows/{name}", {**flow, **changed})
+        assert answer.status_code == 201, answer.get_json()
+    marketing = next(each for each in report(officer, "ropa")["activities"] if each["purpose"] == "marketing")
+    assert marketing["recipients"] == ["boston", "oslo", "paris", "mailer3", "mailer4"]
+    assert marketing["third_countries"] == ["US"], "neither France nor Norway nor Austria"
+    assert [(each["flow"], each["recipient"], each["status"]) for each in marketing["transfers"]] == [
+        ("f3", "mailer3", "active"),
+        ("f4", "mailer4", "stopped"),
+        (None, "boston", "not_declared"),
+    ]
+    text = officer.get("/v1/reports/ropa?format=csv").get_data(as_text=True)
+    row = next(each for each in csv.DictReader(io.StringIO(text)) if each["purpose"] == "marketing")
+    assert row["lawful_basis"] == "consent; in US: legitimate interests"
+    assert row["third_countries"] == "US"
+    assert row["transfers"] == (
+        "to mailer3 in US (flow f3): rests on scc-1; "
+        "to mailer4 in US (flow f4): stopped, nothing in force covers it; "
+        "to boston in US: no flow is declared"
+    )
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_report_is_a_table_for_a_spreadsheet_too_and_needs_its_scope(name: str, caller: Caller) -> None:
     person(caller, 1)
@@ -129,5 +213,8 @@ def test_every_report_is_a_table_for_a_spreadsheet_too_and_needs_its_scope(name:
     assert len({len(row) for row in rows}) == 1
     assert len(rows[0]) >= 3
     assert "@" not in answer.get_data(as_text=True), "no address in a report"
-    assert caller.get(f"/v1/reports/{name}?format=xml").status_code == 422
+    assert not any("{" in cell or cell in ("True", "None") for row in rows for cell in row), "words"
+    refused = caller.get(f"/v1/reports/{name}?format=xml")
+    assert refused.status_code == 422
+    assert refused.get_json()["errors"] == {"format": ["Must be one of: json, csv."]}
     assert caller.client.get(f"/v1/reports/{name}").status_code == 401

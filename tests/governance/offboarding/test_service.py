@@ -13,7 +13,7 @@ from governance.bootstrap import Runtime
 from governance.callers import service as callers
 from governance.consent import service as consents
 from governance.consent.service import NewConsent
-from governance.errors import ConflictError, NotFoundError, UnreadableError
+from governance.errors import ConflictError, InvalidError, NotFoundError, UnreadableError
 from governance.events import Actor
 from governance.ledger.fsck import fsck
 from governance.offboarding import service as offboarding
@@ -243,7 +243,10 @@ def test_after_the_deletion_the_sealed_values_of_an_export_open_for_nobody(
 ) -> None:
     with two.snapshot("rival", ACTOR) as snap:
         point = subjects.points(snap, subjects.get(snap, "crm-1").subject_ref)[0]
-    leave(two, days=0)
+    with pytest.raises(InvalidError, match="1 to 365 days"), two.work("rival", ONE) as work:
+        leaving.ask_deletion(work, grace_days=0)
+    leave(two, days=1)
+    clock.forward(timedelta(days=1))
     offboarding.carry_out(two, "rival")
     with two.snapshot("acme", ACTOR) as snap, pytest.raises(UnreadableError):
         two.vault.reveal(
