@@ -17,6 +17,7 @@ from api.runtime import (
     act,
     page_from,
     read_cursor,
+    refuse_suspended,
     reply,
     request_snapshot,
     request_work,
@@ -35,6 +36,8 @@ from governance.subjects.identifiers import check_external_id
 from governance.work import Work
 
 room = Room("communications", description="Messages: authorised, told, remembered.")
+
+_HEARD_ALWAYS = ("bounced", "complained", "unsubscribed")
 
 
 class PointOf(Shape):
@@ -212,13 +215,18 @@ def _problem(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-@room.post("/v1/communications/<message_id>/outcomes", scope="communications:write")
+@room.post("/v1/communications/<message_id>/outcomes", scope="communications:write", even_suspended=True)
 @room.body(OutcomeBody)
 @room.answers(201, OutcomeReply)
 def outcome(body: Mapping[str, Any], message_id: str) -> Response:
-    """Tell what became of a message: bounces, complaints and leaving have consequences at once."""
+    """Tell what became of a message: bounces, complaints and leaving have consequences at once.
+
+    These three are taken while the tenant is suspended, too.
+    """
 
     def effect(work: Work) -> Reply:
+        if body["outcome"] not in _HEARD_ALWAYS:
+            refuse_suspended(work)
         document = communications.outcome(work, message_id, OutcomeReport(**body)).document()
         return Reply(201, document, kept=document)
 

@@ -9,7 +9,7 @@ from flask import Response
 from api import batch, consent_documents, links
 from api.disclosures import of_anybody, of_person
 from api.rooms import Room
-from api.runtime import Reply, act, ledger_place, reply, request_snapshot
+from api.runtime import Reply, act, ledger_place, refuse_suspended, reply, request_snapshot
 from api.shapes import (
     Answer,
     AnyObject,
@@ -35,6 +35,8 @@ from governance.subjects.model import CHANNEL_POINT_TYPE
 from governance.work import Work
 
 room = Room("consents", description="Consent events, state, notices and receipts.")
+
+_NOES = ("refused", "withdrawn")
 
 CHANNELS = ma.validate.OneOf(sorted(CHANNEL_POINT_TYPE))
 
@@ -116,15 +118,18 @@ class AsOfQuery(ma.Schema):
     as_of = Text(40, metadata={"description": "An RFC 3339 instant or a ledger position."})
 
 
-@room.post("/v1/consents", scope="consents:write")
+@room.post("/v1/consents", scope="consents:write", even_suspended=True)
 @room.body(PersonsConsentBody)
 @room.answers(201, ConsentReply)
 def record(body: Mapping[str, Any]) -> Response:
-    """Record what a person said: requested, granted, refused or withdrawn."""
+    """Record what a person said: requested, granted, refused or withdrawn.
+
+    A no is recorded while the tenant is suspended, too.
+    """
     return act(lambda work: record_one(work, body), again=again)
 
 
-@room.post("/v1/consents/batch", scope="consents:write")
+@room.post("/v1/consents/batch", scope="consents:write", even_suspended=True)
 @room.describe(requestBody={"required": True, "content": {batch.MEDIA_TYPE: {"schema": PersonsConsentBody}}})
 @room.answers(200, ConsentReply, content_type=batch.MEDIA_TYPE, description="A result per line.")
 def record_batch() -> Response:
@@ -187,7 +192,9 @@ def new_consent(subject_ref: str, body: Mapping[str, Any]) -> NewConsent:
 
 
 def record_one(work: Work, body: Mapping[str, Any]) -> Reply:
-    """Record one act of a person who is known."""
+    """Record one act of a person who is known; while the tenant is suspended, only a no."""
+    if body["status"] not in _NOES:
+        refuse_suspended(work)
     person = subjects.resolve_existing(work, body["subject"])
     made = consent.record(work, new_consent(person.subject_ref, body))
     return replied(work, made, 201, made.confirmation)

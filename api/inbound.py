@@ -76,7 +76,7 @@ class InboundReviewReply(Answer):
     due_at = ma.fields.String(required=True)
 
 
-@room.post("/v1/communications/inbound", scope="communications:write")
+@room.post("/v1/communications/inbound", scope="communications:write", even_suspended=True)
 @room.body(InboundBody)
 @room.answers(200, InboundReply)
 def take_in(body: Mapping[str, Any]) -> Response:
@@ -92,7 +92,7 @@ def take_in(body: Mapping[str, Any]) -> Response:
     return act(effect)
 
 
-@room.post("/v1/communications/feedback", scope="communications:write")
+@room.post("/v1/communications/feedback", scope="communications:write", even_suspended=True)
 @room.describe(
     requestBody={
         "required": True,

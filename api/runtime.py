@@ -143,10 +143,16 @@ def check_standing(snapshot: Snapshot) -> None:
         raise _bad_token()
     g.opened = opened
     _check_scope()
-    if not g.even_suspended and tenants.state_of(snapshot.connection, snapshot.tenant_id) != ACTIVE:
-        raise SuspendedError("This tenant is suspended: the answer to everything is no until it is resumed.")
+    if not g.even_suspended:
+        refuse_suspended(snapshot)
     g.standing_checked = True
     disclosures.of_the_route(snapshot)
+
+
+def refuse_suspended(snapshot: Snapshot) -> None:
+    """Refuse what does not go on while the tenant is suspended; for routes of which some things do."""
+    if tenants.state_of(snapshot.connection, snapshot.tenant_id) != ACTIVE:
+        raise SuspendedError("This tenant is suspended: the answer to everything is no until it is resumed.")
 
 
 def act(effect: Effect, *, again: Again | None = None, body: bytes | None = None) -> Response:

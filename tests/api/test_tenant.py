@@ -1,6 +1,7 @@
 """The tenant's own routes: while it is suspended everything is refused, but people can still leave."""
 
 import io
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -62,6 +63,27 @@ def test_a_suspended_tenant_permits_nothing_and_lets_people_leave_and_ask(
             assert answer.status_code == 200
             continue
         assert (answer.status_code, kind(answer)) == (403, "tenant-suspended"), path
+    # What a person says against it is heard, and nothing else of the same routes.
+    outcomes = f"/v1/communications/{sent['id']}/outcomes"
+    said = {"subject": {"id": "crm-1"}, "purpose": "marketing", "method": "web_form"}
+    lines = "\n".join(json.dumps({**said, "status": status}) for status in ("granted", "withdrawn"))
+    stop = {"channel": "sms", "from": {"phone": "+15551234567"}, "text": "STOP"}
+    for path, body, status in (
+        ("/v1/consents", {**said, "status": "granted"}, 403),
+        ("/v1/consents", {**said, "status": "requested"}, 403),
+        ("/v1/consents", {**said, "status": "refused"}, 201),
+        ("/v1/consents", {**said, "status": "withdrawn"}, 201),
+        (outcomes, {"outcome": "replied"}, 403),
+        (outcomes, {"outcome": "complained"}, 201),
+        (outcomes, {"outcome": "bounced", "bounce": "hard"}, 201),
+        ("/v1/communications/inbound", stop, 200),
+        ("/v1/erasures", {"subject": {"id": "crm-1"}}, 403),
+    ):
+        answer = caller.post(path, body)
+        assert answer.status_code == status, (path, body, answer.get_json())
+        assert status != 403 or kind(answer) == "tenant-suspended"
+    batch = caller.post("/v1/consents/batch", data=lines, content_type="application/x-ndjson")
+    assert [json.loads(line)["status"] for line in batch.data.splitlines()] == [403, 201]
     assert client.get(leave).status_code == 200
     assert client.post(leave, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     assert client.get(preferences).status_code == 200

@@ -1,4 +1,4 @@
-"""A policy approved in one process decides in every other, from the next check on; so does the way back."""
+"""What is approved, taken back or ended in one process holds in every other from the next check on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from governance.callers import service as callers
 from governance.settings import Settings
 from tests.promises.servers import Client, check_body, serving, token_from
 
-SCOPES = ["evaluate", "subjects:write", "policies:read", "policies:write", "policies:approve"]
+SCOPES = ["evaluate", "subjects:write", "policies:read", "policies:write", "policies:approve", "access:write"]
 URL = "/v1/policies/nowhere/draft"
 POLICY = """pack: nowhere
 title: Nobody in New Zealand is written to
@@ -47,7 +47,7 @@ def people(settings: Settings) -> list[tuple[str, str]]:
 
 
 def late_answers(settings: Settings, log: Path, app: str = "api.wsgi:app") -> tuple[int, int]:
-    """Change a rule and go back; (answers looked at, answers by a policy that was no longer in force)."""
+    """Change a rule, go back, let who asks leave; (answers looked at, answers that came too late)."""
     looked = late = 0
     first, second = people(settings)
     with serving(settings, log, count=2, app=app) as servers:
@@ -75,6 +75,14 @@ def late_answers(settings: Settings, log: Path, app: str = "api.wsgi:app") -> tu
         back = done(author.call("POST", "/v1/policies/nowhere/rollback", {}), 200)["digest"]
         assert back == before != after
         look(back, False)
+        # So does that whoever asks has left, by whichever process it was said.
+        engine = {"kind": "service", "roles": []}
+        done(author.call("PUT", "/v1/components/campaign-engine", engine), 201)
+        done(author.call("PUT", "/v1/components/campaign-engine", {**engine, "status": "left"}), 200)
+        for client in (author, approver):
+            answer = done(client.call("POST", "/access/v1/evaluation", check_body("kiwi")), 200)
+            looked += 1
+            late += "asker-left" not in {reason["code"] for reason in answer["context"]["reasons"]}
         author.close()
         approver.close()
     return looked, late
@@ -89,12 +97,12 @@ def done(answered: tuple[int, Any], status: int) -> Any:
 def test_the_next_check_of_every_process_decides_by_the_new_policy(
     make_settings: Callable[[str], Settings], tmp_path: Path
 ) -> None:
-    assert late_answers(make_settings("sqlite"), tmp_path / "server.log") == (6, 0)
+    assert late_answers(make_settings("sqlite"), tmp_path / "server.log") == (8, 0)
 
 
 @pytest.mark.full
 def test_so_it_is_on_postgresql(make_settings: Callable[[str], Settings], tmp_path: Path) -> None:
-    assert late_answers(make_settings("postgresql"), tmp_path / "server.log") == (6, 0)
+    assert late_answers(make_settings("postgresql"), tmp_path / "server.log") == (8, 0)
 
 
 def test_the_same_test_catches_a_process_that_remembers(
@@ -104,4 +112,4 @@ def test_the_same_test_catches_a_process_that_remembers(
     looked, late = late_answers(
         make_settings("sqlite"), tmp_path / "server.log", "tests.promises.stale_app:app"
     )
-    assert (looked, late) == (6, 2)
+    assert (looked, late) == (8, 4)
