@@ -31,11 +31,8 @@ from governance.transfers.model import (
     Person,
     Question,
     Register,
-    World,
-    of_flow,
-    usable,
-    worlds,
 )
+from governance.transfers.situations import World, of_flow, usable, worlds
 from governance.work import Snapshot
 
 _SILENCE = Verdict(

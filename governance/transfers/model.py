@@ -1,12 +1,10 @@
 """Transfer mechanisms, flows and the question whether data may leave a country. Pure.
 
 A mechanism covers a transfer by its scope: recipients, destinations and data classes, where an empty list
-means any. Where flows are declared for what is asked, only the mechanisms that they name count, in their
-order: as long as one of them is in force, it carries the flow on. Without a flow every mechanism counts whose
-scope covers the transfer, which then is taken for an occasional one.
+means any. What a question is decided on, `governance.transfers.situations` says.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,18 +24,24 @@ KINDS = (
 )
 """What a mechanism may be: the contract's kinds, and two that some laws know besides."""
 
-RECIPIENT_KINDS = ("commercial", "public", "non_profit", "religious", "political")
+TO_PERSON = "person"
+RECIPIENT_KINDS = ("commercial", "public", "non_profit", "religious", "political", TO_PERSON)
 
 ORDINARY, OPT_OUT, ERASURE, ANSWER = "ordinary", "opt_out", "erasure", "answer"
 ERRANDS = (ORDINARY, OPT_OUT, ERASURE, ANSWER)
 """What is sent. Opt-outs, orders to erase or restrict, and answers to the person always go."""
+
+ERRAND_CLASSES = frozenset({"identification", "contact_details", "preferences", "suppressions"})
+"""What an errand may carry: who is meant, and what is said. Only the person herself is answered with more."""
+
+BEYOND_FLOW, BEYOND_ERRAND = "flow", "errand"
+"""What a transfer may go beyond: the flow that was declared to its recipient, or what its errand carries."""
 
 INSIDE, OUT, BACK = "inside", "out", "back"
 
 IN_FORCE = "in_force"
 SUSPENDED, EXPIRED, UNASSESSED, NOT_YET = "suspended", "expired", "unassessed", "not_yet"
 STATES = (IN_FORCE, SUSPENDED, EXPIRED, UNASSESSED, NOT_YET)
-_GRAVITY = (SUSPENDED, EXPIRED, UNASSESSED, NOT_YET)
 
 ACTIVE, FALLBACK, STOPPED = "active", "fallback", "stopped"
 FLOW_STATES = (ACTIVE, FALLBACK, STOPPED)
@@ -122,13 +126,18 @@ class Flow:
     mechanisms: tuple[str, ...]
     people_per_year: int = 0
 
+    def serves(self, question: "Question") -> bool:
+        """Whether what is asked about goes to where this flow goes, whatever else is said of it."""
+        return question.destination == self.destination and question.recipient in (None, self.recipient)
+
     def carries(self, question: "Question") -> bool:
-        """Whether what is asked about is part of this flow."""
+        """Whether what is asked about is part of this flow: it is no wider than what was declared."""
+        kinds = (None, self.recipient_kind)
         return (
-            question.destination == self.destination
-            and question.recipient in (None, self.recipient)
+            self.serves(question)
             and (question.data_classes is None or question.data_classes <= frozenset(self.data_classes))
             and question.origin in (None, self.origin)
+            and (self.recipient_kind is None or question.recipient_kind in kinds)
         )
 
 
@@ -142,6 +151,18 @@ class Question:
     origin: str | None = None
     recipient_kind: str | None = None
     errand: str = ORDINARY
+
+    def beyond_errand(self, person: "Person") -> bool:
+        """Whether more would go than an errand carries.
+
+        An answer that goes to the person herself (`recipient_kind` person, nobody else named, to where she
+        lives as far as that is recorded) carries all her data.
+        """
+        if self.errand == ORDINARY or self.data_classes is None or self.data_classes <= ERRAND_CLASSES:
+            return False
+        to_person = self.recipient_kind == TO_PERSON and self.recipient is None
+        at_home = person.country in (None, self.destination)
+        return not (self.errand == ANSWER and to_person and at_home)
 
     def document(self) -> dict[str, Any]:
         """The question as it is logged: codes only."""
@@ -182,128 +203,3 @@ class Register:
     flows: Sequence[Flow] = ()
     people: Mapping[str, int] = field(default_factory=dict)
     tenant_country: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """One set of facts to decide on; `candidates` are the mechanisms that would cover it, in their order."""
-
-    facts: dict[str, Any]
-    candidates: tuple[Mechanism, ...]
-    flow: Flow | None = None
-
-
-def worlds(register: Register, question: Question, person: Person, now: datetime) -> list[World]:
-    """The facts to decide on, one set for each flow that what is asked may be part of; else a single one.
-
-    A question that names no recipient may be part of several flows: each of them must then be permitted.
-    """
-    home = register.tenant_country or person.country
-    carried = [flow for flow in register.flows if flow.carries(question)]
-    near = [flow for flow in carried if flow.origin in (person.country, home)]
-    if carried:
-        return [_carried(register, question, person, now, flow) for flow in near or carried]
-    candidates = tuple(
-        each
-        for _, each in sorted(register.mechanisms.items())
-        if each.covers(question.destination, question.recipient, question.data_classes)
-    )
-    return [_world(register, question, person, now, candidates, None)]
-
-
-def of_flow(register: Register, flow: Flow, person: Person, now: datetime) -> World:
-    """The facts of a flow as it was declared, about somebody."""
-    question = Question(flow.destination, flow.recipient, frozenset(flow.data_classes), flow.origin)
-    return _carried(register, question, person, now, flow)
-
-
-def _carried(register: Register, question: Question, person: Person, now: datetime, flow: Flow) -> World:
-    classes = question.data_classes if question.data_classes is not None else frozenset(flow.data_classes)
-    candidates = tuple(
-        each
-        for each in (register.mechanisms.get(name) for name in flow.mechanisms)
-        if each is not None and each.covers(flow.destination, flow.recipient, classes)
-    )
-    return _world(register, question, person, now, candidates, flow)
-
-
-def _world(
-    register: Register,
-    question: Question,
-    person: Person,
-    now: datetime,
-    candidates: tuple[Mechanism, ...],
-    flow: Flow | None,
-) -> World:
-    origin, direction = way(register, question, person, flow)
-    recipient = question.recipient or (flow.recipient if flow else None)
-    classes = question.data_classes
-    if classes is None and flow is not None:
-        classes = frozenset(flow.data_classes)
-    facts: dict[str, Any] = {
-        "transfer.direction": direction,
-        "transfer.errand": question.errand,
-        "transfer.origin": origin,
-        "transfer.destination": question.destination,
-        "transfer.recipient_kind": question.recipient_kind or (flow.recipient_kind if flow else None),
-        "transfer.data_classes": classes or None,
-        "transfer.systematic": flow is not None,
-        "transfer.people": None,
-        "transfer.people_at_origin": None,
-        "mechanism.usable": usable(candidates, now) or None,
-        "mechanism.lost": lost(candidates, now),
-        "adequacy.suspended": adequacy_fell_away(
-            register.mechanisms.values(), question.destination, recipient, now
-        ),
-        "tenant.country": register.tenant_country,
-        "person.country": person.country,
-        "person.region": person.region,
-        "person.known": person.known,
-        "person.restricted": person.restricted,
-        "person.erasure_pending": person.erasure_pending,
-        "person.erased": person.erased,
-    }
-    return World(facts, candidates, flow)
-
-
-def way(
-    register: Register, question: Question, person: Person, flow: Flow | None = None
-) -> tuple[str | None, str]:
-    """Where data are before a transfer, and which way they go.
-
-    Unless it is said, data are with the controller, or with the person where the controller's country is not
-    known. They come back if they go to the controller's country from somewhere the person does not live.
-    """
-    said = question.origin or (flow.origin if flow is not None else None)
-    home = register.tenant_country or person.country
-    origin = said or home
-    if origin is not None and origin == question.destination:
-        return origin, INSIDE
-    if said is not None and home is not None and question.destination == home and said != person.country:
-        return origin, BACK
-    return origin, OUT
-
-
-def usable(candidates: Iterable[Mechanism], now: datetime) -> frozenset[str]:
-    """The instruments of those that are in force."""
-    return frozenset().union(*(each.counts for each in candidates if each.state(now) == IN_FORCE))
-
-
-def lost(candidates: Iterable[Mechanism], now: datetime) -> str:
-    """Why one that would cover the transfer does not count: the gravest cause, `none` if there is none."""
-    found = {each.state(now) for each in candidates}
-    return next((each for each in _GRAVITY if each in found), "none")
-
-
-def adequacy_fell_away(
-    mechanisms: Iterable[Mechanism], destination: str | None, recipient: str | None, now: datetime
-) -> bool:
-    """Whether the register says that adequacy no longer counts there: suspended or ended, none in force."""
-    states = {
-        each.state(now)
-        for each in mechanisms
-        if each.kind == ADEQUACY
-        and (not each.destinations or destination in each.destinations)
-        and (not each.recipients or recipient is None or recipient in each.recipients)
-    }
-    return bool(states & {SUSPENDED, EXPIRED}) and (IN_FORCE not in states or SUSPENDED in states)

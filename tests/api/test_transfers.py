@@ -217,6 +217,41 @@ def test_the_context_moves_the_clock_of_a_transfer_and_never_back(caller: Caller
     assert codes(check(caller, destination="GB", **asked)) == ["transfer-no-mechanism"]
 
 
+def test_a_stopped_flow_is_not_walked_around_by_asking_for_more(caller: Caller) -> None:
+    people(caller)
+    once = {"kind": "derogation", "instruments": ["legal-claims"], "scope": {"destinations": ["US"]}}
+    caller.put("/v1/transfer-mechanisms/dpf", DPF)
+    caller.put("/v1/transfer-mechanisms/once", once)
+    caller.put("/v1/transfer-flows/mail", MAIL)
+    wider: list[dict[str, Any]] = [
+        {"data_classes": ["contact_details", "demographics"]},
+        {"origin": "FR"},
+        {"recipient": None, "data_classes": ["contact_details", "demographics"]},
+    ]
+    for more in wider:
+        found = check(caller, **more)
+        assert (found["decision"], codes(found)) == (False, ["transfer-outside-flow"]), more
+    assert check(caller)["decision"] is True
+    caller.post("/v1/transfer-mechanisms/dpf/suspend", {"reason": "The framework fell."})
+    for more in ({}, *wider):
+        assert check(caller, **more)["decision"] is False, more
+    assert check(caller, origin="DE", recipient="lawyer")["decision"] is True, "no flow goes there"
+
+
+def test_an_errand_is_no_free_pass(caller: Caller) -> None:
+    people(caller)
+    heavy = ["health", "financial"]
+    for errand in ("opt_out", "erasure", "answer"):
+        found = check(caller, origin="DE", destination="CN", errand=errand, data_classes=heavy)
+        assert (found["decision"], codes(found)) == (False, ["transfer-outside-errand"]), errand
+        assert check(caller, origin="DE", destination="CN", errand=errand)["decision"] is True, errand
+    to_her = {"recipient": None, "recipient_kind": "person", "errand": "answer", "data_classes": heavy}
+    assert check(caller, "greta", origin="US", destination="DE", **to_her)["decision"] is True
+    assert check(caller, "greta", origin="US", destination="CN", **to_her)["decision"] is False
+    for errand, allowed in (("opt_out", True), ("erasure", False), ("answer", False)):
+        assert check(caller, "nobody", errand=errand)["decision"] is allowed, errand
+
+
 def test_a_framework_leads_nowhere_but_to_the_united_states(caller: Caller) -> None:
     people(caller)
     assert caller.put("/v1/transfer-mechanisms/dpf", {"kind": "dpf", "scope": {}}).status_code == 201

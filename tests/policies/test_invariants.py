@@ -92,6 +92,8 @@ LEFT_OUT = {
     "transfers-standing.restricted-means-stored-only",
     "transfers-standing.erasure-under-way",
     "transfers-standing.the-erased-are-not-passed-on",
+    "transfers-standing.the-unknown-are-not-passed-on",
+    "transfers-standing.no-more-than-the-flow-carries",  # asking-for-more-never-helps
     "data-limits.objection-to-marketing",
     "data-limits.what-rests-on-consent-ends-with-it",  # withdrawing-never-helps
     "data-limits.restricted-means-stored-only",

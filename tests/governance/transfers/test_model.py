@@ -1,30 +1,33 @@
 """What covers a transfer, which way data go, and why a mechanism does not count. Pure."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from governance.transfers.model import (
+    ANSWER,
     BACK,
+    BEYOND_ERRAND,
+    BEYOND_FLOW,
+    ERASURE,
     EXPIRED,
     IN_FORCE,
     INSIDE,
     NOT_YET,
+    OPT_OUT,
     OUT,
     SUSPENDED,
+    TO_PERSON,
     UNASSESSED,
     Flow,
     Mechanism,
     Person,
     Question,
     Register,
-    adequacy_fell_away,
-    lost,
-    usable,
-    way,
-    worlds,
 )
+from governance.transfers.situations import adequacy_fell_away, lost, usable, way, worlds
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 YESTERDAY = NOW - timedelta(days=1)
@@ -138,26 +141,84 @@ def test_a_flow_rests_only_on_the_mechanisms_that_it_names() -> None:
     (none,) = worlds(register(*both), asked, Person.living_in("DE"), NOW)
     assert none.facts["mechanism.usable"] == {"eu-us-dpf", "eu-scc"}
     assert none.facts["transfer.systematic"] is False
-    (wider,) = worlds(
-        register(*both, flows=(flow("dpf"),)),
-        Question("US", "mailer", CONTACT | {"financial"}),
-        Person.living_in("DE"),
-        NOW,
+    assert none.facts["transfer.beyond"] is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "beyond"),
+    [
+        ({}, None),
+        ({"data_classes": frozenset()}, None),
+        ({"data_classes": None}, None),
+        ({"origin": "DE"}, None),
+        ({"recipient": None}, None),
+        ({"recipient_kind": "public"}, None),
+        ({"data_classes": CONTACT | {"demographics"}}, BEYOND_FLOW),
+        ({"origin": "FR"}, BEYOND_FLOW),
+        ({"recipient_kind": "commercial"}, BEYOND_FLOW),
+        ({"recipient": None, "data_classes": CONTACT | {"demographics"}}, BEYOND_FLOW),
+    ],
+)
+def test_whoever_asks_for_more_than_the_flow_carries_goes_beyond_it(
+    changed: dict[str, Any], beyond: str | None
+) -> None:
+    """A derogation that the flow does not name opens nothing to its recipient, however wide the question."""
+    declared = flow("dpf", recipient_kind="public")
+    kept = register(
+        mechanism("dpf", suspended_at=NOW),
+        mechanism("once", kind="derogation", instruments=("legal-claims",)),
+        flows=(declared,),
     )
-    assert wider.flow is None, "data that the flow does not carry are not part of it"
+    asked = replace(Question("US", "mailer", CONTACT), **changed)
+    (found,) = worlds(kept, asked, Person.living_in("DE"), NOW)
+    assert (found.flow, found.facts["transfer.beyond"]) == (declared, beyond)
+    assert (found.facts["mechanism.usable"], found.facts["mechanism.lost"]) == (None, SUSPENDED)
+    assert found.facts["transfer.systematic"] is True
+    (elsewhere,) = worlds(kept, replace(asked, recipient="lawyer"), Person.living_in("DE"), NOW)
+    assert elsewhere.flow is None, "no flow goes there: an occasional transfer"
+    assert elsewhere.facts["mechanism.usable"] == {"legal-claims"}
+
+
+@pytest.mark.parametrize(
+    ("errand", "classes", "more", "beyond"),
+    [
+        (OPT_OUT, {"contact_details", "preferences"}, {}, None),
+        (OPT_OUT, {"contact_details", "health"}, {}, BEYOND_ERRAND),
+        (ERASURE, {"identification"}, {}, None),
+        (ERASURE, {"financial"}, {}, BEYOND_ERRAND),
+        (ANSWER, {"contact_details"}, {"recipient": "mailer"}, None),
+        (ANSWER, {"transactions"}, {"recipient": "mailer"}, BEYOND_ERRAND),
+        (ANSWER, {"transactions"}, {}, BEYOND_ERRAND),
+        (ANSWER, {"transactions"}, {"recipient_kind": TO_PERSON}, None),
+        (ANSWER, {"transactions"}, {"recipient_kind": TO_PERSON, "recipient": "mailer"}, BEYOND_ERRAND),
+        (ANSWER, {"transactions"}, {"recipient_kind": TO_PERSON, "destination": "CN"}, BEYOND_ERRAND),
+        (ERASURE, {"transactions"}, {"recipient_kind": TO_PERSON}, BEYOND_ERRAND),
+    ],
+)
+def test_an_errand_carries_who_is_meant_and_what_is_said(
+    errand: str, classes: set[str], more: dict[str, Any], beyond: str | None
+) -> None:
+    asked = replace(Question("FR", data_classes=frozenset(classes), errand=errand), **more)
+    (found,) = worlds(register(flows=(flow("dpf"),)), asked, Person.living_in("FR"), NOW)
+    assert (found.facts["transfer.beyond"], found.flow) == (beyond, None)
 
 
 def test_a_recipient_who_is_not_named_stands_for_every_flow_to_the_place() -> None:
     kept = register(
         mechanism("dpf", suspended_at=NOW),
         mechanism("scc", instruments=("eu-scc",)),
-        flows=(flow("dpf"), flow("scc", flow_id="support", recipient="helpdesk")),
+        flows=(
+            flow("dpf"),
+            flow("scc", flow_id="support", recipient="helpdesk"),
+            flow("scc", flow_id="tickets", recipient="desk", data_classes=("support_cases",)),
+        ),
     )
     found = worlds(kept, Question("US", None, CONTACT), Person.living_in("DE"), NOW)
-    assert [(each.facts["mechanism.usable"], each.facts["mechanism.lost"]) for each in found] == [
-        (None, SUSPENDED),
-        (frozenset({"eu-scc"}), "none"),
-    ]
+    assert [(each.facts["mechanism.usable"], each.facts["transfer.beyond"]) for each in found] == [
+        (frozenset({"eu-scc"}), BEYOND_FLOW),
+        (frozenset({"eu-scc"}), None),
+        (None, None),
+    ], "desk, helpdesk, mailer: what would be denied to one of them is denied to whoever is not named"
 
 
 def test_the_gravest_cause_is_told_and_adequacy_falls_away_by_hand_or_by_its_end() -> None:
