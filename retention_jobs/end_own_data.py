@@ -24,16 +24,21 @@ _BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of row: its data class in the schedules, how old ones are found, and how they end."""
+    """A kind of row: its data class in the schedules, how old ones are found, and how they end.
+
+    `elsewhere`: it lies in another database, so it ends after it was told: a worker that dies in between
+    tells it again, and leaves no end untold.
+    """
 
     name: str
     data_class: str
     old: Callable[[Snapshot, datetime, str, int], list[OldRow]]
     end: Callable[[Work, Sequence[str]], None]
+    elsewhere: bool = False
 
 
 KINDS = (
-    Kind("checks", "decisions", own_terms.checks, own_terms.end_checks),
+    Kind("checks", "decisions", own_terms.checks, own_terms.end_checks, elsewhere=True),
     Kind("messages", "messages", own_terms.messages, own_terms.end_messages),
     Kind("acts", "decisions", own_terms.acts, own_terms.end_acts),
     Kind("requests", "rights_requests", rights.requests, rights.end_requests),
@@ -60,10 +65,13 @@ def _end(runtime: Runtime, tenant_id: str, kind: Kind) -> int:
                 # A hold may have come meanwhile: what it covers now stays.
                 still = set(own.over(work, kind.data_class, [each for each in found if each.row_id in over]))
                 if still:
-                    kind.end(work, sorted(still))
+                    if not kind.elsewhere:
+                        kind.end(work, sorted(still))
                     facts: dict[str, Fact] = {"kind": kind.name, "count": len(still)}
                     work.record("retention.own_data_ended", facts=facts)
                     ended += len(still)
+            if still and kind.elsewhere:
+                kind.end(work, sorted(still))
         if len(found) < _BATCH:
             return ended
         after = found[-1].row_id

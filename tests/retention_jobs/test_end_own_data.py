@@ -1,5 +1,7 @@
 """Our own data about people ends at its own term: not before, not under a hold; proofs still hold."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -125,3 +127,33 @@ def test_a_consent_in_force_keeps_its_proof_for_ever(
     clock.forward(20 * YEAR)
     end_own_data.run(any_runtime)
     assert left(any_runtime)["proofs"] == proofs > 0
+
+
+def test_checks_lie_in_another_database_and_no_end_of_them_is_untold(
+    lived: Runtime, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The crash point between the two commits: told again, never silent."""
+
+    def told() -> int:
+        query = sa.select(ledger_entry.c.leaf).where(ledger_entry.c.kind == "retention.own_data_ended")
+        with lived.engine.connect() as connection:
+            facts = [json.loads(leaf)["facts"] for leaf in connection.scalars(query)]
+        return sum(each["count"] for each in facts if each["kind"] == "checks")
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    clock.forward(10 * YEAR)
+    kinds = end_own_data.KINDS
+    assert kinds[0].elsewhere
+    monkeypatch.setattr(end_own_data, "KINDS", (replace(kinds[0], end=die), *kinds[1:]))
+    with pytest.raises(Killed):
+        end_own_data.run(lived)
+    there = left(lived)["checks"]
+    assert told() == there > 0
+    monkeypatch.setattr(end_own_data, "KINDS", kinds)
+    end_own_data.run(lived)
+    assert (told(), left(lived)["checks"]) == (2 * there, 0)

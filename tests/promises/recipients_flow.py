@@ -1,0 +1,120 @@
+"""Restrictions of which a CRM is told, whose workers are killed: for `tests.promises.job_kills`."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from governance.bootstrap import COMMAND_LINE, Runtime
+from governance.ledger.store import ledger_entry
+from governance.rights import recipients, telling
+from governance.rights import service as rights
+from governance.rights.intake import NewRequest
+from governance.rights.model import FULFILLED, OPEN_STATES
+from governance.rights.recipient_store import DONE
+from governance.rights.tables import rights_request
+from governance.subjects import service as subjects
+from governance.subjects.model import SubjectChange, SubjectReference
+from governance.systems import service as systems
+from retention_jobs import tell_recipients
+from retention_jobs.schedule import Job
+from tests.promises.job_kills import Flow
+
+_AT_ONCE = 3
+_NAMED = ("rights.recipient_told", "rights.fulfilled")
+
+
+def _crm(runtime: Runtime) -> sa.Engine:
+    path: Path = runtime.settings.data_dir / "far" / "crm.db"
+    path.parent.mkdir(exist_ok=True)
+    return sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
+
+
+def _register(runtime: Runtime) -> None:
+    with _crm(runtime).begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE contact (id TEXT PRIMARY KEY, name TEXT, stopped INTEGER)")
+        connection.exec_driver_sql("CREATE TABLE marked (contact TEXT)")
+        connection.exec_driver_sql(
+            "CREATE TRIGGER note AFTER UPDATE OF stopped ON contact "
+            "BEGIN INSERT INTO marked VALUES (NEW.id); END"
+        )
+    contact = {
+        "data_class": "identification",
+        "person": True,
+        "keys": [{"column": "id", "matches": "external_id"}],
+        "fields": {"name": "identification"},
+        "restriction": {"column": "stopped", "on": 1, "off": 0},
+    }
+    url = f"sqlite:///{runtime.settings.data_dir / 'far' / 'crm.db'}"
+    with runtime.work("acme", COMMAND_LINE) as work:
+        body = {"kind": "sql", "config": {"url": url, "tables": {"contact": contact}}}
+        systems.put(work, "crm", body, None)
+
+
+def _make(runtime: Runtime, number: int) -> list[tuple[str, str]]:
+    """Three people who ask for a restriction, and one who does not; gives their ids and the requests'."""
+    if number == 0:
+        _register(runtime)
+    ids = [f"crm-{number}-{each}" for each in range(_AT_ONCE + 1)]
+    with _crm(runtime).begin() as connection:
+        for each in ids:
+            connection.execute(sa.text("INSERT INTO contact VALUES (:id, 'x', 0)"), {"id": each})
+    made = []
+    with runtime.work("acme", COMMAND_LINE) as work:
+        for each in ids:
+            subjects.put(work, each, SubjectChange(country="DE"))
+        for each in ids[:-1]:
+            asked = rights.submit(work, NewRequest("restriction", [SubjectReference(id=each)]))
+            identity = asked.identities[0].identity_id
+            rights.check(work, asked.request_id, identity, method="staff", evidence={"seen": "passport"})
+            made.append((each, asked.request_id))
+    return made
+
+
+def _left(runtime: Runtime) -> int:
+    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
+        query = sa.select(sa.func.count()).where(rights_request.c.state.in_(OPEN_STATES))
+        return snapshot.connection.scalar(query) or 0
+
+
+def _faults(runtime: Runtime, made: Sequence[list[tuple[str, str]]]) -> Iterator[str]:
+    asked = [pair for pairs in made for pair in pairs]
+    with _crm(runtime).connect() as connection:
+        stopped = set(connection.exec_driver_sql("SELECT id FROM contact WHERE stopped = 1").scalars())
+        marked = Counter(connection.exec_driver_sql("SELECT contact FROM marked").scalars())
+    if stopped != {external_id for external_id, _ in asked}:
+        yield "the CRM has not marked exactly those who asked"
+    yield from (f"{times} times marked: {each}" for each, times in marked.items() if times != 1)
+    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
+        for external_id, request_id in asked:
+            dossier = rights.open_dossier(snapshot, request_id)
+            told = [(each.system_id, each.status) for each in recipients.of_request(snapshot, request_id)]
+            if (dossier.request.state, told) != (FULFILLED, [("crm", DONE)]):
+                yield f"{request_id} is {dossier.request.state}, with {told}"
+            written = Counter(each["kind"] for each in rights.letters_of(snapshot, request_id))
+            if written["fulfilment"] != 1:
+                yield f"{request_id}: {written['fulfilment']} letters of the answer"
+            if not subjects.get(snapshot, external_id).restricted:
+                yield f"{external_id} is not restricted"
+        query = sa.select(ledger_entry.c.kind, sa.func.count()).group_by(ledger_entry.c.kind)
+        kinds = {row[0]: row[1] for row in snapshot.connection.execute(query)}
+    yield from (
+        f"{kind} was told {kinds.get(kind)} times, of {len(asked)}"
+        for kind in _NAMED
+        if kinds.get(kind) != len(asked)
+    )
+
+
+def _shorten() -> None:
+    telling.rest = lambda attempts: timedelta(seconds=0.2)
+
+
+RECIPIENTS = Flow(
+    (Job("tell-recipients", 1, tell_recipients.run, "tells who holds a copy"),),
+    _make,
+    _left,
+    _faults,
+    _shorten,
+)
