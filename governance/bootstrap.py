@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from governance import migrations
 from governance.access import service as access
+from governance.access.parties import PARTIES
 from governance.clock import Clock, system_clock
 from governance.communications.abroad import Abroad
 from governance.database import Writes, enter_tenant, for_reading, make_engine
@@ -19,6 +20,7 @@ from governance.errors import ConflictError, NotFoundError, NotReadyError
 from governance.events import Actor, Sealing
 from governance.ids import IdMaker, system_ids
 from governance.ledger import service as ledger
+from governance.persons import Parties
 from governance.policy import service as policies
 from governance.purposes import service as purposes
 from governance.settings import Settings
@@ -74,6 +76,7 @@ class Runtime:
             DecisionLog: self.decision_log,
             Abroad: Abroad(transfers.sent_from),
             Onward: Onward(transfers.refusal_of_system),
+            Parties: PARTIES,
         }
 
     @contextmanager

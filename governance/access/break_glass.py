@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from governance.access import askers, store
-from governance.access.model import COMPONENT, STAFF
+from governance import persons
+from governance.access import askers, parties, store
 from governance.access.store import Glass
 from governance.errors import ConflictError, InvalidError, NotFoundError, UnreadableError
 from governance.subjects import service as subjects
@@ -58,7 +58,7 @@ def open_(
     if unknown or not fields:
         sentence = "Give the names of declared fields; see /v1/data-fields."
         raise InvalidError(sentence, fields={each: [sentence] for each in unknown or ["fields"]})
-    who = askers.asker(work, *(asker or _acting(work)))
+    who = askers.asker(work, *(asker or parties.acting(work)))
     if not who.active:
         sentence = "Who asks is not registered here, or has left."
         raise InvalidError(sentence, fields={"asker": [sentence]})
@@ -133,16 +133,16 @@ def review(work: Work, grant_id: str, outcome: str, note: str) -> Glass | Refusa
         raise NotFoundError("There is no such grant.")
     if glass.review != PENDING:
         raise ConflictError("This grant was reviewed already.", reason="reviewed")
-    mine = (glass.asker_type, glass.asker_id)
-    if work.actor.ref == glass.opened_by or mine in (_acting(work), (STAFF, work.actor.ref)):
+    same = "Whoever broke the glass cannot review it; ask a second person."
+    asker = parties.ref_of(glass.asker_type, glass.asker_id)
+    why_not = persons.not_second(work, glass.opened_by, asker, otherwise=same)
+    if why_not is not None:
         work.record(
             "access.glass_review_refused",
             subject_ref=glass.subject_ref,
-            facts={"grant": grant_id, "because": "second-person-needed"},
+            facts={"grant": grant_id, "because": persons.CODE},
         )
-        return Refusal(
-            "second-person-needed", "Whoever broke the glass cannot review it; ask a second person."
-        )
+        return Refusal(persons.CODE, why_not)
     event = work.record(
         "access.glass_reviewed",
         subject_ref=glass.subject_ref,
@@ -157,14 +157,6 @@ def review(work: Work, grant_id: str, outcome: str, note: str) -> Glass | Refusa
     }
     store.update_glass(work.connection, work.tenant_id, grant_id, values)
     return get(work, grant_id)
-
-
-def _acting(work: Work) -> tuple[str, str]:
-    """Who acts: the owner of the credential, a member of staff who signed in, else the credential itself."""
-    owned = askers.owner(work, work.actor.ref)
-    if owned is not None:
-        return owned
-    return (STAFF if work.actor.kind == STAFF else COMPONENT, work.actor.ref)
 
 
 def _seal(work: Work, subject_ref: str, column: str, grant_id: str, text: str) -> bytes:

@@ -247,7 +247,9 @@ def _set_credentials(work: Work, new: Record, before: Record | None, event_id: s
         if owner is not None and owner != (new.kind, new.id):
             raise ConflictError("A credential belongs to somebody else already.", reason="credential-taken")
     if before is not None or clients:
-        store.set_credentials(work.connection, work.tenant_id, new.kind, new.id, clients, event_id)
+        store.set_credentials(
+            work.connection, work.tenant_id, (new.kind, new.id), clients, at=work.now, event_id=event_id
+        )
     if new.status == LEFT and (before is None or before.status != LEFT):
         work.record(f"access.{new.kind}_left", facts={new.kind: new.id, "credentials": len(clients)})
         for client_id in sorted(clients):

@@ -37,6 +37,18 @@ access_credential = sa.Table(
 )
 """Which component or member of staff a credential of the room `callers` belongs to."""
 
+access_former_credential = sa.Table(
+    "access_former_credential",
+    metadata,
+    sa.Column("tenant_id", sa.Text, primary_key=True),
+    sa.Column("client_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("record_id", sa.Text, primary_key=True),
+    sa.Column("until", Instant, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+)
+"""Whose a credential was before: who once held its secret may still know it."""
+
 break_glass = sa.Table(
     "break_glass",
     metadata,
@@ -160,36 +172,46 @@ def owner_of(connection: Connection, tenant_id: str, client_id: str) -> tuple[st
     return None if row is None else (row[0], row[1])
 
 
+def owners_ever(connection: Connection, tenant_id: str, client_id: str) -> set[tuple[str, str]]:
+    """The kinds and ids of all records that a credential belongs to or did."""
+    found = [
+        sa.select(table.c.kind, table.c.record_id).where(
+            table.c.tenant_id == tenant_id, table.c.client_id == client_id
+        )
+        for table in (access_credential, access_former_credential)
+    ]
+    return {(row[0], row[1]) for row in connection.execute(sa.union(*found))}
+
+
+def queue(connection: Connection, tenant_id: str) -> None:
+    """Let whoever changes who may what wait for this transaction: rules over all records are checked on what
+    the one before has left. On SQLite every writer waits."""
+    if not is_sqlite(connection):
+        key = sa.func.hashtextextended(f"access:{tenant_id}", 0)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+
 def set_credentials(
     connection: Connection,
     tenant_id: str,
-    kind: str,
-    record_id: str,
+    owner: tuple[str, str],
     client_ids: Collection[str],
+    *,
+    at: datetime,
     event_id: str,
 ) -> None:
-    """Replace the credentials of a record; a credential has one owner."""
-    connection.execute(
-        sa.delete(access_credential).where(
-            access_credential.c.tenant_id == tenant_id,
-            access_credential.c.kind == kind,
-            access_credential.c.record_id == record_id,
-        )
-    )
-    if client_ids:
-        connection.execute(
-            sa.insert(access_credential),
-            [
-                {
-                    "tenant_id": tenant_id,
-                    "client_id": each,
-                    "kind": kind,
-                    "record_id": record_id,
-                    "event_id": event_id,
-                }
-                for each in sorted(client_ids)
-            ],
-        )
+    """Replace the credentials of a record (kind, id); a credential has one owner, former ones are kept."""
+    now = access_credential.c
+    theirs = (now.tenant_id == tenant_id, now.kind == owner[0], now.record_id == owner[1])
+    had = set(connection.scalars(sa.select(now.client_id).where(*theirs)))
+    row = {"tenant_id": tenant_id, "kind": owner[0], "record_id": owner[1], "event_id": event_id}
+    for each in sorted(had - set(client_ids)):
+        dialect = sqlite if is_sqlite(connection) else postgresql
+        former = dialect.insert(access_former_credential).values({**row, "client_id": each, "until": at})
+        connection.execute(former.on_conflict_do_nothing())
+        connection.execute(sa.delete(access_credential).where(*theirs, now.client_id == each))
+    for each in sorted(set(client_ids) - had):
+        connection.execute(sa.insert(access_credential).values({**row, "client_id": each}))
 
 
 def add_glass(connection: Connection, tenant_id: str, new: Glass) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from governance import persons
 from governance.clock import wire
 from governance.communications import override_store
 from governance.communications.lifting import overridable
@@ -81,13 +82,15 @@ def approve(work: Work, override_id: str) -> dict[str, Any] | Refused:
     overridden or the end has passed.
     """
     row = _open(work, override_id)
-    if row["requested_by"] == work.actor.ref:
+    same = "Whoever asks for an exception cannot approve it."
+    why_not = persons.not_second(work, row["requested_by"], otherwise=same)
+    if why_not is not None:
         work.record(
             "override.approval_refused",
             subject_ref=row["subject_ref"],
-            facts={"override": override_id, "because": "second-person-needed"},
+            facts={"override": override_id, "because": persons.CODE},
         )
-        return Refused("second-person-needed", "Whoever asks for an exception cannot approve it.")
+        return Refused(persons.CODE, why_not)
     _check(work, row["rule"], row["purpose"], row["expires_at"])
     return _decide(work, row, APPROVED)
 

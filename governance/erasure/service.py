@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from governance import persons
 from governance.erasure import planning, store
 from governance.erasure.model import (
     CANCELLED,
@@ -108,10 +109,11 @@ def approve(work: Work, erasure_id: str) -> Erasure | Refused:
             "The person who asked for this erasure can take it back until the window ends.",
             reason="asked-by-person",
         )
-    if work.actor.ref == found.ordered_by:
-        facts = {"erasure": erasure_id, "because": "second-person-needed"}
-        work.record("erasure.approval_refused", facts=facts)
-        return Refused("second-person-needed", "Whoever ordered an erasure cannot approve it; ask another.")
+    same = "Whoever ordered an erasure cannot approve it; ask another."
+    why_not = persons.not_second(work, found.ordered_by, otherwise=same)
+    if why_not is not None:
+        work.record("erasure.approval_refused", facts={"erasure": erasure_id, "because": persons.CODE})
+        return Refused(persons.CODE, why_not)
     values = {"undo_until": work.now, "next_at": work.now}
     store.change(work.connection, work.tenant_id, erasure_id, values)
     work.record("erasure.approved", subject_ref=found.subject_ref, facts={"erasure": erasure_id})

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from governance import persons
 from governance.clock import wire
 from governance.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from governance.policy import activation, change_store, drafting, service, store
@@ -195,12 +196,12 @@ def approve(work: Work, pack: str, draft: str) -> Proposal | Refused:
     """
     present = activation.settled(work)
     proposal = _proposed(work, pack, draft)
-    if proposal.proposed_by == work.actor.ref:
-        facts = {"pack": pack, "proposal": proposal.proposal_id, "because": "second-person-needed"}
+    same = "Whoever proposed a change cannot approve it; ask somebody else."
+    why_not = persons.not_second(work, proposal.proposed_by, otherwise=same)
+    if why_not is not None:
+        facts = {"pack": pack, "proposal": proposal.proposal_id, "because": persons.CODE}
         work.record("policy.approval_refused", facts=dict(facts))
-        return Refused(
-            "second-person-needed", "Whoever proposed a change cannot approve it; ask somebody else."
-        )
+        return Refused(persons.CODE, why_not)
     if present.digest != proposal.base:
         raise StaleError("Another policy came into force since this was proposed; propose it anew.")
     if present.next_proposal is not None:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import RowMapping
 
+from governance import persons
 from governance.clock import wire
 from governance.errors import ConflictError, NotFoundError, StaleError
 from governance.policy import activation, change_store, drafting, service, store
@@ -120,10 +121,12 @@ def review(work: Work, pack: str, note: str) -> dict[str, Any] | Refused:
     due = next((row for row in rows if row["pack"] == pack and _review(row) == DUE), None)
     if due is None:
         raise NotFoundError("No going back of this pack waits to be looked at.")
-    if due["adopted_by"] == work.actor.ref:
-        facts = {"pack": pack, "version": due["event_id"], "because": "second-person-needed"}
+    same = "Whoever went back cannot review it; ask somebody else."
+    why_not = persons.not_second(work, due["adopted_by"], otherwise=same)
+    if why_not is not None:
+        facts = {"pack": pack, "version": due["event_id"], "because": persons.CODE}
         work.record("policy.review_refused", facts=dict(facts))
-        return Refused("second-person-needed", "Whoever went back cannot review it; ask somebody else.")
+        return Refused(persons.CODE, why_not)
     work.record("policy.reviewed", facts={"pack": pack, "version": due["event_id"]})
     values = {"reviewed_by": work.actor.ref, "reviewed_at": work.now, "review_note": note}
     store.update_version(work.connection, work.tenant_id, due["event_id"], values)

@@ -8,6 +8,7 @@ the fence. What was stopped is proposed again by the next run in which it is sti
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
+from governance import persons
 from governance.errors import ConflictError, InvalidError, NotFoundError
 from governance.policy.principles import DELETE, REVIEW
 from governance.retention import disposition_store, record_store, run_store, service
@@ -21,7 +22,7 @@ from governance.retention.disposition_store import (
     STATES,
     Disposition,
 )
-from governance.retention.model import OWN, REQUEST, SCHEDULE, Refusal, RetentionVerdict
+from governance.retention.model import OWN, REQUEST, SCHEDULE, STARTER, Refusal, RetentionVerdict
 from governance.retention.scales import IN_ERASURE
 from governance.subjects import service as subjects
 from governance.vault.service import Vault
@@ -65,15 +66,15 @@ def approve(work: Work, disposition_id: str) -> Disposition | Refusal:
     """
     found = _proposed(work, disposition_id)
     started = run_store.find(work.connection, work.tenant_id, found.run_id)
-    if started is not None and started.started_by == work.actor.ref:
+    first = () if started is None else (started.started_by,)
+    why_not = persons.not_second(work, *first, otherwise=STARTER)
+    if why_not is not None:
         work.record(
             "retention.approval_refused",
             subject_ref=found.subject_ref,
-            facts={"disposition": disposition_id, "because": "second-person-needed"},
+            facts={"disposition": disposition_id, "because": persons.CODE},
         )
-        return Refusal(
-            "second-person-needed", "Whoever started a run cannot approve it; ask a second person."
-        )
+        return Refusal(persons.CODE, why_not)
     event = work.record(
         "retention.disposition_approved",
         subject_ref=found.subject_ref,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from governance import persons
 from governance.clock import wire
 from governance.errors import ConflictError, InvalidError, NotFoundError, UnreadableError
 from governance.retention import store
@@ -134,15 +135,15 @@ def release(work: Work, hold_id: str) -> Hold | Refusal:
     NotFoundError; ConflictError `hold-closed` if it has ended already.
     """
     held = _open(work, hold_id)
-    if work.actor.ref == held.placed_by:
+    same = "Whoever placed a hold cannot release it; ask a second person."
+    why_not = persons.not_second(work, held.placed_by, otherwise=same)
+    if why_not is not None:
         work.record(
             "hold.release_refused",
             subject_ref=held.scope.subject_ref,
-            facts={"hold": hold_id, "because": "second-person-needed"},
+            facts={"hold": hold_id, "because": persons.CODE},
         )
-        return Refusal(
-            "second-person-needed", "Whoever placed a hold cannot release it; ask a second person."
-        )
+        return Refusal(persons.CODE, why_not)
     return _close(work, held, RELEASED, "hold.released")
 
 

@@ -141,6 +141,9 @@ class Hold:
         )
 
 
+STARTER = "Whoever started a run cannot approve it; ask a second person."
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A release that was refused and leaves a trace; `code` is stable and kebab-case."""

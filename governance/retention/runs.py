@@ -11,11 +11,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from governance import persons
 from governance.clock import wire
 from governance.errors import ConflictError, NotFoundError
 from governance.policy.principles import DELETE, KEEP, REVIEW
 from governance.retention import disposition_store, record_store, run_store, settings, sweep_store, tally
-from governance.retention.model import OWN, Refusal
+from governance.retention.model import OWN, STARTER, Refusal
 from governance.retention.scales import Scales
 from governance.retention.tally import Tally
 from governance.subjects import service as subjects
@@ -106,11 +107,10 @@ def approve(work: Work, run_id: str) -> Run | Refusal:
     found = _locked(work, run_id)
     if found.status != AWAITING:
         raise ConflictError("This run does not wait for approval.", reason="not-awaiting-approval")
-    if work.actor.ref == found.started_by:
-        work.record("retention.approval_refused", facts={"run": run_id, "because": "second-person-needed"})
-        return Refusal(
-            "second-person-needed", "Whoever started a run cannot approve it; ask a second person."
-        )
+    why_not = persons.not_second(work, found.started_by, otherwise=STARTER)
+    if why_not is not None:
+        work.record("retention.approval_refused", facts={"run": run_id, "because": persons.CODE})
+        return Refusal(persons.CODE, why_not)
     assert found.tally is not None
     event = work.record("retention.run_approved", facts={"run": run_id, "deletions": found.tally.deletions})
     run_store.update(

@@ -6,6 +6,7 @@ Each is an event in the tenant's own ledger. The deletion itself is `governance.
 from dataclasses import replace
 from datetime import timedelta
 
+from governance import persons
 from governance.errors import ConflictError
 from governance.tenants import store
 from governance.tenants.model import (
@@ -61,9 +62,12 @@ def approve_deletion(work: Work) -> Deletion | Refusal:
     asked = pending(work)
     if asked is None or asked.state != ASKED:
         raise ConflictError("No deletion of this tenant waits for approval.", reason="nothing-to-approve")
-    if asked.asked_by == work.actor.ref:
-        work.record("tenant.deletion_approval_refused", facts={"deletion": asked.deletion_id})
-        return Refusal("second-person-needed", "Whoever asked for the deletion cannot approve it.")
+    same = "Whoever asked for the deletion cannot approve it."
+    why_not = persons.not_second(work, asked.asked_by, otherwise=same)
+    if why_not is not None:
+        facts = {"deletion": asked.deletion_id, "because": persons.CODE}
+        work.record("tenant.deletion_approval_refused", facts=dict(facts))
+        return Refusal(persons.CODE, why_not)
     due_at = work.now + timedelta(days=asked.grace_days)
     done = replace(asked, state=APPROVED, approved_by=work.actor.ref, approved_at=work.now, due_at=due_at)
     work.record(
