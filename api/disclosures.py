@@ -73,13 +73,25 @@ def of_the_route(snapshot: Snapshot) -> None:
         _ask(snapshot, told.whose, ORDINARY)
 
 
-def disclose(snapshot: Snapshot, subject_refs: Iterable[str | None] = (), *, errand: str = ORDINARY) -> None:
+def disclose(
+    snapshot: Snapshot,
+    subject_refs: Iterable[str | None] = (),
+    *,
+    errand: str = ORDINARY,
+    own_request: bool = False,
+) -> None:
     """Say whose data this request is answered with, where the route leaves that to its view.
 
     A caller abroad to whom data of one of them may not go gets 403 with the decision.
+    `own_request`: it serves what the people themselves asked for, which their own restriction does not stop.
     """
     refs = [each for each in subject_refs if each is not None]
-    _ask(snapshot, lambda snap: disclosures.of_people(snap, refs), errand)
+
+    def whose(snap: Snapshot) -> Sorts:
+        found = disclosures.of_people(snap, refs)
+        return disclosures.by_residence(found) if own_request else found
+
+    _ask(snapshot, whose, errand)
 
 
 def disclose_ids(snapshot: Snapshot, ids: Callable[[], Iterable[str]]) -> None:

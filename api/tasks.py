@@ -106,8 +106,9 @@ def get_task(task_id: str) -> Response:
     with request_snapshot() as snapshot:
         found = tasks.get(snapshot, task_id)
         # To erase or restrict is an order, what is collected comes back; a correction tells what to write.
-        errand = ORDINARY if found.task.verb in CARRIES_DATA_OUT else ERASURE
-        disclose(snapshot, [found.task.subject_ref or None], errand=errand)
+        corrects = found.task.verb in CARRIES_DATA_OUT
+        errand = ORDINARY if corrects else ERASURE
+        disclose(snapshot, [found.task.subject_ref or None], errand=errand, own_request=corrects)
     evidence = None if found.evidence is None else dict(found.evidence)
     return reply(_task(found.task) | {"instructions": dict(found.instructions), "evidence": evidence})
 

@@ -2,7 +2,9 @@
 
 The gates stand above this room, so the composition root hands the answer in as a function. Only corrections
 carry data out: erasures, disposals, restrictions and their release are orders that always pass, and what is
-collected or counted comes back.
+collected or counted comes back. A correction is asked about as an answer to the person (Art. 19 GDPR: whoever
+was given the data is told), so neither the person's own restriction nor a suspended mechanism stops it; what
+may is a policy of the controller's own.
 """
 
 from collections.abc import Callable

@@ -20,6 +20,7 @@ from governance.transfers.model import (
     ACTION,
     ACTIVE,
     ADEQUACY,
+    ANSWER,
     EVERYBODY,
     FALLBACK,
     GONE,
@@ -286,12 +287,16 @@ def sent_from(
 
 
 def refusal_of_system(snap: Snapshot, system: System, subject_ref: str) -> str | None:
-    """Why a person's data may not be written to a connected system, handed to its room by the root.
+    """Why a correction may not be written to a connected system, handed to its room by the root.
 
-    The recipient is the system's own id, the data are of the classes that it holds. None if they may.
+    The recipient is the system's own id, the data are of the classes that it holds. It holds them already:
+    putting them right answers the person (Art. 16, 19 GDPR). None if it may; nothing leaves the own country.
     """
-    asked = Question(system.country, system.system_id, frozenset(system.data_classes))
-    record = open_gate(snap).answer(asked, subject_ref)
+    gate = open_gate(snap)
+    if system.country == gate.register.tenant_country:
+        return None
+    asked = Question(system.country, system.system_id, frozenset(system.data_classes), errand=ANSWER)
+    record = gate.answer(asked, subject_ref)
     if record.allowed:
         return None
     return f"The data may not go to the country of this system ({', '.join(record.codes)})."

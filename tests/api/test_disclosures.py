@@ -383,6 +383,11 @@ def test_evidence_refused_rows_searches_and_tasks_are_asked_about_too(
     assert desk.get("/v1/communications/m-1/evidence").status_code == 200
     assert desk.post("/access/v1/search/resource", search).get_json()["page"]["count"] == 2
     assert desk.get(f"/v1/tasks/{tasks['correct']}").status_code == 200
+    caller.put("/v1/subjects/hans/restriction", {"restricted": True})
+    assert desk.get(f"/v1/tasks/{tasks['correct']}").status_code == 200, (
+        "her own restriction stops no correction"
+    )
+    assert desk.get("/v1/subjects/hans/evidence").status_code == 403
     assert desk.get("/v1/imports/none").status_code == 403, (
         "a row may be anybody's, also somebody's from Russia"
     )

@@ -11,6 +11,8 @@ from flask import Flask
 from governance.bootstrap import Runtime
 from governance.egress.client import Egress
 from governance.outbox import delivery
+from governance.policy import service as policies
+from governance.policy.documents import Node, compose
 from governance.subjects import service as subjects
 from governance.subjects.model import SubjectReference
 from governance.systems import operations
@@ -48,6 +50,28 @@ MAIL: dict[str, Any] = {
     "data_classes": ["contact_details", "preferences"],
     "mechanisms": ["dpf"],
 }
+
+OWN = """pack: house
+title: What the company decided itself
+speaks_about: [data.transfer]
+layer: data_protection
+rules:
+  - id: nothing-to-india
+    effect: forbid
+    when: {transfer.destination: IN}
+    code: localisation
+    because: The branch in India is being closed.
+    remedy: Tell the branch by hand.
+    cites: ["Minutes of 3 November 2026"]
+    verified: false
+"""
+OWN_CASES = """pack: house
+now: 2026-11-21T15:00:00Z
+cases:
+  - name: to India
+    facts: {transfer.direction: out, transfer.errand: answer, transfer.destination: IN}
+    expect: {forbids: [localisation]}
+"""
 
 
 def check(
@@ -380,29 +404,41 @@ def test_events_go_to_a_receiver_abroad_while_a_mechanism_covers_it_and_opt_outs
     assert "subject.event_recorded" in sent()
 
 
-def test_a_system_abroad_gets_no_correction_without_a_mechanism_and_every_erasure(
+def test_a_correction_reaches_a_system_abroad_whatever_the_mechanism_unless_a_policy_of_ones_own_says_no(
     caller: Caller, runtime: Runtime
 ) -> None:
     people(caller)
-    body = {
-        "kind": "manual",
-        "config": {"owner": "staff-7"},
-        "data_classes": ["support_cases"],
-        "country": "IN",
-    }
-    assert caller.put("/v1/systems/desk", body).status_code == 201
+    body = {"kind": "manual", "config": {"owner": "staff-7"}, "data_classes": ["support_cases"]}
+    for name, country in (("desk", "IN"), ("states", "US"), ("home", "DE")):
+        assert caller.put(f"/v1/systems/{name}", {**body, "country": country}).status_code == 201
+    caller.put("/v1/transfer-mechanisms/scc", {**SCC, "scope": {"destinations": ["IN", "US"]}})
+    caller.post("/v1/transfer-mechanisms/scc/suspend", {"reason": "It fell."})
     with runtime.snapshot("acme", ACTOR) as snap:
         person = subjects.resolve_existing(snap, SubjectReference(id="hans"))
     keys = SubjectKeys(person.subject_ref, ("hans",))
     change = (Change("family_name", "Huber"),)
 
-    def correct(name: str) -> Outcome:
-        return operations.run(runtime, ACTOR, "acme", Operation(name, "desk", CORRECT, keys, changes=change))
+    def correct(name: str, system: str) -> Outcome:
+        asked = Operation(f"{name}/{system}", system, CORRECT, keys, changes=change)
+        return operations.run(runtime, ACTOR, "acme", asked)
 
-    refused = correct("correct-1")
-    assert (refused.status, "transfer-no-mechanism" in refused.because) == (FAILED, True)
+    properties = {"recipient": "desk", "data_classes": ["support_cases"]}
+    assert check(caller, destination="IN", **properties)["decision"] is False, "nothing else may go there"
+    assert {correct("c-1", each).status for each in ("desk", "states", "home")} == {WAITING}
+    assert caller.put("/v1/subjects/hans/restriction", {"restricted": True}).status_code == 200
+    assert "restricted" in codes(check(caller, destination="DE", **properties))
+    assert {correct("c-2", each).status for each in ("desk", "states", "home")} == {WAITING}
     plan = ErasurePlan.delete(["support_cases"])
     erased = operations.run(runtime, ACTOR, "acme", Operation("erase-1", "desk", ERASE, keys, plan=plan))
     assert erased.status == WAITING, "somebody has been given the task"
-    caller.put("/v1/transfer-mechanisms/scc", {**SCC, "scope": {"destinations": ["IN"]}})
-    assert correct("correct-1").status == WAITING
+
+    documents = policies.shipped_documents()
+    for name, text in (("house", OWN), ("house.cases", OWN_CASES)):
+        tree = compose(f"transfers/{name}.yaml", text)
+        assert isinstance(tree, Node)
+        documents[f"transfers/{name}.yaml"] = tree
+    with runtime.work("acme", ACTOR) as work:
+        policies.adopt(work, documents=documents)
+    refused = correct("c-3", "desk")
+    assert (refused.status, "localisation" in refused.because) == (FAILED, True), refused.because
+    assert correct("c-3", "states").status == WAITING

@@ -214,6 +214,36 @@ def test_a_correction_is_written_here_and_everywhere_and_only_after_proof(
         assert len(recipients.documents(snap, made.request_id)) == 4, "the receipts stay"
 
 
+def test_whoever_had_the_use_restricted_gets_a_correction_to_every_system_all_the_same(
+    any_runtime: Runtime,
+) -> None:
+    """Art. 18(1)(a), then 16 and 19: it lasts until the data are right, so it cannot stop that."""
+    runtime = any_runtime
+    with runtime.work("acme", ACTOR) as work:
+        for name, country in (("home", "DE"), ("abroad", "US"), ("unsaid", None)):
+            body = {
+                "kind": "manual",
+                "config": {"owner": "staff-7"},
+                "data_classes": ["identification"],
+                "country": country,
+            }
+            systems.put(work, name, body, None)
+        subjects.put(work, "crm-1", SubjectChange(country="DE"))
+    first = asked(runtime, "restriction")
+    tell_recipients.run(runtime)
+    second = asked(runtime, "rectification")
+    with runtime.work("acme", ACTOR) as work:
+        correcting.correct(work, second, [Correction("family_name", "Neu")])
+    tell_recipients.run(runtime)
+    for request_id, verb in ((first, "restrict"), (second, "correct")):
+        told = standing(runtime, request_id)[2]
+        assert told == {f"{name}/{verb}": "waiting" for name in ("abroad", "home", "unsaid")}, (
+            "each has its task"
+        )
+    with runtime.snapshot("acme", ACTOR) as snap:
+        assert subjects.get(snap, "crm-1").restricted
+
+
 def test_a_request_that_was_closed_or_has_to_be_proved_anew_tells_nobody(
     any_runtime: Runtime, house: str, shop: FarSystem
 ) -> None:
