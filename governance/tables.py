@@ -16,7 +16,7 @@ from governance.consent import reconfirmation_store as reconfirmations
 from governance.consent import store as consent
 from governance.decisions import shadow_store as shadows
 from governance.decisions import store as decisions
-from governance.erasure import store as erasure
+from governance.erasure import tables as erasure
 from governance.idempotency import store as idempotency
 from governance.imports import store as imports
 from governance.ledger import store as ledger

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
-from governance.erasure import own, planning, service, store
+from governance.erasure import keys, own, planning, service, store
 from governance.erasure.model import DONE, IN_PROGRESS, OWN, PENDING, Erasure, Step
 from governance.events import Actor, Fact
 from governance.retention import service as retention
@@ -31,8 +31,8 @@ def probe(opener: Opener, tenant_id: str, erasure_id: str) -> bool:
     """
     with opener.snapshot(tenant_id, ACTOR) as snap:
         found = service.get(snap, erasure_id)
-        keys = service.read_keys(snap, found)
-    if keys is None:
+        known = keys.read(snap, found)
+    if known is None:
         return True
     back: list[Step] = []
     unread = 0
@@ -40,7 +40,7 @@ def probe(opener: Opener, tenant_id: str, erasure_id: str) -> bool:
         if step.system == OWN or step.status != DONE:
             continue
         name = f"{erasure_id}/{step.system}/{step.round}/probe"
-        asked = Operation(name, step.system, COUNT, keys)
+        asked = Operation(name, step.system, COUNT, known)
         outcome = operations.run(opener, ACTOR, tenant_id, asked)
         if outcome.status != ANSWERED:
             unread += 1
@@ -107,7 +107,7 @@ def _wait_no_longer(work: Work, found: Erasure) -> None:
         if step.restricted:
             _write(work, found, replace(step, kept=tuple(replace(part, during=None) for part in step.kept)))
     if found.probed_at is not None and not any(step.comes_back for step in found.steps):
-        service.drop_keys(work, found)
+        keys.drop(work, found)
     facts: dict[str, Fact] = {"erasure": found.erasure_id}
     work.record("erasure.superseded", subject_ref=found.subject_ref, facts=facts)
 
@@ -152,7 +152,7 @@ def _note(work: Work, found: Erasure, back: list[Step], unread: int) -> None:
         return
     values: dict[str, object] = {"probed_at": work.now}
     if not found.awaits_lifting and not any(step.comes_back for step in found.steps):
-        service.drop_keys(work, found)
+        keys.drop(work, found)
     store.change(work.connection, work.tenant_id, found.erasure_id, values)
     work.record(
         "erasure.probed",

@@ -146,6 +146,16 @@ class Erasure:
         """Whether the person is erased altogether, not some data classes only."""
         return self.scope is None
 
+    def covers(self, wanted: tuple[str, ...] | None) -> bool:
+        """Whether it erases all of these data classes; None: everything."""
+        return self.scope is None or (wanted is not None and set(wanted) <= set(self.scope))
+
+    def with_more(self, wanted: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """The scope that takes in its own and these data classes."""
+        if self.scope is None or wanted is None:
+            return None
+        return tuple(dict.fromkeys([*self.scope, *wanted]))
+
     @property
     def awaits_lifting(self) -> bool:
         """Whether the end of a restriction is all that some of the data is kept for."""

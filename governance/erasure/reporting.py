@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from governance.erasure import service
 from governance.erasure import store as cases
 from governance.erasure.model import WAITING
+from governance.erasure.tables import erasure_step
 from governance.errors import NotFoundError
 from governance.events import Actor
 from governance.systems import operations
@@ -62,7 +63,7 @@ def receive(
 
 def reported(snap: Snapshot, *, limit: int = 100) -> list[Waiting]:
     """Shares that still wait although their system has reported, or somebody has ended its task."""
-    step, asked = cases.erasure_step.c, system_operation.c
+    step, asked = erasure_step.c, system_operation.c
     name = step.erasure_id + "/" + step.system + "/" + sa.cast(step.round, sa.Text)
     query = (
         sa.select(step.erasure_id, step.system)

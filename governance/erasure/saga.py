@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
-from governance.erasure import own, planning, service, settling, store
+from governance.erasure import keys, own, planning, service, settling, store
 from governance.erasure.model import (
     DONE,
     FAILED,
@@ -98,7 +98,7 @@ def _begin(work: Work, found: Erasure) -> Erasure:
 
     What the person is found by, and which systems are asked, is what holds now: the order may be weeks old.
     """
-    service.gather_keys(work, found)
+    keys.gather(work, found)
     for step, more in planning.missing(work, found)[1]:
         _write(work, found, planning.widened(work, found, step, more))
     found = service.get(work, found.erasure_id)
@@ -166,8 +166,8 @@ def _take(opener: Opener, tenant_id: str, claim: Claim, step: Step) -> int | Non
             return _end_own(work, claim, step)
     with opener.snapshot(tenant_id, ACTOR) as snap:
         found = service.get(snap, claim.erasure_id)
-        keys = service.read_keys(snap, found)
-    outcome, left = _ask(opener, tenant_id, found, step, keys)
+        known = keys.read(snap, found)
+    outcome, left = _ask(opener, tenant_id, found, step, known)
     with opener.work(tenant_id, ACTOR) as work:
         if not _renewed(work, claim):
             return None
@@ -175,19 +175,19 @@ def _take(opener: Opener, tenant_id: str, claim: Claim, step: Step) -> int | Non
 
 
 def _ask(
-    opener: Opener, tenant_id: str, found: Erasure, step: Step, keys: SubjectKeys | None
+    opener: Opener, tenant_id: str, found: Erasure, step: Step, known: SubjectKeys | None
 ) -> tuple[Outcome, Mapping[str, int] | None]:
     """Ask the system to erase, and to count what is left."""
     assert step.plan is not None
-    if keys is None:
+    if known is None:
         return Outcome(FAILED, "The person's identifiers are no longer held; order the erasure anew."), None
     dispositions = {name: _disposition(one) for name, one in step.plan.items()}
     name = f"{found.erasure_id}/{step.system}/{step.round}"
-    asked = Operation(name, step.system, ERASE, keys, ErasurePlan(dispositions))
+    asked = Operation(name, step.system, ERASE, known, ErasurePlan(dispositions))
     outcome = operations.run(opener, ACTOR, tenant_id, asked)
     if outcome.status != DONE:
         return outcome, None
-    counted = operations.run(opener, ACTOR, tenant_id, Operation(f"{name}/left", step.system, COUNT, keys))
+    counted = operations.run(opener, ACTOR, tenant_id, Operation(f"{name}/left", step.system, COUNT, known))
     return outcome, counted.counts if counted.status == DONE else None
 
 

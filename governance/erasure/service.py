@@ -1,16 +1,15 @@
 """Use cases of erasure: order, undo, look, try again. What runs afterwards is in `saga`.
 
-Whoever orders freezes the person in the same transaction. A second order joins the first: there is never more
-than one open erasure of a person.
+Whoever orders freezes the person in the same transaction. A second order joins one that does all that it asks
+for; a wider one widens what can still be undone, and is a case of its own beside what has begun.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 from governance import persons
-from governance.erasure import planning, store
+from governance.erasure import keys, planning, store
 from governance.erasure.model import (
     CANCELLED,
     FAILED,
@@ -24,13 +23,11 @@ from governance.erasure.model import (
     check_scope,
     check_undo,
 )
-from governance.errors import ConflictError, NotFoundError, UnreadableError
+from governance.errors import ConflictError, NotFoundError
+from governance.events import Fact
 from governance.purposes import catalogue
 from governance.settings import Settings
 from governance.subjects import service as subjects
-from governance.systems.model import SubjectKeys
-from governance.vault.model import OPERATIONAL, Place
-from governance.vault.service import Vault
 from governance.work import Snapshot, Work
 
 
@@ -45,8 +42,10 @@ def order(
 ) -> Erasure:
     """Order the erasure of a person, or of some data classes (`scope`), and freeze the person at once.
 
-    An order that finds an open erasure joins it. Raises NotFoundError for an unknown person, ConflictError
-    `erased` for one who is erased already, InvalidError for a reason, scope or window that cannot be.
+    An order that finds an open erasure of all that it asks for joins it; one that asks for more widens it
+    while it can be undone, else it is carried out by itself. Raises NotFoundError for an unknown person,
+    ConflictError `erased` for one who is erased already, InvalidError for a reason, scope or window that
+    cannot be.
     """
     check_reason(reason)
     check_undo(undo_hours)
@@ -57,9 +56,13 @@ def order(
         person = subjects.lock(work, person.merged_into)
     if person.erased:
         raise ConflictError("This person is erased already.", reason="erased")
-    running = next((each for each in _of(work, person.subject_ref, lock=True) if each.is_open), None)
-    if running is not None:
-        return _join(work, running, reason, request_id)
+    running = [each for each in _of(work, person.subject_ref, lock=True) if each.is_open]
+    for each in running:
+        if each.covers(wanted):
+            return _join(work, each, reason, request_id)
+    for each in running:
+        if each.status == UNDO_WINDOW and each.undo_until > work.now:
+            return _widen(work, each, wanted, reason, request_id, undo_hours)
     new = _open(work, person.subject_ref, reason, wanted, request_id, undo_hours)
     subjects.set_erasure_pending(work, person.subject_ref, True)
     event = work.record(
@@ -72,8 +75,8 @@ def order(
             "systems": len(list(new.steps)),
         },
     )
-    keys = _seal_keys(work, new.erasure_id, _known_as(work, new.subject_ref))
-    store.add(work.connection, work.tenant_id, new, keys, event.id)
+    sealed = keys.seal_known(work, new.erasure_id, new.subject_ref)
+    store.add(work.connection, work.tenant_id, new, sealed, event.id)
     return new
 
 
@@ -89,8 +92,8 @@ def cancel(work: Work, erasure_id: str) -> Erasure:
         raise ConflictError("The undo window of this erasure is over.", reason="too-late")
     values = {"status": CANCELLED, "completed_at": work.now, "next_at": None}
     store.change(work.connection, work.tenant_id, erasure_id, values)
-    drop_keys(work, found)
-    subjects.set_erasure_pending(work, found.subject_ref, False)
+    keys.drop(work, found)
+    free(work, found)
     work.record("erasure.cancelled", subject_ref=found.subject_ref, facts={"erasure": erasure_id})
     return _get(work, erasure_id)
 
@@ -157,42 +160,11 @@ def listed(snap: Snapshot, *, status: str | None = None, after: str = "", limit:
     return store.page(snap.connection, snap.tenant_id, status=status, after=after, limit=limit)
 
 
-def read_keys(snap: Snapshot, erasure: Erasure) -> SubjectKeys | None:
-    """What the person is found by elsewhere; None once it was dropped."""
-    sealed = store.sealed_keys(snap.connection, snap.tenant_id, erasure.erasure_id)
-    if sealed is None:
-        return None
-    place = _place(erasure.erasure_id)
-    plain = snap.resource(Vault).reveal(snap.tenant_id, erasure.erasure_id, OPERATIONAL, place, sealed)
-    values = {name: tuple(found) for name, found in json.loads(plain).items()}
-    return SubjectKeys(erasure.subject_ref, **values)
-
-
-def gather_keys(work: Work, erasure: Erasure) -> None:
-    """Add to what the case holds what the person has come to be found by since; nothing is taken away.
-
-    Whoever is erased already, or cannot be read any more, has nothing to add.
-    """
-    person = subjects.find_by_ref(work, erasure.subject_ref)
-    held = read_keys(work, erasure)
-    if held is None or person is None or person.erased:
-        return
-    try:
-        now = _known_as(work, erasure.subject_ref)
-    except UnreadableError:
-        return
-    keys = {name: list(getattr(held, name)) for name in ("external_ids", *_BY_TYPE.values())}
-    both = {name: list(dict.fromkeys([*found, *now.get(name, ())])) for name, found in keys.items()}
-    if both != keys:
-        sealed = _seal_keys(work, erasure.erasure_id, both)
-        with work.bookkeeping():
-            store.change(work.connection, work.tenant_id, erasure.erasure_id, {"keys_sealed": sealed})
-
-
-def drop_keys(work: Work, erasure: Erasure) -> None:
-    """Forget what the person was found by elsewhere: the key of the case goes, and with it every copy."""
-    store.change(work.connection, work.tenant_id, erasure.erasure_id, {"keys_sealed": None})
-    work.resource(Vault).shred(work.tenant_id, erasure.erasure_id, OPERATIONAL, work.now)
+def free(work: Work, erasure: Erasure) -> None:
+    """Let the person be dealt with again when this case is over, unless another one freezes them."""
+    others = [each for each in _of(work, erasure.subject_ref) if each.erasure_id != erasure.erasure_id]
+    if not any(each.is_open for each in others):
+        subjects.set_erasure_pending(work, erasure.subject_ref, False)
 
 
 def _open(
@@ -238,32 +210,38 @@ def _join(work: Work, running: Erasure, reason: str, request_id: str | None) -> 
     return _get(work, running.erasure_id)
 
 
-_BY_TYPE = {
-    "email": "emails",
-    "phone": "phones",
-    "postal": "postal",
-    "device": "devices",
-    "social": "socials",
-}
+def _widen(
+    work: Work,
+    running: Erasure,
+    wanted: tuple[str, ...] | None,
+    reason: str,
+    request_id: str | None,
+    undo_hours: int,
+) -> Erasure:
+    """Let an order that nothing was done of yet take in more; its window is as long as either asked for.
 
-
-def _known_as(snap: Snapshot, subject_ref: str) -> dict[str, list[str]]:
-    """What the person is found by elsewhere, as the members of `SubjectKeys`."""
-    known = subjects.known_as(snap, subject_ref)
-    keys: dict[str, list[str]] = {"external_ids": list(known.external_ids)}
-    for kind, value in known.values:
-        keys.setdefault(_BY_TYPE[kind], []).append(value)
-    return keys
-
-
-def _seal_keys(work: Work, erasure_id: str, keys: Mapping[str, Sequence[str]]) -> bytes:
-    plain = json.dumps({name: list(found) for name, found in keys.items()}).encode()
-    place = _place(erasure_id)
-    return work.resource(Vault).seal(work.tenant_id, erasure_id, OPERATIONAL, place, plain)
-
-
-def _place(erasure_id: str) -> Place:
-    return Place("erasure", "keys_sealed", erasure_id)
+    It is the order of whoever widened it: nobody approves alone what they asked for.
+    """
+    scope = running.with_more(wanted)
+    undo_until = max(running.undo_until, work.now + timedelta(hours=undo_hours))
+    values = {
+        "scope": None if scope is None else list(scope),
+        "request_id": running.request_id or request_id,
+        "ordered_by": work.actor.ref,
+        "undo_until": undo_until,
+        "next_at": undo_until,
+    }
+    steps = planning.first_steps(work, scope)
+    store.change(work.connection, work.tenant_id, running.erasure_id, values)
+    store.replace_steps(work.connection, work.tenant_id, running.erasure_id, steps)
+    facts: dict[str, Fact] = {
+        "erasure": running.erasure_id,
+        "reason": reason,
+        "scope": list(scope or ()),
+        "systems": len(steps),
+    }
+    work.record("erasure.widened", subject_ref=running.subject_ref, facts=facts)
+    return _get(work, running.erasure_id)
 
 
 def _of(snap: Snapshot, subject_ref: str, *, lock: bool = False) -> list[Erasure]:

@@ -57,7 +57,7 @@ def _close(work: Work, found: Erasure, status: str) -> None:
     store.change(work.connection, work.tenant_id, found.erasure_id, {"certificate": certificate})
     person = subjects.find_by_ref(work, found.subject_ref)
     if person is not None and not person.erased and not closed.awaits_lifting:
-        subjects.set_erasure_pending(work, found.subject_ref, False)
+        service.free(work, found)
     work.record(
         "erasure.completed",
         subject_ref=found.subject_ref,

@@ -1,4 +1,4 @@
-"""Tables of the erasures and their steps, and the statements about them."""
+"""The statements about erasures and their steps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,60 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.database import Instant, Json, metadata
 from governance.erasure.model import CANCELLED, COMPLETE, LEASE, OPEN, PARTLY_COMPLETE, Erasure, Part, Step
-
-erasure = sa.Table(
-    "erasure",
-    metadata,
-    sa.Column("tenant_id", sa.Text, primary_key=True),
-    sa.Column("erasure_id", sa.Text, primary_key=True),
-    sa.Column("subject_ref", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("scope", Json),
-    sa.Column("request_id", sa.Text),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("ordered_by", sa.Text, nullable=False),
-    sa.Column("ordered_at", Instant, nullable=False),
-    sa.Column("undo_until", Instant, nullable=False),
-    sa.Column("fence_at", Instant),
-    sa.Column("completed_at", Instant),
-    sa.Column("next_at", Instant),
-    sa.Column("probe_at", Instant),
-    sa.Column("probed_at", Instant),
-    sa.Column("evidence_until", sa.Date),
-    sa.Column("evidence_shredded_at", Instant),
-    sa.Column("certificate", sa.Text),
-    sa.Column("keys_sealed", sa.LargeBinary),
-    sa.Column("fence", sa.BigInteger, nullable=False),
-    sa.Column("lease_until", Instant),
-    sa.Column("event_id", sa.Text, nullable=False),
-    sa.Index("erasure_subject", "tenant_id", "subject_ref"),
-    sa.Index("erasure_next", "tenant_id", "next_at"),
-)
-"""`keys_sealed`: what the person is found by in other systems, under a key of the case's own, until the
-last probe and the last date of something kept. `fence`, `lease_until`: who works on it."""
-
-erasure_step = sa.Table(
-    "erasure_step",
-    metadata,
-    sa.Column("tenant_id", sa.Text, primary_key=True),
-    sa.Column("erasure_id", sa.Text, primary_key=True),
-    sa.Column("system", sa.Text, primary_key=True),
-    sa.Column("batch", sa.Integer, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("round", sa.Integer, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("data_classes", Json, nullable=False),
-    sa.Column("plan", Json),
-    sa.Column("kept", Json, nullable=False),
-    sa.Column("parts", Json, nullable=False),
-    sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("because", sa.Text, nullable=False),
-    sa.Column("next_at", Instant),
-    sa.Column("left", Json),
-    sa.Column("done_at", Instant),
-)
+from governance.erasure.tables import erasure, erasure_step
 
 _ERASURE = [erasure.c[name] for name in Erasure.__slots__ if name != "steps"]
 _STEP = [erasure_step.c[name] for name in Step.__slots__]
@@ -84,8 +32,7 @@ def add(
     values |= {"tenant_id": tenant_id, "keys_sealed": keys_sealed, "fence": 0, "event_id": event_id}
     values["scope"] = None if new.scope is None else list(new.scope)
     connection.execute(sa.insert(erasure), values)
-    rows = [{"tenant_id": tenant_id, "erasure_id": new.erasure_id, **_row(step)} for step in new.steps]
-    connection.execute(sa.insert(erasure_step), rows)
+    replace_steps(connection, tenant_id, new.erasure_id, new.steps)
 
 
 def find(connection: Connection, tenant_id: str, erasure_id: str, *, lock: bool = False) -> Erasure | None:
@@ -233,6 +180,15 @@ def change_step(connection: Connection, tenant_id: str, erasure_id: str, step: S
         )
         .values(**_row(step))
     )
+
+
+def replace_steps(connection: Connection, tenant_id: str, erasure_id: str, steps: Sequence[Step]) -> None:
+    """Give an erasure of which nothing was done yet other steps."""
+    mine = sa.and_(erasure_step.c.tenant_id == tenant_id, erasure_step.c.erasure_id == erasure_id)
+    connection.execute(sa.delete(erasure_step).where(mine))
+    rows = [{"tenant_id": tenant_id, "erasure_id": erasure_id, **_row(step)} for step in steps]
+    if rows:
+        connection.execute(sa.insert(erasure_step), rows)
 
 
 def sealed_keys(connection: Connection, tenant_id: str, erasure_id: str) -> bytes | None:

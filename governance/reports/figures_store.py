@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from governance.consent.kinds import ACT_KINDS, CONSENT_KINDS, OBJECTION
 from governance.consent.tables import consent_state
-from governance.erasure.store import erasure
+from governance.erasure.tables import erasure
 from governance.lifecycle.store import transition
 from governance.outbox.store import webhook
 from governance.retention.run_store import disposition

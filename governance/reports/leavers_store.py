@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from governance.communications.override_store import policy_override
 from governance.erasure.model import OPEN as OPEN_ERASURES
 from governance.erasure.model import UNDO_WINDOW
-from governance.erasure.store import erasure
+from governance.erasure.tables import erasure
 from governance.ledger.store import ledger_entry
 from governance.policy.change_store import policy_proposal
 from governance.retention.disposition_store import APPROVED, EXECUTING, PROPOSED

@@ -34,12 +34,12 @@ def start(work: Work, dossier: Dossier, people: Sequence[str]) -> str:
 
 
 def of_request(snap: Snapshot, dossier: Dossier) -> list[Erasure]:
-    """The newest erasure of each person whom the request was proved to mean."""
-    found = []
-    for subject_ref in states.entitled(dossier.case):
-        of_person = erasure.of_subject(snap, subject_ref)
-        found += of_person[:1]
-    return found
+    """The newest erasure, of everything, of each person whom the request was proved to mean.
+
+    One of some data classes only is no answer to the request, whatever came of it.
+    """
+    newest = [_newest(snap, subject_ref) for subject_ref in states.entitled(dossier.case)]
+    return [each for each in newest if each is not None]
 
 
 def standing(snap: Snapshot, dossier: Dossier) -> str | None:
@@ -48,10 +48,10 @@ def standing(snap: Snapshot, dossier: Dossier) -> str | None:
     if said.type != ERASURE or said.state != IN_PROGRESS:
         return None
     statuses = {each.status for each in of_request(snap, dossier)}
+    if CANCELLED in statuses or _is_anybody_left(snap, dossier):
+        return UNDONE
     if statuses <= set(_DONE):
         return None
-    if CANCELLED in statuses:
-        return UNDONE
     return FAILS if FAILED in statuses else WAITS
 
 
@@ -83,6 +83,19 @@ def report(snap: Snapshot, dossier: Dossier) -> tuple[bool, str]:
         if part.outcome == "kept_until"
     ]
     return bool(kept), "; ".join(dict.fromkeys(kept))
+
+
+def _newest(snap: Snapshot, subject_ref: str) -> Erasure | None:
+    return next((each for each in erasure.of_subject(snap, subject_ref) if each.whole), None)
+
+
+def _is_anybody_left(snap: Snapshot, dossier: Dossier) -> bool:
+    """Whether somebody whom the request means is still here and nobody has ordered to erase all of them."""
+    for subject_ref in states.entitled(dossier.case):
+        person = subjects.find_by_ref(snap, subject_ref)
+        if person is not None and not person.erased and _newest(snap, subject_ref) is None:
+            return True
+    return False
 
 
 def _keep_address(work: Work, dossier: Dossier, identity: Identity) -> None:

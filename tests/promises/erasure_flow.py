@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from governance.bootstrap import COMMAND_LINE, Runtime
 from governance.erasure import saga, service, store
 from governance.erasure.model import COMPLETE, OPEN
-from governance.erasure.store import erasure
+from governance.erasure.tables import erasure
 from governance.ledger.store import ledger_entry
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier

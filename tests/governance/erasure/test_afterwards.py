@@ -13,7 +13,7 @@ from governance.consent.acts import NewConsent
 from governance.consent.objections import NewObjection
 from governance.erasure import replay, store
 from governance.erasure.model import OWN, PARTLY_COMPLETE
-from governance.erasure.store import erasure
+from governance.erasure.tables import erasure
 from governance.errors import UnreadableError
 from governance.ledger import service as ledger
 from governance.subjects import service as subjects

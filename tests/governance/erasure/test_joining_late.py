@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from governance.consent import service as consent
-from governance.erasure import service
+from governance.erasure import keys, service
 from governance.erasure.model import FAILED, OWN, PARTLY_COMPLETE, WAITING
 from governance.errors import ConflictError
 from governance.subjects import service as subjects
@@ -111,10 +111,10 @@ def test_what_a_case_holds_is_gathered_again_when_it_begins(world: World, clock:
     clock.forward(DAY)
     done = world.run(ordered)
     with world.runtime.snapshot("acme", ACTOR) as snap:
-        keys = service.read_keys(snap, done)
-    assert keys is not None
-    assert set(keys.external_ids) == {"crm-1", "crm-2"}
-    assert {"anna@example.org", "anna@other.example.org", "ben@example.org"} == set(keys.emails)
+        known = keys.read(snap, done)
+    assert known is not None
+    assert set(known.external_ids) == {"crm-1", "crm-2"}
+    assert {"anna@example.org", "anna@other.example.org", "ben@example.org"} == set(known.emails)
     assert "'crm-1'" not in repr(world.dump()["contact"])
     assert "'crm-2'" not in repr(world.dump()["contact"])
 

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from governance.bootstrap import Runtime
 from governance.erasure import service as erasure
+from governance.erasure.tables import erasure as erasure_table
 from governance.errors import ConflictError
 from governance.rights import service as rights
 from governance.rights.model import Request
@@ -93,3 +95,48 @@ def test_an_erasure_that_staff_undid_leaves_the_request_open_and_says_so(
     run_rights_clocks.run(runtime)
     assert request_of(runtime, request_id).waits_for == "erasure-undone"
     assert run_rights_clocks.run(runtime) == 0
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_request_that_meets_a_scoped_erasure_is_answered_only_when_everything_is_gone(
+    any_runtime: Runtime, clock: HandClock, begun: bool
+) -> None:
+    """Staff tidy some data up; the person then asks for everything. Done is said when everything is."""
+    runtime = any_runtime
+    change = SubjectChange(
+        identifiers=(Identifier("email", "anna@example.org"),), country="DE", relationship="lead"
+    )
+    with runtime.work("acme", ACTOR) as work:
+        ref = subjects.put(work, "crm-1", change).subject_ref
+        hours = 0 if begun else 24
+        order = {"reason": "tidy_up", "scope": ["interactions"], "undo_hours": hours}
+        scoped = erasure.order(work, ref, **order).erasure_id  # type: ignore[arg-type]
+    if begun:
+        run_erasures.run(runtime)
+    clock.forward(timedelta(seconds=1))
+    ref, request_id = verified(runtime)
+    with runtime.snapshot("acme", ACTOR) as snapshot:
+        (newest, *_) = erasure.of_subject(snapshot, ref)
+        assert (newest.whole, newest.request_id) == (True, request_id)
+        assert (newest.erasure_id == scoped) is not begun
+    run_rights_clocks.run(runtime)
+    assert request_of(runtime, request_id).state == "in_progress"
+    clock.forward(timedelta(hours=25))
+    run_erasures.run(runtime)
+    run_rights_clocks.run(runtime)
+    assert request_of(runtime, request_id).state in ("fulfilled", "partly_fulfilled")
+    with runtime.snapshot("acme", ACTOR) as snapshot:
+        assert subjects.get_by_ref(snapshot, ref).erased
+        assert subjects.points(snapshot, ref) == []
+
+
+def test_a_request_whose_person_only_a_scoped_case_is_about_is_never_called_done(
+    runtime: Runtime, clock: HandClock
+) -> None:
+    """As orders were joined before: the request hangs on a case of one data class, which is complete."""
+    _, request_id = verified(runtime)
+    with runtime.work("acme", ACTOR) as work, work.bookkeeping():
+        work.connection.execute(sa.update(erasure_table).values(scope=["interactions"], status="complete"))
+    run_rights_clocks.run(runtime)
+    found = request_of(runtime, request_id)
+    assert (found.state, found.waits_for) == ("in_progress", "erasure-undone")
