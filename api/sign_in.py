@@ -43,6 +43,9 @@ _PARAMETERS = (
     "code_challenge_method",
 )
 _DESCRIBED = [{"in": "query", "name": each, "schema": {"type": "string"}} for each in _PARAMETERS]
+_UNREADABLE = {400: {"content": {"application/problem+json": {"schema": {"type": "object"}}}}}
+"""What cannot be read at all is answered before it comes to a page."""
+
 _FORM = {
     "content": {
         "application/x-www-form-urlencoded": {
@@ -53,7 +56,7 @@ _FORM = {
 
 
 @room.get(AUTHORIZE, scope=PUBLIC)
-@room.describe(parameters=_DESCRIBED)
+@room.describe(parameters=_DESCRIBED, responses=_UNREADABLE)
 @room.answers(200, _HTML, content_type="text/html")
 @room.also(303, _HTML, content_type="text/html", description="Back to the component, with an error.")
 @room.also(400, _HTML, content_type="text/html", description="No request that may be answered.")
@@ -64,7 +67,7 @@ def show() -> Response:
 
 
 @room.post(AUTHORIZE, scope=PUBLIC)
-@room.describe(parameters=_DESCRIBED, requestBody=_FORM)
+@room.describe(parameters=_DESCRIBED, requestBody=_FORM, responses=_UNREADABLE)
 @room.answers(200, _HTML, content_type="text/html", description="Never: a page that is left is led back.")
 @room.also(303, _HTML, content_type="text/html", description="Back to the component, with a code.")
 @room.also(400, _HTML, content_type="text/html", description="No request that may be answered.")
