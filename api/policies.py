@@ -12,7 +12,7 @@ from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, 
 from api.shapes import Answer, Listing, Page, Shape, Text
 from governance.clock import wire
 from governance.errors import NotFoundError
-from governance.policy import activation, change_store, changing, history, store
+from governance.policy import activation, change_store, changing, history, store, texts
 from governance.policy import service as policies
 from governance.policy.changing import Refused
 from governance.policy.compiled import CompiledPolicy
@@ -40,6 +40,18 @@ class PackReply(Answer):
     digest = ma.fields.String(required=True)
     rules = ma.fields.List(ma.fields.Dict(), required=True)
     cases = ma.fields.List(ma.fields.Dict(), required=True)
+    text = ma.fields.Dict(required=True, metadata={"description": "Path of each file → what it says."})
+    source = ma.fields.Dict(
+        required=True,
+        metadata={
+            "description": "The files as they were written, with comments and lines, in the form in which a "
+            "draft is sent: `draft`, or `policy` and `cases`."
+        },
+    )
+    as_written = ma.fields.Boolean(
+        required=True,
+        metadata={"description": "false: it came into force before texts were kept; `source` was made anew."},
+    )
     approved_by = ma.fields.String(required=True, allow_none=True)
 
 
@@ -98,7 +110,9 @@ def get_pack(pack: str) -> Response:
         found = next((each for each in policy.packs if each.name == pack), None)
         if found is None:
             raise NotFoundError("There is no pack of this name in force.")
-        files = files_of(pack, _documents(snapshot, policy))
+        documents = _documents(snapshot, policy)
+        files = files_of(pack, documents)
+        source, as_written = texts.of_pack(snapshot, pack, documents)
         return reply(
             {
                 **_summary(found),
@@ -107,6 +121,8 @@ def get_pack(pack: str) -> Response:
                 "rules": _rules(policy, found),
                 "cases": _cases(files),
                 "text": {name: tree.plain() for name, tree in files.items()},
+                "source": source,
+                "as_written": as_written,
             }
         )
 

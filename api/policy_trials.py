@@ -11,7 +11,7 @@ from api.runtime import Reply, act, reply, request_snapshot
 from api.shapes import Answer, Instant, Shape, Whole
 from governance.decisions import replay as replays
 from governance.decisions import shadows
-from governance.policy import changing, drafting
+from governance.policy import drafting
 from governance.policy.compiled import compile_policy
 from governance.work import Work
 
@@ -147,7 +147,7 @@ def replay(body: Mapping[str, Any], pack: str) -> Response:
     At most 100,000, the newest first; samples are ids of decisions.
     """
     with request_snapshot() as snapshot:
-        stored, checked = changing.candidate(snapshot, pack)
+        stored, checked = drafting.candidate(snapshot, pack)
         found = replays.replay(snapshot, compile_policy(checked), since=body["since"], limit=body["limit"])
     return reply({"draft": stored.digest, **found})
 
@@ -158,7 +158,7 @@ def replay(body: Mapping[str, Any], pack: str) -> Response:
 def start_shadow(body: Mapping[str, Any], pack: str) -> Response:
     """Let the draft as it stands be decided beside what is in force; it changes and slows no answer."""
     with request_snapshot() as snapshot:
-        stored, checked = changing.candidate(snapshot, pack)
+        stored, checked = drafting.candidate(snapshot, pack)
 
     def effect(work: Work) -> Reply:
         return Reply(201, shadows.start(work, stored, checked, body["until"]), kept={"pack": pack})

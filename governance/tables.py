@@ -25,6 +25,7 @@ from governance.opendsr import store as opendsr
 from governance.outbox import store as outbox
 from governance.policy import change_store as policy_changes
 from governance.policy import store as policy
+from governance.policy import text_store as policy_texts
 from governance.purposes import store as purposes
 from governance.queue import store as queue
 from governance.retention import run_store as retention_runs
@@ -59,6 +60,7 @@ __all__ = [
     "packages",
     "policy",
     "policy_changes",
+    "policy_texts",
     "preferences",
     "purposes",
     "queue",

@@ -7,6 +7,7 @@ draft or the policy in force is another one by then, the proposal is outdated an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,15 +17,15 @@ from sqlalchemy import RowMapping
 from governance import persons
 from governance.clock import wire
 from governance.errors import ConflictError, InvalidError, NotFoundError, StaleError
-from governance.policy import activation, change_store, drafting, service, store
+from governance.policy import activation, change_store, drafting, service, store, texts
 from governance.policy.activation import ACTIVATED, CANCELLED, SCHEDULED, Activation
 from governance.policy.changes import Changes, differences
 from governance.policy.compiled import compile_policy
 from governance.policy.complaints import PolicyError
+from governance.policy.documents import Node
 from governance.policy.drafting import StoredDraft, documents_in_force, end_proposal
 from governance.policy.drafts import read_draft
 from governance.policy.loader import check_documents, load_documents
-from governance.policy.model import CheckedPolicies
 from governance.policy.proof import prove
 from governance.work import Snapshot, Work
 
@@ -36,7 +37,7 @@ LONGEST_NOTICE = timedelta(days=400)
 class Prepared:
     """A draft that could come into force: checked, its cases run, and proved, over `base`.
 
-    `digest` and `text` are of the whole policy that comes of it.
+    `digest` and `text` are of the whole policy that comes of it, `files` are the draft's own.
     """
 
     draft: str
@@ -44,6 +45,7 @@ class Prepared:
     digest: str
     text: bytes
     changes: Changes
+    files: Mapping[str, Node]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +110,8 @@ def prepare(snap: Snapshot, pack: str) -> Prepared:
         raise PolicyError(draft.localised(refused.problems)) from None
     compiled = compile_policy(checked)
     present = service.active(snap.connection, snap.tenant_id, snap.now)
-    return Prepared(stored.digest, base, compiled.digest, checked.canonical, differences(present, compiled))
-
-
-def candidate(snap: Snapshot, pack: str) -> tuple[StoredDraft, CheckedPolicies]:
-    """Read the whole policy that the draft of a pack would make, its cases aside; writes nothing.
-
-    Raises NotFoundError without a draft, PolicyError if what is in force now leaves it no place.
-    """
-    stored = drafting.get(snap, pack)
-    _, in_force = documents_in_force(snap)
-    draft = read_draft(pack, stored.sent, in_force)
-    try:
-        checked = check_documents(draft.over(in_force), scrutinised=True, proven=False)
-    except PolicyError as refused:
-        raise PolicyError(draft.localised(refused.problems)) from None
-    return stored, checked
+    changes = differences(present, compiled)
+    return Prepared(stored.digest, base, compiled.digest, checked.canonical, changes, draft.documents)
 
 
 def propose(
@@ -155,6 +143,7 @@ def propose(
     )
     drafting.end_open(work, stored, drafting.OUTDATED, event.id)
     store.keep_document(work.connection, prepared.digest, prepared.text)
+    texts.keep(work, prepared.files, event.id)
     row = {
         "tenant_id": work.tenant_id,
         "proposal_id": proposal_id,

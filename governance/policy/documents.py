@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,11 +32,15 @@ Plain: TypeAlias = "str | int | bool | list[Plain] | dict[str, Plain] | None"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value with the line it stands on; `keys` gives the line of each key of a mapping."""
+    """A value with the line it stands on; `keys` gives the line of each key of a mapping.
+
+    `text` is the whole text that a file was read from, at its root and only there.
+    """
 
     value: str | int | bool | list[Node] | dict[str, Node] | None
     line: int
     keys: Mapping[str, int] = field(default_factory=dict)
+    text: str | None = field(default=None, compare=False, repr=False)
 
     def plain(self) -> Plain:
         """Give the value without lines."""
@@ -81,7 +85,7 @@ def compose(file: str, text: str) -> Node | Problem:
         )
     try:
         events = yaml.parse(text, Loader=_LOADER)
-        return _document(events)
+        return replace(_document(events), text=text)
     except _RefusedError as refused:
         return Problem(file, refused.line, refused.sentence)
     except yaml.reader.ReaderError as error:

@@ -19,7 +19,7 @@ from governance.policy.complaints import PolicyError
 from governance.policy.documents import Node, from_canonical
 from governance.policy.drafts import Draft, Sent, read_draft
 from governance.policy.loader import check_documents
-from governance.policy.model import Problem
+from governance.policy.model import CheckedPolicies, Problem
 from governance.policy.proof import examined
 from governance.work import Snapshot, Work
 
@@ -155,6 +155,21 @@ def discard(work: Work, pack: str, digest: str) -> None:
     event = work.record("policy.draft_discarded", facts={"pack": pack, "draft": digest})
     end_open(work, present, CANCELLED, event.id)
     change_store.drop_draft(work.connection, work.tenant_id, pack)
+
+
+def candidate(snap: Snapshot, pack: str) -> tuple[StoredDraft, CheckedPolicies]:
+    """Read the whole policy that the draft of a pack would make, its cases aside; writes nothing.
+
+    Raises NotFoundError without a draft, PolicyError if what is in force now leaves it no place.
+    """
+    stored = get(snap, pack)
+    _, in_force = documents_in_force(snap)
+    draft = read_draft(pack, stored.sent, in_force)
+    try:
+        checked = check_documents(draft.over(in_force), scrutinised=True, proven=False)
+    except PolicyError as refused:
+        raise PolicyError(draft.localised(refused.problems)) from None
+    return stored, checked
 
 
 def try_cases(snap: Snapshot, pack: str) -> Tried:

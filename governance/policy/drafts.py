@@ -148,9 +148,9 @@ def _taken_apart(pack: str, tree: Node) -> dict[str, Node]:
         inside = {"pack": Node(of, line), "cases": cases}
         if now is not None:
             inside["now"] = now
-        found[name] = Node(inside, line, dict.fromkeys(inside, line))
+        found[name] = Node(inside, line, dict.fromkeys(inside, line), tree.text)
     kept = {name: line for name, line in lines.items() if name in members}
-    return {RULES: Node(members, tree.line, kept), **found}
+    return {RULES: Node(members, tree.line, kept, tree.text), **found}
 
 
 def _path_of(pack: str, rules: Node, shown: str, in_force: Mapping[str, Node]) -> str:

@@ -11,7 +11,7 @@ from threading import Lock
 from sqlalchemy.engine import Connection
 
 from governance.errors import NotReadyError
-from governance.policy import activation, store
+from governance.policy import activation, store, texts
 from governance.policy.changes import all_new, differences
 from governance.policy.compiled import CompiledPolicy, compile_policy
 from governance.policy.complaints import PolicyError
@@ -76,7 +76,7 @@ def adopt(work: Work, *, documents: Mapping[str, Node]) -> str:
     present = activation.settle(work)
     before = None if present is None else by_digest(work.connection, present.digest)
     store.keep_document(work.connection, compiled.digest, checked.canonical)
-    activation.activate(
+    event_id = activation.activate(
         work,
         activation.Activation(
             kind=activation.ADOPTED,
@@ -86,6 +86,7 @@ def adopt(work: Work, *, documents: Mapping[str, Node]) -> str:
         ),
         counted={"packs": len(compiled.packs), "rules": len(compiled.rules)},
     )
+    texts.keep(work, documents, event_id)
     return compiled.digest
 
 

@@ -21,7 +21,7 @@ CASL_CASES = (POLICIES / "ca-casl.cases.yaml").read_text()
 NEW = """pack: no-fridays
 title: Nobody is written to on Fridays
 speaks_about: [communication.send]
-layer: channel
+layer: channel  # beside the law, not in its place
 applies: {person.country: CA}
 rules:
   - id: no-advertising-by-post
@@ -163,6 +163,10 @@ def test_two_people_change_a_rule(caller: Caller, other: Caller) -> None:
         other.made.component.client_id,
     )
     assert [case["name"] for case in pack["cases"]] == ["a leaflet", "a bill"]
+    assert (pack["source"], pack["as_written"]) == ({"draft": NEW}, True), "comments and lines as they were"
+    shipped = caller.get("/v1/policies/ca-casl").get_json()
+    assert (shipped["source"], shipped["as_written"]) == ({"policy": CASL, "cases": CASL_CASES}, True)
+    assert shipped["text"]["communications/ca-casl.yaml"]["pack"] == "ca-casl", "and as data"
     kinds = [each["kind"] for each in _events(caller)]
     assert [kind for kind in kinds if kind.startswith("policy.")][-4:] == [
         "policy.drafted",

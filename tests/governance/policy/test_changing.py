@@ -11,8 +11,10 @@ from governance.errors import ConflictError
 from governance.events import Actor
 from governance.policy import changing, drafting, store
 from governance.policy.complaints import PolicyError
+from governance.policy.counterexamples import CounterExample
 from governance.policy.drafts import Sent
-from governance.policy.model import CheckedPolicies, Problem
+from governance.policy.model import CheckedPolicies
+from governance.policy.proving import Proof
 
 AUTHOR, FIRST, SECOND = Actor("author"), Actor("first"), Actor("second")
 TEXT = """pack: no-post
@@ -100,12 +102,14 @@ def test_the_same_test_catches_a_lock_that_is_missing(
 def test_what_cannot_be_proved_is_neither_proposed_nor_approved(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(checked: CheckedPolicies) -> list[Problem]:
+    def broken(checked: CheckedPolicies) -> Proof:
         rules = [rule for pack in checked.packs for rule in pack.rules if pack.name == "no-post"]
-        return [Problem("draft", rule.line, "somebody who objected would be written to") for rule in rules]
+        words = "somebody who objected would be written to."
+        found = CounterExample("mine", "communication.send", "That is not done.", ("House rule 8",), words)
+        return Proof(1, 0, tuple(found.at_rule("communications/no-post.yaml", rule.line) for rule in rules))
 
     digest = propose(runtime)
-    monkeypatch.setattr("governance.policy.proof.PROOFS", (broken,))
+    monkeypatch.setattr("governance.policy.proof.examined", broken)
     with runtime.snapshot("acme", AUTHOR) as snap:
         with pytest.raises(PolicyError, match="draft:7: somebody who objected"):
             changing.prepare(snap, "no-post")
