@@ -52,7 +52,9 @@ def _put(kind: str, record_id: str, body: Mapping[str, Any], *, versioned: bool 
 
 def _write(work: Work, kind: str, record_id: str, body: Mapping[str, Any], version: int | None) -> Record:
     caller = this_caller()
-    return access.put(work, kind, record_id, body, version, maker_scopes=caller.scopes, maker=work.actor.ref)
+    return access.put(
+        work, kind, record_id, body, version, maker_scopes=caller.scopes, maker_roles=caller.roles
+    )
 
 
 def _document(each: Record, snap: Snapshot | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 import rfc8785
 
-from governance.access import definitions, overlaps, store
+from governance.access import definitions, overlaps, own_authority, store
 from governance.access.askers import (
     asker,
     authority,
@@ -36,7 +36,7 @@ from governance.access.model import (
     may_be_asker,
 )
 from governance.callers import service as callers
-from governance.callers.model import SCOPES, staff_ref
+from governance.callers.model import SCOPES
 from governance.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from governance.events import Fact
 from governance.policy import service as policies
@@ -117,15 +117,16 @@ def put(
     if_match: int | None = None,
     *,
     maker_scopes: Collection[str] | None = None,
-    maker: str | None = None,
+    maker_roles: Collection[str] = (),
 ) -> Record:
     """Create a record, or replace the version `if_match` (None for components and staff: whatever is newest).
 
     Of a member of staff, members that are not named stay. `maker_scopes`: what the maker may do, for nobody
-    gives what they lack (None: the command line); `maker`: who it is, for nobody changes what they hold
-    themselves. Raises InvalidError for what cannot be kept, StaleError for another version than the newest,
-    ConflictError `own-authority`, `credential-taken`.
+    gives what they lack, nor changes what they hold themselves (None: the installation itself);
+    `maker_roles`: those that the maker's token names. Raises InvalidError for what cannot be kept,
+    StaleError for another version than the newest, ConflictError `own-authority`, `credential-taken`.
     """
+    store.queue(work.connection, work.tenant_id)
     present = find(work, kind, record_id)
     newest = 0 if present is None else present.version
     versioned = kind in (ROLE, DATA_FIELD, ASSESSMENT) or if_match is not None
@@ -138,7 +139,10 @@ def put(
     body = definitions.plain(body)
     words = words_of(work)
     _check(work, kind, record_id, body, words)
-    _check_maker(present, Record(kind, record_id, 0, "", body), words, maker_scopes, maker)
+    if maker_scopes is not None:
+        wanted = Record(kind, record_id, 0, "", body)
+        own_authority.check(work, present, wanted, words.roles, maker_roles)
+        _check_maker(present, wanted, words, maker_scopes)
     status = str(body.get("status", ACTIVE))
     new = Record(kind, record_id, newest + 1, status, body, work.now)
     digest = hashlib.sha256(rfc8785.dumps(dict(body))).hexdigest()
@@ -208,18 +212,8 @@ def _with(words: Words, roles: Mapping[str, Role]) -> Words:
     )
 
 
-def _check_maker(
-    before: Record | None, new: Record, words: Words, maker_scopes: Collection[str] | None, maker: str | None
-) -> None:
-    """Nobody gives scopes that they lack, and nobody changes their own authority."""
-    if maker is not None and new.kind == STAFF:
-        mine = {new.id, staff_ref(new.id), *(before.body.get("clients", ()) if before else ())}
-        if maker in mine and before is not None and dict(before.body) != dict(new.body):
-            raise ConflictError(
-                "Nobody changes their own roles; ask a second person.", reason="own-authority"
-            )
-    if maker_scopes is None:
-        return
+def _check_maker(before: Record | None, new: Record, words: Words, maker_scopes: Collection[str]) -> None:
+    """Nobody gives scopes that they lack."""
     given = _scopes(new, words) - (set() if before is None else _scopes(before, words))
     excess = sorted(given - set(maker_scopes))
     if excess:
