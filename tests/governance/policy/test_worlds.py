@@ -64,9 +64,14 @@ class Formulas:
         vector = self.policy.bucketed(self.action, facts, now)
         numbers = self.policy.matching(self.action, vector)
         # No facts may be left out of the space, and nothing may be left open by them.
-        if self.solver.check(*pins(self.world, facts, now)) != z3.sat:
+        # Pushed and popped: as assumptions they would stay and make every world slower than the one before.
+        self.solver.push()
+        self.solver.add(*pins(self.world, facts, now))
+        possible = self.solver.check() == z3.sat
+        model = self.solver.model() if possible else None
+        self.solver.pop()
+        if model is None:
             return "the formulas hold these facts for impossible"
-        model = self.solver.model()
         got = {number for number, formula in self.rules.items() if z3.is_true(model.eval(formula))}
         if got != set(numbers):
             return f"rules differ: {sorted(self.policy.rules[one].id for one in got ^ set(numbers))}"
