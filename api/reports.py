@@ -120,7 +120,8 @@ def requests(query: Mapping[str, Any]) -> Response:
 def retention(query: Mapping[str, Any]) -> Response:
     """Report on retention: what should be gone, what goes in the next twelve months, what keeps it."""
     with request_snapshot() as snapshot:
-        return _given(query, keeping.report(snapshot), keeping.COLUMNS, "backlog")
+        found = keeping.report(snapshot)
+    return _given(query, found, keeping.COLUMNS, keeping.table(found))
 
 
 @room.get("/v1/reports/decisions", scope="audit:read")
@@ -144,7 +145,7 @@ def lifecycle(query: Mapping[str, Any]) -> Response:
         found = progression.report(
             snapshot, model=query["model"], since=query.get("since"), until=query.get("until")
         )
-    return _given(query, found, progression.COLUMNS, "moves")
+    return _given(query, found, progression.COLUMNS, progression.table(found))
 
 
 @room.get("/v1/reports/ropa", scope="audit:read")

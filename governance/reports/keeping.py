@@ -1,5 +1,6 @@
 """What should be gone, what goes when, and what keeps it."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -42,3 +43,14 @@ def report(snap: Snapshot) -> dict[str, Any]:
         "erasures": store.erasures(snap.connection, snap.tenant_id),
         "forecast": forecast,
     }
+
+
+def table(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The report as rows of COLUMNS: what should be gone, then what goes month by month (`due 2027-03`)."""
+    months = (found["forecast"] or {}).get("months", ())
+    coming = [
+        {"state": f"due {month['month']}", "data_class": data_class, "count": count}
+        for month in months
+        for data_class, count in sorted(month["by_data_class"].items())
+    ]
+    return [*found["backlog"], *coming]

@@ -51,7 +51,9 @@ def report(snap: Snapshot) -> dict[str, Any]:
 
 
 def _line(id_: str, count: int, bad: str, sentence: str, look_at: str) -> Line:
-    return Line(id_, bad if count else OK, count, sentence, look_at)
+    if not count:
+        return Line(id_, OK, 0, f"Nothing to do. Looked for: {sentence[0].lower()}{sentence[1:]}", look_at)
+    return Line(id_, bad, count, sentence, look_at)
 
 
 def _requests(snap: Snapshot) -> Iterator[Line]:

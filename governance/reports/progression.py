@@ -14,7 +14,7 @@ from governance.work import Snapshot
 
 PERIOD = timedelta(days=90)
 LONGEST = timedelta(days=400)
-COLUMNS = ("from", "to", "moves")
+COLUMNS = ("from", "to", "moves", "converted")
 
 
 def report(
@@ -67,3 +67,12 @@ def _relationship(people: Mapping[tuple[str | None, str | None], int]) -> dict[s
     for (_, stage), count in people.items():
         found[stage or "none"] = found.get(stage or "none", 0) + count
     return found
+
+
+def table(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The moves as rows of COLUMNS; where a number is not shown, the cell says so."""
+    few = f"fewer than {SMALLEST}, or left out beside such a number"
+    return [
+        {name: few if name == "moves" and move[name] is None else move[name] for name in COLUMNS}
+        for move in found["moves"]
+    ]

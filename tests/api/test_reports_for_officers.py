@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from governance.bootstrap import Runtime
 from governance.policy.documents import Node, compose
 from governance.policy.service import SHIPPED
+from governance.reports import keeping, progression
 from governance.reports.processing_record import at_home
 from tests.api.conftest import Caller, new_component
 from tests.conftest import HandClock
@@ -121,7 +122,8 @@ def test_an_overdue_request_leads_the_posture(caller: Caller, clock: HandClock) 
     asked = {"type": "access", "identities": [{"id": "crm-1"}]}
     assert caller.post("/v1/rights-requests", asked).status_code == 201
     before = report(caller, "posture")
-    assert next(each for each in before["lines"] if each["id"] == "requests-overdue")["level"] == "ok"
+    line = next(each for each in before["lines"] if each["id"] == "requests-overdue")
+    assert (line["level"], line["sentence"][:26]) == ("ok", "Nothing to do. Looked for:")
     clock.forward(timedelta(days=40))
     later = Caller(caller.client, caller.made)
     after = report(later, "posture")
@@ -201,6 +203,17 @@ def test_the_record_of_processing_names_what_goes_to_third_countries(
         "to mailer4 in US (flow f4): stopped, nothing in force covers it; "
         "to boston in US: no flow is declared"
     )
+
+
+def test_tables_say_what_is_left_out_and_what_is_yet_to_come() -> None:
+    moves = [{"from": "lead", "to": "contact", "moves": None, "converted": None}]
+    (row,) = progression.table({"moves": moves})
+    assert str(row["moves"]).startswith("fewer than 5"), "an empty cell would look like a nought"
+    month = {"month": "2027-03", "records": 2, "by_data_class": {"invoices": 2}, "by_country": {}}
+    late = {"state": "proposed", "data_class": "notes", "count": 1}
+    rows = keeping.table({"backlog": [late], "forecast": {"months": [month]}})
+    assert rows == [late, {"state": "due 2027-03", "data_class": "invoices", "count": 2}]
+    assert keeping.table({"backlog": [late], "forecast": None}) == [late]
 
 
 @pytest.mark.parametrize("name", REPORTS)
