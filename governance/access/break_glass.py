@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from governance import persons
-from governance.access import askers, parties, store
+from governance.access import askers, facts, parties, store
+from governance.access.gate import open_gate
+from governance.access.model import AI, Asker
+from governance.access.questions import READ, DataQuestion
 from governance.access.store import Glass
 from governance.errors import ConflictError, InvalidError, NotFoundError, UnreadableError
 from governance.subjects import service as subjects
@@ -19,6 +22,7 @@ from governance.work import Snapshot, Work
 
 LASTS = timedelta(minutes=15)
 MOST_FIELDS = 50
+CLOSED = "nothing-to-open"
 PENDING, JUSTIFIED, NOT_JUSTIFIED = "pending", "justified", "not_justified"
 REVIEWS = (PENDING, JUSTIFIED, NOT_JUSTIFIED)
 OUTCOMES = (JUSTIFIED, NOT_JUSTIFIED)
@@ -51,7 +55,8 @@ def open_(
     """Break the glass for fields of a person; the grant ends after a quarter of an hour.
 
     `asker` (type, id): for whom; None: for whoever the acting credential belongs to. Raises InvalidError for
-    fields that are not declared, for an asker that is not registered and for one that has left.
+    fields that are not declared, for an asker that is not registered and for one that has left; ConflictError
+    `nothing-to-open` if a field would stay closed for whatever purpose the asker works for.
     """
     known = askers.fields_of(work)
     unknown = [f"fields.{place}" for place, name in enumerate(fields) if name not in known]
@@ -63,6 +68,7 @@ def open_(
         sentence = "Who asks is not registered here, or has left."
         raise InvalidError(sentence, fields={"asker": [sentence]})
     person = subjects.lock(work, subject_ref)
+    _check_opens(work, who, tuple(dict.fromkeys(fields)), person.subject_ref)
     grant_id = work.new_id("bgl")
     event = work.record(
         "access.glass_broken",
@@ -87,6 +93,26 @@ def open_(
     )
     store.add_glass(work.connection, work.tenant_id, new)
     return new
+
+
+def _check_opens(work: Work, who: Asker, fields: tuple[str, ...], subject_ref: str) -> None:
+    """Refuse what broken glass does not open, and say why; nothing of it waits for a review then."""
+    if who.kind == AI:
+        raise ConflictError("No machine breaks the glass; let a colleague look.", reason=CLOSED)
+    gate, person = open_gate(work), facts.find(work, subject_ref)
+    works_for = sorted({purpose for grant in who.grants for purpose in grant.purposes})
+    opened: set[str] = set()
+    because: dict[str, str] = {}
+    for purpose in works_for:
+        for sight in gate.look(DataQuestion(READ, fields, purpose), who, person, work.now, fields):
+            if sight.verdict.allowed:
+                opened.add(sight.name)
+            elif sight.verdict.reasons:
+                because.setdefault(sight.name, sight.verdict.reasons[0].text)
+    closed = [name for name in fields if name not in opened]
+    if closed:
+        why = because.get(closed[0], "Who asks has no role that works for any purpose.")
+        raise ConflictError(f"Broken glass does not open {', '.join(closed)}. {why}", reason=CLOSED)
 
 
 def get(snap: Snapshot, grant_id: str) -> Glass:

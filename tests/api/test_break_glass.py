@@ -42,6 +42,8 @@ def test_the_glass_opens_fields_for_a_quarter_of_an_hour_and_another_person_look
     assert caller.put("/v1/subjects/crm-1", PERSON).status_code == 201
     second = Caller(client, new_component(runtime))
     me = ("component", caller.made.component.client_id)
+    desk = {"kind": "human_operated", "roles": ["call_centre"], "clients": [me[1]]}
+    assert second.put("/v1/components/desk", desk).status_code == 201
     assert read(caller, me, "iban")["decision"] is False
     body = {"subject": {"id": "crm-1"}, "fields": ["iban", "phone"], "reason": "A fraud is under way."}
     made = caller.post("/v1/access/break-glass", body, headers={"Idempotency-Key": "once"})
@@ -57,7 +59,10 @@ def test_the_glass_opens_fields_for_a_quarter_of_an_hour_and_another_person_look
     assert seen["context"]["permits"] == ["data-read.behind-broken-glass"]
     assert [each["properties"]["action"] for each in seen["context"]["obligations"]] == ["reason-and-review"]
     assert read(caller, me, "iban", "health")["context"]["fields"] == {"iban": "allow", "health": "deny"}
-    assert read(caller, me, "email")["decision"] is False, "no other field"
+    assert read(caller, me, "birth_date")["decision"] is False, "no other field"
+    marketing = read(caller, me, "iban", purpose="marketing")
+    assert marketing["decision"] is False, "and no other purpose than those of the role"
+    assert marketing["context"]["denied"]["iban"] == ["purpose-not-granted"]
     other = ("component", second.made.component.client_id)
     assert read(caller, other, "iban")["decision"] is False, "and nobody else"
     # Nothing opens what is restricted
@@ -110,10 +115,45 @@ def test_what_cannot_be_opened_is_refused(caller: Caller) -> None:
     )
 
 
+def test_glass_that_opens_nothing_is_not_broken(any_caller: Caller) -> None:
+    caller = any_caller
+    assert caller.put("/v1/subjects/crm-1", PERSON).status_code == 201
+    for path, body in (
+        ("staff/st-sup", {"roles": ["support_agent"]}),
+        ("staff/st-new", {}),
+        ("components/bot", {"kind": "ai", "roles": ["ai_agent"]}),
+    ):
+        assert caller.put(f"/v1/{path}", body).status_code == 201
+
+    def broken(kind: str, name: str, *fields: str) -> tuple[int, str]:
+        whole = {"subject": {"id": "crm-1"}, "fields": list(fields), "reason": "A fraud is under way."}
+        answer = caller.post("/v1/access/break-glass", {**whole, "asker": {"type": kind, "id": name}})
+        return answer.status_code, str(answer.get_json().get("detail"))
+
+    status, why = broken("component", "bot", "email")
+    assert (status, why) == (409, "No machine breaks the glass; let a colleague look.")
+    status, why = broken("staff", "st-sup", "iban", "health")
+    assert status == 409
+    assert why.startswith("Broken glass does not open health. Health, belief")
+    status, why = broken("staff", "st-new", "iban")
+    assert (status, why.endswith("no role that works for any purpose.")) == (409, True)
+    restriction = "/v1/subjects/crm-1/restriction"
+    caller.put(restriction, {"restricted": True, "because": "The person contests the data."})
+    status, why = broken("staff", "st-sup", "iban")
+    assert (status, "Restricted data are only stored" in why) == (409, True)
+    assert caller.get("/v1/access/break-glass").get_json()["items"] == [], "nothing waits for a review"
+    caller.put(restriction, LIFTED)
+    status, why = broken("staff", "st-sup", "iban")
+    assert status == 201, why
+    for purpose, opens in (("customer_care", True), ("marketing", False)):
+        assert read(caller, ("staff", "st-sup"), "iban", purpose=purpose)["decision"] is opens, purpose
+
+
 def test_the_exposure_of_a_person_tells_who_could_see_them_and_who_did(caller: Caller) -> None:
     assert caller.put("/v1/subjects/crm-1", PERSON).status_code == 201
     assert caller.put("/v1/staff/st-1", {"roles": ["support_agent"]}).status_code == 201
-    assert caller.put("/v1/staff/st-2", {"roles": ["analyst"]}).status_code == 201
+    analyst = {"roles": ["analyst"], "purposes": ["customer_care"], "fields": ["tickets"]}
+    assert caller.put("/v1/staff/st-2", analyst).status_code == 201
     assert caller.put("/v1/components/bot", {"kind": "ai", "roles": ["ai_agent"]}).status_code == 201
     read(caller, ("staff", "st-1"), "email", "iban")
     read(caller, ("staff", "st-1"), "email")
@@ -161,7 +201,8 @@ def test_whoever_leaves_leaves_a_list_of_what_needs_another_owner(
     assert caller.put("/v1/subjects/crm-1", PERSON).status_code == 201
     credential = new_component(runtime)
     theirs = Caller(client, credential)
-    assert caller.put("/v1/staff/st-1", {"clients": [credential.component.client_id]}).status_code == 201
+    body = {"roles": ["support_agent"], "clients": [credential.component.client_id]}
+    assert caller.put("/v1/staff/st-1", body).status_code == 201
     hold = theirs.post(
         "/v1/holds",
         {"matter": "Smith v. Acme", "scope": {"subject": {"id": "crm-1"}}, "reason": "Litigation"},

@@ -62,7 +62,7 @@ def test_whoever_leaves_is_listed_with_all_that_needs_another_owner(
 ) -> None:
     boss, client = caller, app.test_client()
     theirs, others = (Caller(client, new_component(runtime)) for _ in range(2))
-    staff = {"clients": [theirs.made.component.client_id]}
+    staff = {"roles": ["support_agent"], "clients": [theirs.made.component.client_id]}
     ok(boss.put("/v1/staff/st-1", staff))
     ok(boss.put("/v1/staff/st-3", {"clients": [others.made.component.client_id]}))
     for name in ("crm-1", "crm-2", "crm-3"):

@@ -236,7 +236,7 @@ class Builder:
         }
         for kind, path, body in (
             ("role_id", f"roles/{own}_role", {"title": self.text("A role"), "kinds": ["staff"]}),
-            ("staff_id", f"staff/{own}-staff", {"roles": ["marketer"]}),
+            ("staff_id", f"staff/{own}-staff", {"roles": ["support_agent"]}),
             ("component_id", f"components/{own}-component", {"kind": "service", "roles": ["marketer"]}),
             ("field_id", f"data-fields/{own}_field", {"data_class": "invoices"}),
             (
@@ -265,7 +265,12 @@ class Builder:
         self.world.note("flow_id", f"{own}-flow")
         self.world.canaries.update((f"{own}-clauses", f"{own}-flow"))
         person = {"id": self.world.fit("external_id")}
-        glass = {"subject": person, "fields": ["phone"], "reason": self.text("An emergency")}
+        glass = {
+            "subject": person,
+            "fields": ["phone"],
+            "reason": self.text("An emergency"),
+            "asker": {"type": "staff", "id": f"{own}-staff"},
+        }
         self.world.note("grant_id", self.ask("post", "/v1/access/break-glass", glass)["id"])
         url = f"/v1/policies/{own}-rule/draft"
         rule = RULE.format(own=own, text=self.text("A rule"))
