@@ -48,6 +48,14 @@ class MechanismBody(Shape):
     assessment_reference = Text(
         64, allow_none=True, metadata={"description": "The transfer impact assessment (TIA), as a code."}
     )
+    consent_purpose = Text(
+        64,
+        allow_none=True,
+        metadata={
+            "description": "The purpose that people consent to, where the mechanism is their consent; "
+            "left out: `transfer_abroad`."
+        },
+    )
 
 
 class MechanismReply(Answer):

@@ -12,9 +12,19 @@ from governance.decisions.ground import Ground
 from governance.errors import InvalidError
 from governance.policy.compiled import CompiledPolicy
 from governance.purposes import catalogue
+from governance.purposes import service as purposes
 from governance.settings import Settings
 from governance.subjects.identifiers import check_code
-from governance.transfers.model import ERRANDS, KINDS, ORDINARY, RECIPIENT_KINDS, Flow, Mechanism, Question
+from governance.transfers.model import (
+    CONSENT_PURPOSE,
+    ERRANDS,
+    KINDS,
+    ORDINARY,
+    RECIPIENT_KINDS,
+    Flow,
+    Mechanism,
+    Question,
+)
 from governance.work import Snapshot
 
 MOST_NAMES = 500
@@ -132,6 +142,7 @@ def read_mechanism(
     )
     if not chosen and kind is not None:
         chosen = usual(instruments, kind, ground.tenant_country)
+    consent = any(instruments.get(each, {}).get("consent") is True for each in chosen)
     valid_from: datetime = body.get("valid_from") or snap.now
     expires_at: datetime | None = body.get("expires_at")
     if expires_at is not None and expires_at <= snap.now:
@@ -156,9 +167,24 @@ def read_mechanism(
         unassessed=()
         if reference is not None
         else tuple(each for each in chosen if instruments.get(each, {}).get("assessment") is True),
+        consent_purpose=_consent_purpose(snap, reader, body.get("consent_purpose"), consent),
     )
     reader.finish("The mechanism")
     return found
+
+
+def _consent_purpose(snap: Snapshot, reader: Reader, value: object, consent: bool) -> str | None:
+    """What people consent to where a mechanism is their consent: a purpose of this tenant."""
+    if not consent:
+        if value is not None:
+            reader.complain("consent_purpose", "Only a mechanism that is consent names what is consented to.")
+        return None
+    named = value if isinstance(value, str) else CONSENT_PURPOSE
+    if purposes.find(snap, named) is None:
+        reader.complain(
+            "consent_purpose", "Name a purpose of yours that people consent to for this transfer."
+        )
+    return named
 
 
 def usual(

@@ -4,16 +4,23 @@ The register is small and read as a whole, anew in every snapshot: nothing remem
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from governance.consent import store as consents
+from governance.consent.model import Cell, resolve
+from governance.consent.model import Question as Asked
+from governance.purposes import catalogue
+from governance.purposes import service as purposes
+from governance.settings import Settings
 from governance.subjects.store import subject
 from governance.transfers import store
 from governance.transfers.model import EVERYBODY, GONE, PLACELESS, Person, Register
+from governance.work import Snapshot
 
 _STANDING = (
     subject.c.country,
@@ -25,16 +32,19 @@ _STANDING = (
 """What `Person` takes after its reference, in its order."""
 
 _LOOKUP = 500
+_NOES, _OBJECTIONS = ("withdrawn", "refused"), ("marketing", "purpose")
 
 YEAR = timedelta(days=366)
 """The longest that laws reckon back: twelve months (28 CFR 202.205); since 1 January is never longer."""
 
 
-def register(connection: Connection, tenant_id: str, tenant_country: str | None) -> Register:
+def register(snap: Snapshot, tenant_country: str | None) -> Register:
     """Mechanisms, flows and counted people as this transaction sees them.
 
     A number that was never counted is counted now: a law that goes by it must not be passed over.
     """
+    connection, tenant_id = snap.connection, snap.tenant_id
+    instruments = catalogue.transfer_instruments(snap.resource(Settings).policies_dir)
     mechanisms = store.mechanisms(connection, tenant_id)
     flows = tuple(store.flows(connection, tenant_id))
     return Register(
@@ -42,7 +52,32 @@ def register(connection: Connection, tenant_id: str, tenant_country: str | None)
         flows=flows,
         people=store.people(connection, tenant_id),
         tenant_country=tenant_country,
+        consents=frozenset(name for name, of in instruments.items() if of.get("consent") is True),
     )
+
+
+def agreed(snap: Snapshot, subject_ref: str, wanted: Iterable[str], now: datetime) -> frozenset[str]:
+    """The purposes, of those that are wanted, to which a consent of the person stands at `now`.
+
+    A no or an objection counts wherever it was said, a yes only as it was given: proven, confirmed, not run
+    out, later than every no that it lifts (`consent.model.resolve`).
+    """
+    cells = tuple(consents.cells_of(snap.connection, snap.tenant_id, subject_ref).values())
+    return frozenset(each for each in wanted if cells and _agreed(snap, cells, each, now))
+
+
+def _agreed(snap: Snapshot, cells: Sequence[Cell], purpose_id: str, now: datetime) -> bool:
+    purpose = purposes.find(snap, purpose_id)
+    controller = "" if purpose is None else purpose.controller or ""
+    asked = dict.fromkeys(
+        Asked(purpose_id, controller, cell.channel, cell.topic, cell.point_ref or None)
+        for cell in cells
+        if cell.purpose in ("", purpose_id)
+    )
+    found = [resolve(cells, each, (), now) for each in (Asked(purpose_id, controller), *asked)]
+    if any(each.status in _NOES or each.objection in _OBJECTIONS for each in found):
+        return False
+    return any(each.status == "granted" for each in found)
 
 
 def person(connection: Connection, tenant_id: str, subject_ref: str | None) -> Person:

@@ -118,7 +118,7 @@ class Gate:
         found = [
             (self.verdict(world), world)
             for person in people
-            for world in worlds(self.register, question, person, self.now)
+            for world in worlds(self.register, question, self._consenting(person), self.now)
         ]
         found.sort(key=lambda one: one[0].allowed)
         carried = sorted({world.flow.flow_id for _, world in found if world.flow is not None})
@@ -139,6 +139,13 @@ class Gate:
             asked_for=asked_for,
         )
 
+    def _consenting(self, person: Person) -> Person:
+        """A person with what they consented to, as far as mechanisms ask; sorts of people did to nothing."""
+        wanted = self.register.consent_purposes
+        if person.subject_ref is None or not wanted:
+            return person
+        return replace(person, consented=facts.agreed(self.snap, person.subject_ref, wanted, self.now))
+
     def verdict(self, world: World) -> Verdict:
         """Decide on one world by the active policy."""
         policy = self.ground.policy
@@ -154,9 +161,11 @@ class Gate:
     def of_flow(self, flow: Flow) -> FlowAnswer:
         """How a flow stands, for people who live where it begins, and what carries it.
 
+        Where it rests on consent, it stands so for people who consented.
         Mechanisms are taken in their order until they suffice; the last one taken is the one that carries.
         """
-        world = of_flow(self.register, flow, Person.living_in(flow.origin), self.now)
+        somebody = Person(True, country=flow.origin, consented=self.register.consent_purposes)
+        world = of_flow(self.register, flow, somebody, self.now)
         verdict = self.verdict(world)
         people = self._people(flow.origin) + self._declared(flow.origin)
         if not verdict.allowed:
@@ -238,7 +247,7 @@ def open_gate(snap: Snapshot, ground: Ground | None = None, time: datetime | Non
     `time` moves what depends on the clock (ends of mechanisms, dates of rules), never back behind now.
     """
     ground = ground or stand(snap)
-    register = facts.register(snap.connection, snap.tenant_id, ground.tenant_country)
+    register = facts.register(snap, ground.tenant_country)
     return Gate(snap, ground, register, snap.now if time is None else max(snap.now, time))
 
 
@@ -289,13 +298,13 @@ def sent_from(
 def refusal_of_system(snap: Snapshot, system: System, subject_ref: str) -> str | None:
     """Why a correction may not be written to a connected system, handed to its room by the root.
 
-    The recipient is the system's own id, the data are of the classes that it holds. It holds them already:
-    putting them right answers the person (Art. 16, 19 GDPR). None if it may; nothing leaves the own country.
+    The recipient is the system's own id. It holds the data already: putting them right answers the person
+    (Art. 16, 19 GDPR) and carries what is put right. None if it may; nothing leaves the own country.
     """
     gate = open_gate(snap)
     if system.country == gate.register.tenant_country:
         return None
-    asked = Question(system.country, system.system_id, frozenset(system.data_classes), errand=ANSWER)
+    asked = Question(system.country, system.system_id, errand=ANSWER)
     record = gate.answer(asked, subject_ref)
     if record.allowed:
         return None

@@ -5,7 +5,7 @@ means any. What a question is decided on, `governance.transfers.situations` says
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +42,11 @@ INSIDE, OUT, BACK = "inside", "out", "back"
 IN_FORCE = "in_force"
 SUSPENDED, EXPIRED, UNASSESSED, NOT_YET = "suspended", "expired", "unassessed", "not_yet"
 STATES = (IN_FORCE, SUSPENDED, EXPIRED, UNASSESSED, NOT_YET)
+UNCONSENTED = "unconsented"
+"""Beside STATES: in force, but not for a person who has not consented to it."""
+
+CONSENT_PURPOSE = "transfer_abroad"
+"""What people consent to where a mechanism of consent names no purpose of its own."""
 
 ACTIVE, FALLBACK, STOPPED = "active", "fallback", "stopped"
 FLOW_STATES = (ACTIVE, FALLBACK, STOPPED)
@@ -61,6 +66,8 @@ class Mechanism:
     `instruments` say what it is in the laws that it serves (catalogue of transfer instruments); those in
     `unassessed` do not count because the assessment that they need is not referred to. `owner` and
     `assessment_reference` are opaque codes. `suspended_at`: when the kill switch was thrown.
+    `consent_purpose`: what a person must have consented to where it is consent. `lacks_consent` is said of a
+    person and never stored.
     """
 
     mechanism_id: str
@@ -76,16 +83,27 @@ class Mechanism:
     assessment_reference: str | None
     suspended_at: datetime | None
     unassessed: tuple[str, ...] = ()
+    consent_purpose: str | None = None
+    lacks_consent: bool = False
+
+    def of(self, person: "Person", consents: Collection[str]) -> "Mechanism":
+        """What it is for one person: without the instruments (`consents`) that their consent would make."""
+        if self.consent_purpose in person.consented or not frozenset(self.instruments) & frozenset(consents):
+            return self
+        kept = tuple(each for each in self.instruments if each not in consents)
+        return replace(self, instruments=kept, lacks_consent=True)
 
     def state(self, now: datetime) -> str:
-        """One of STATES."""
+        """One of STATES; of `of` a person also UNCONSENTED."""
         if self.suspended_at is not None:
             return SUSPENDED
         if self.expires_at is not None and self.expires_at <= now:
             return EXPIRED
         if self.valid_from > now:
             return NOT_YET
-        return IN_FORCE if self.counts else UNASSESSED
+        if self.counts:
+            return IN_FORCE
+        return UNCONSENTED if self.lacks_consent else UNASSESSED
 
     @property
     def counts(self) -> frozenset[str]:
@@ -107,6 +125,10 @@ class Mechanism:
         return not self.data_classes or (
             data_classes is not None and frozenset(data_classes) <= frozenset(self.data_classes)
         )
+
+
+STORED = tuple(name for name in Mechanism.__slots__ if name != "lacks_consent")
+"""What is stored of a mechanism."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +201,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What the gate knows of the person whose data are to go; `known` is False if there is no such person."""
+    """What the gate knows of the person whose data are to go; `known` is False if there is no such person.
+
+    `consented`: the purposes to which a consent of the person stands, of those that mechanisms name.
+    """
 
     known: bool
     subject_ref: str | None = None
@@ -188,6 +213,7 @@ class Person:
     restricted: bool = False
     erasure_pending: bool = False
     erased: bool = False
+    consented: frozenset[str] = frozenset()
 
     @classmethod
     def living_in(cls, country: str | None) -> "Person":
@@ -197,9 +223,19 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Mechanisms and flows as one snapshot sees them; `people` per country, where counted, and in ALL_OF."""
+    """Mechanisms and flows as one snapshot sees them; `people` per country, where counted, and in ALL_OF.
+
+    `consents`: the instruments that are consent of the person.
+    """
 
     mechanisms: Mapping[str, Mechanism] = field(default_factory=dict)
     flows: Sequence[Flow] = ()
     people: Mapping[str, int] = field(default_factory=dict)
     tenant_country: str | None = None
+    consents: frozenset[str] = frozenset()
+
+    @property
+    def consent_purposes(self) -> frozenset[str]:
+        """What people may have consented to, as mechanisms of consent name it."""
+        named = (each.consent_purpose for each in self.mechanisms.values())
+        return frozenset(each for each in named if each is not None)

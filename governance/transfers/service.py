@@ -9,7 +9,7 @@ from governance.decisions.ground import stand
 from governance.errors import ConflictError, InvalidError, NotFoundError, StaleError, UnreadableError
 from governance.transfers import checks, flows, store
 from governance.transfers.gate import FlowAnswer, Gate, open_gate
-from governance.transfers.model import IN_FORCE, SUSPENDED, Mechanism
+from governance.transfers.model import IN_FORCE, STORED, SUSPENDED, Mechanism
 from governance.vault.model import EVIDENCE, Place
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
@@ -57,6 +57,7 @@ def put(work: Work, mechanism_id: str, body: Mapping[str, Any], if_match: int | 
             "valid_from": wire(new.valid_from),
             "expires_at": None if new.expires_at is None else wire(new.expires_at),
             "assessment": new.assessment_reference,
+            "consent_purpose": new.consent_purpose,
         },
     )
     _write(work, new, {"noticed": None, "event_id": event.id})
@@ -153,6 +154,7 @@ def document(snap: Snapshot, each: Mechanism) -> dict[str, Any]:
         "owner": each.owner,
         "assessment_reference": each.assessment_reference,
         "unassessed": list(each.unassessed),
+        "consent_purpose": each.consent_purpose,
         "status": state,
         "in_force": state == IN_FORCE,
         "suspension": suspension,
@@ -196,9 +198,7 @@ def _row(snap: Snapshot, mechanism_id: str, *, lock: bool = False) -> Mapping[st
 
 
 def _write(work: Work, new: Mechanism, more: Mapping[str, Any]) -> None:
-    values = {
-        name: getattr(new, name) for name in Mechanism.__slots__ if name not in ("mechanism_id", "version")
-    }
+    values = {name: getattr(new, name) for name in STORED if name not in ("mechanism_id", "version")}
     values |= {"updated_at": work.now, **more}
     if not store.write_mechanism(work.connection, work.tenant_id, new.mechanism_id, new.version, values):
         raise StaleError(_NOT_CHANGED + "someone else has just written it.")

@@ -24,6 +24,7 @@ from governance.transfers.model import (
     OUT,
     SUSPENDED,
     UNASSESSED,
+    UNCONSENTED,
     Flow,
     Mechanism,
     Person,
@@ -31,7 +32,7 @@ from governance.transfers.model import (
     Register,
 )
 
-_GRAVITY = (SUSPENDED, EXPIRED, UNASSESSED, NOT_YET)
+_GRAVITY = (SUSPENDED, EXPIRED, UNASSESSED, NOT_YET, UNCONSENTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def _world(
     candidates: tuple[Mechanism, ...],
     flow: Flow | None,
 ) -> World:
+    candidates = tuple(each.of(person, register.consents) for each in candidates)
     origin, direction = way(register, question, person, flow)
     beyond = _beyond(question, person, flow)
     if beyond == BEYOND_FLOW and direction == BACK:

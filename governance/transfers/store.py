@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from governance.database import Instant, Json, is_sqlite, metadata
-from governance.transfers.model import Flow, Mechanism
+from governance.transfers.model import STORED, Flow, Mechanism
 
 transfer_mechanism = sa.Table(
     "transfer_mechanism",
@@ -30,6 +30,7 @@ transfer_mechanism = sa.Table(
     sa.Column("suspended_by", sa.Text),
     sa.Column("reason_sealed", sa.LargeBinary),
     sa.Column("noticed", sa.Text),
+    sa.Column("consent_purpose", sa.Text),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("event_id", sa.Text, nullable=False),
 )
@@ -75,7 +76,7 @@ transfer_people = sa.Table(
 )
 """How many people live in a country that some flow leaves, as last counted; laws go by such numbers."""
 
-_MECHANISM = [transfer_mechanism.c[name] for name in Mechanism.__slots__]
+_MECHANISM = [transfer_mechanism.c[name] for name in STORED]
 _FLOW = [transfer_flow.c[name] for name in Flow.__slots__]
 _LISTS = ("instruments", "unassessed", "recipients", "destinations", "data_classes", "mechanisms")
 
@@ -104,7 +105,7 @@ def find_mechanism(
 
 def read_mechanism(row: Mapping[str, Any]) -> Mechanism:
     """A mechanism from its whole row."""
-    return Mechanism(**_lists({name: row[name] for name in Mechanism.__slots__}))
+    return Mechanism(**_lists({name: row[name] for name in STORED}))
 
 
 def write_mechanism(

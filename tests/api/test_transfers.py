@@ -276,6 +276,52 @@ def test_an_errand_is_no_free_pass(caller: Caller) -> None:
         assert check(caller, "nobody", errand=errand)["decision"] is allowed, errand
 
 
+def test_consent_to_a_transfer_is_that_of_the_person(any_caller: Caller, clock: HandClock) -> None:
+    caller = any_caller
+    people(caller)
+    body = {"kind": "derogation", "instruments": ["explicit-consent"], "scope": {"destinations": ["EG"]}}
+    refused = caller.put("/v1/transfer-mechanisms/asked", {**body, "consent_purpose": "nothing"})
+    assert "consent_purpose" in refused.get_json()["errors"]
+    wrong = {**SCC, "consent_purpose": "marketing"}
+    assert "consent_purpose" in caller.put("/v1/transfer-mechanisms/scc", wrong).get_json()["errors"]
+    made = caller.put("/v1/transfer-mechanisms/asked", body).get_json()
+    assert (made["consent_purpose"], made["status"]) == ("transfer_abroad", "in_force")
+
+    def asked(person: str = "hans", **more: Any) -> tuple[bool, set[str]]:
+        found = check(caller, person, origin="DE", destination="EG", recipient="hotel", **more)
+        return found["decision"], set(codes(found))
+
+    def say(path: str, **said: Any) -> None:
+        clock.forward(timedelta(seconds=1))
+        answer = caller.post(f"/v1/{path}", {"subject": {"id": "hans"}, "purpose": "transfer_abroad", **said})
+        assert answer.status_code == 201, answer.data
+
+    granted = {"status": "granted", "method": "web_form"}
+    no = (False, {"transfer-no-mechanism", "consent-missing"})
+    assert asked()[0] is False
+    assert "consent-missing" in asked()[1]
+    say("consents", status="refused", method="web_form")
+    assert asked()[0] is False
+    ends = clock() + timedelta(days=30)
+    say("consents", **granted, expires_at=ends.isoformat())
+    assert asked() == (True, set())
+    assert asked("greta") == no, "she was not asked"
+    assert asked(context={"time": ends.isoformat()}) == no, "it has run out by then"
+    say("consents", status="withdrawn", method="web_form")
+    assert asked() == no
+    say("consents", **granted)
+    assert asked()[0] is True
+    say("objections", scope="all", purpose=None)
+    assert asked() == no
+    say("consents", status="granted", method="import")
+    assert asked() == no, "what others report lifts nothing"
+    say("consents", **granted)
+    flow = {**MAIL, "destination": "EG", "recipient": "hotel", "mechanisms": ["asked"]}
+    assert asked()[0] is True
+    assert caller.put("/v1/transfer-flows/hotel", flow).get_json()["status"] == "stopped"
+    assert asked()[0] is False, "no standing flow rests on a derogation"
+
+
 def test_a_framework_leads_nowhere_but_to_the_united_states(caller: Caller) -> None:
     people(caller)
     assert caller.put("/v1/transfer-mechanisms/dpf", {"kind": "dpf", "scope": {}}).status_code == 201
