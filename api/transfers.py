@@ -8,6 +8,7 @@ from flask import Response
 
 from api import spreadsheets
 from api.configuration import etag, if_match
+from api.disclosures import of_anybody
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, request_work
 from api.shapes import Answer, Flag, Instant, Listing, Page, Shape, Text, Whole
@@ -86,6 +87,7 @@ class ImpactReply(Answer):
     stopped = ma.fields.List(ma.fields.String(), required=True)
     carried_on = ma.fields.List(ma.fields.String(), required=True)
     people = ma.fields.Integer(required=True)
+    people_declared = ma.fields.Integer(required=True)
 
 
 class TransferFlowBody(Shape):
@@ -181,6 +183,22 @@ def put_mechanism(body: Mapping[str, Any], mechanism_id: str) -> Response:
         put = transfers.put(work, mechanism_id, body, if_match(exists=exists))
         document = transfers.document(work, put)
     return reply(document, 200 if exists else 201, etag(put.version))
+
+
+@room.get("/v1/transfer-mechanisms/<mechanism_id>/people", scope="transfers:read", discloses=of_anybody())
+@room.query(Page)
+@room.answers(200, Listing)
+def list_people(query: Mapping[str, Any], mechanism_id: str) -> Response:
+    """List whose transfers rest on a mechanism alone, by the ids of the CRM, each with the flows.
+
+    They are those whom the kill switch stops, and the same once it is thrown.
+    """
+    with request_snapshot() as snapshot:
+        limit, use = query["limit"], f"transfer-people:{mechanism_id}"
+        cursor = read_cursor(snapshot, use, query.get("after"))
+        found = transfers.people(snapshot, mechanism_id, after=cursor[0] if cursor else "", limit=limit + 1)
+        listed = page(snapshot, use, found, limit, lambda each: [each.subject_ref])
+        return reply({**listed, "items": [each.document() for each in listed["items"]]})
 
 
 @room.post("/v1/transfer-mechanisms/<mechanism_id>/suspend", scope="transfers:write")

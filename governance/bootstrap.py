@@ -29,7 +29,7 @@ from governance.systems.abroad import Onward
 from governance.tenants import service as tenancy
 from governance.tenants import store as tenants
 from governance.tenants.model import ACTIVE, CLOSING, DELETED
-from governance.transfers import gate as transfers
+from governance.transfers import handed as transfers
 from governance.vault.keyring import keyring_engine
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work

@@ -4,7 +4,7 @@ The register is small and read as a whole, anew in every snapshot: nothing remem
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from governance.consent import store as consents
 from governance.consent.model import Cell, resolve
 from governance.consent.model import Question as Asked
+from governance.consent.tables import consent_state
 from governance.purposes import catalogue
 from governance.purposes import service as purposes
 from governance.settings import Settings
@@ -128,6 +129,59 @@ def everybody(connection: Connection, tenant_id: str) -> dict[Person, int]:
     for country, region, number in residency(connection, tenant_id):
         found[Person(True, country=country, region=region)] += number
     return dict(found)
+
+
+def consenting(snap: Snapshot, wanted: Iterable[str], among: Sequence[str] | None = None) -> list[str]:
+    """References of people (`among` some) with a yes to these purposes, standing or not."""
+    which = _with_a_yes(snap, wanted)
+    if among is not None:
+        which = which.where(consent_state.c.subject_ref.in_(among))
+    return list(snap.connection.scalars(which.order_by(consent_state.c.subject_ref)))
+
+
+def sorts(snap: Snapshot, wanted: Collection[str]) -> dict[Person, int]:
+    """Everybody by where they live and their standing, without those who said yes to what is wanted."""
+    query = sa.select(*_STANDING, sa.func.count()).where(
+        subject.c.tenant_id == snap.tenant_id, subject.c.merged_into.is_(None)
+    )
+    if wanted:
+        query = query.where(subject.c.subject_ref.not_in(_with_a_yes(snap, wanted)))
+    rows = snap.connection.execute(query.group_by(*_STANDING))
+    return {Person(True, None, *row[:-1]): int(row[-1]) for row in rows}
+
+
+def alike(
+    snap: Snapshot, like: Sequence[Person], wanted: Collection[str], after: str, limit: int
+) -> list[tuple[Person, str]]:
+    """People with their ids by reference: of these sorts, or with a yes to the purposes that are wanted."""
+    countries = {each.country for each in like if each.country is not None}
+    which: list[sa.ColumnElement[bool]] = [sa.false()]
+    if countries:
+        which.append(subject.c.country.in_(sorted(countries)))
+    if any(each.country is None for each in like):
+        which.append(subject.c.country.is_(None))
+    if wanted:
+        which.append(subject.c.subject_ref.in_(_with_a_yes(snap, wanted)))
+    query = sa.select(subject.c.external_id, subject.c.subject_ref, *_STANDING).where(
+        subject.c.tenant_id == snap.tenant_id,
+        subject.c.merged_into.is_(None),
+        subject.c.subject_ref > after,
+        sa.or_(*which),
+    )
+    rows = snap.connection.execute(query.order_by(subject.c.subject_ref).limit(limit))
+    return [(Person(True, row[1], *row[2:]), row[0]) for row in rows]
+
+
+def _with_a_yes(snap: Snapshot, wanted: Iterable[str]) -> sa.Select[tuple[str]]:
+    return (
+        sa.select(consent_state.c.subject_ref)
+        .where(
+            consent_state.c.tenant_id == snap.tenant_id,
+            consent_state.c.purpose.in_(sorted(wanted)),
+            consent_state.c.pos_status == "granted",
+        )
+        .distinct()
+    )
 
 
 def count_people(connection: Connection, tenant_id: str, whose: str, now: datetime) -> int:

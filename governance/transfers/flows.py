@@ -1,12 +1,13 @@
 """Use cases of the flows: declare them, see how they stand, and announce where that has changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from governance.clock import wire
 from governance.errors import ConflictError, InvalidError, NotFoundError
 from governance.transfers import checks, facts, store
+from governance.transfers.affected import Affected
 from governance.transfers.gate import FlowAnswer, Gate, open_gate
 from governance.transfers.model import ACTIVE, ALL_OF, FLOW_STATES, STOPPED, Flow
 from governance.work import Snapshot, Work
@@ -168,16 +169,22 @@ def flow_document(flow: Flow) -> dict[str, Any]:
     }
 
 
-def impact(before: Mapping[str, FlowAnswer], after: Mapping[str, FlowAnswer]) -> dict[str, Any]:
-    """What a change of the register does to the flows: which stop, carry on or resume, and how many people.
+def impact(
+    before: Mapping[str, FlowAnswer], after: Mapping[str, FlowAnswer], affected: Affected
+) -> dict[str, Any]:
+    """What a change of the register does to the flows: which stop, carry on or resume, and to how many.
 
-    People of several flows that begin in one country are counted once.
+    `people`: recorded people for whom the gate answers otherwise, each counted once, wherever they live.
+    `people_declared`: those whom the flows that stop declare beyond them.
     """
     changed = [
         Change(before.get(flow_id), answer)
         for flow_id, answer in after.items()
         if flow_id in before
-        and (before[flow_id].status, before[flow_id].mechanism) != (answer.status, answer.mechanism)
+        and (
+            (before[flow_id].status, before[flow_id].mechanism) != (answer.status, answer.mechanism)
+            or affected.by_flow.get(flow_id)
+        )
     ]
     stopped = [each.after for each in changed if each.after.status == STOPPED]
     return {
@@ -186,22 +193,15 @@ def impact(before: Mapping[str, FlowAnswer], after: Mapping[str, FlowAnswer]) ->
                 **flow_document(each.after.flow),
                 "before": None if each.before is None else _standing(each.before),
                 "after": _standing(each.after),
-                "people": each.after.people,
+                "people": affected.by_flow.get(each.after.flow.flow_id, 0),
             }
             for each in changed
         ],
         "stopped": [each.flow.flow_id for each in stopped],
         "carried_on": [each.after.flow.flow_id for each in changed if each.after.status != STOPPED],
-        "people": people_of(stopped),
+        "people": affected.people,
+        "people_declared": sum(each.flow.people_per_year for each in stopped),
     }
-
-
-def people_of(answers: Sequence[FlowAnswer]) -> int:
-    """How many people are concerned: the most of any flow for each country that flows begin in."""
-    most: dict[str, int] = {}
-    for each in answers:
-        most[each.flow.origin] = max(most.get(each.flow.origin, 0), each.people or 0)
-    return sum(most.values())
 
 
 def _standing(answer: FlowAnswer) -> dict[str, Any]:

@@ -4,7 +4,7 @@ A `Gate` is made for one snapshot and never outlives it: the register is read an
 check in every process sees a mechanism that was suspended.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,11 @@ from governance.decisions.ground import Ground, stand
 from governance.decisions.model import Reason, Verdict, decide
 from governance.decisions.record import AskedFor, DecisionRecord, merged
 from governance.policy.buckets import Vector
-from governance.systems.model import System
 from governance.transfers import checks, facts, store
 from governance.transfers.model import (
     ACTION,
     ACTIVE,
     ADEQUACY,
-    ANSWER,
     EVERYBODY,
     FALLBACK,
     GONE,
@@ -54,9 +52,6 @@ _SILENCE = Verdict(
 )
 _PEOPLE, _AT_ORIGIN = "transfer.people", "transfer.people_at_origin"
 MOST_WORLDS = 20
-
-NO_MECHANISM, HALTED, LOCALISED, ALLOWED = "no_mechanism", "suspended", "localised", "allowed"
-"""The answers that the message gate is told (`transfer.answer`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +134,16 @@ class Gate:
             asked_for=asked_for,
         )
 
+    def permits(self, question: Question, person: Person) -> bool:
+        """Whether a question about somebody, or about people of a sort, is permitted."""
+        found = worlds(self.register, question, self._consenting(person), self.now)
+        return all(self.verdict(world).allowed for world in found)
+
+    def with_mechanisms(self, changed: Iterable[Mechanism]) -> "Gate":
+        """The same gate, if these mechanisms stood in the register as they are given."""
+        mechanisms = {**self.register.mechanisms, **{each.mechanism_id: each for each in changed}}
+        return replace(self, register=replace(self.register, mechanisms=mechanisms))
+
     def _consenting(self, person: Person) -> Person:
         """A person with what they consented to, as far as mechanisms ask; sorts of people did to nothing."""
         wanted = self.register.consent_purposes
@@ -195,22 +200,6 @@ class Gate:
             return last
         in_force = (each for each in world.candidates if each.state(self.now) == IN_FORCE)
         return next((each for each in in_force if each.kind == ADEQUACY), None)
-
-    def message_from(self, sender_country: str, recipient: str | None) -> Callable[[str | None], str]:
-        """What a message sent from a country means for people, by the country that they live in.
-
-        The sending system gets their contact details. Answers are those of `transfer.answer`.
-        """
-        question = Question(sender_country, recipient, frozenset({"contact_details"}))
-        known: dict[str | None, str] = {}
-
-        def answer(country: str | None) -> str:
-            if country not in known:
-                found = worlds(self.register, question, Person.living_in(country), self.now)
-                known[country] = _in_a_word(merged([self.verdict(world) for world in found]))
-            return known[country]
-
-        return answer
 
     def _numbers(self, known: Mapping[str, Any]) -> dict[str, int | None]:
         """How many people laws that go by numbers have to reckon with: never fewer than whose data could go.
@@ -282,39 +271,3 @@ def variants(snap: Snapshot, ground: Ground) -> list[Mapping[str, Any]]:
         }
         for flow in store.flows(snap.connection, snap.tenant_id)
     ]
-
-
-def sent_from(
-    snap: Snapshot,
-    ground: Ground,
-    sender_country: str,
-    recipient: str | None,
-    time: datetime | None = None,
-) -> Callable[[str | None], str]:
-    """What the message gate asks, handed to it by the composition root: see `Gate.message_from`."""
-    return open_gate(snap, ground, time).message_from(sender_country, recipient)
-
-
-def refusal_of_system(snap: Snapshot, system: System, subject_ref: str) -> str | None:
-    """Why a correction may not be written to a connected system, handed to its room by the root.
-
-    The recipient is the system's own id. It holds the data already: putting them right answers the person
-    (Art. 16, 19 GDPR) and carries what is put right. None if it may; nothing leaves the own country.
-    """
-    gate = open_gate(snap)
-    if system.country == gate.register.tenant_country:
-        return None
-    asked = Question(system.country, system.system_id, errand=ANSWER)
-    record = gate.answer(asked, subject_ref)
-    if record.allowed:
-        return None
-    return f"The data may not go to the country of this system ({', '.join(record.codes)})."
-
-
-def _in_a_word(verdict: Verdict) -> str:
-    codes = {reason.code for reason in verdict.reasons}
-    if verdict.allowed:
-        return ALLOWED
-    if "localisation" in codes:
-        return LOCALISED
-    return HALTED if "transfer-suspended" in codes else NO_MECHANISM

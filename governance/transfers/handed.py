@@ -8,7 +8,7 @@ from governance.decisions.model import Verdict
 from governance.decisions.record import merged
 from governance.systems.model import System
 from governance.transfers.gate import open_gate
-from governance.transfers.model import Person, Question
+from governance.transfers.model import ANSWER, Person, Question
 from governance.transfers.situations import worlds
 from governance.work import Snapshot
 
@@ -41,12 +41,15 @@ def sent_from(
 
 
 def refusal_of_system(snap: Snapshot, system: System, subject_ref: str) -> str | None:
-    """Why a person's data may not be written to a connected system.
+    """Why a correction may not be written to a connected system.
 
-    The recipient is the system's own id, the data are of the classes that it holds. None if they may.
+    The recipient is the system's own id. It holds the data already: putting them right answers the person
+    (Art. 16, 19 GDPR) and carries what is put right. None if it may; nothing leaves the own country.
     """
-    asked = Question(system.country, system.system_id, frozenset(system.data_classes))
-    record = open_gate(snap).answer(asked, subject_ref)
+    gate = open_gate(snap)
+    if system.country == gate.register.tenant_country:
+        return None
+    record = gate.answer(Question(system.country, system.system_id, errand=ANSWER), subject_ref)
     if record.allowed:
         return None
     return f"The data may not go to the country of this system ({', '.join(record.codes)})."

@@ -8,7 +8,7 @@ from typing import Any
 from governance.clock import wire
 from governance.decisions import service as decisions
 from governance.decisions.keeping import KeptDecision
-from governance.transfers import facts, flows
+from governance.transfers import affected, facts, flows
 from governance.transfers.gate import FlowAnswer, open_gate
 from governance.transfers.model import ACTION, FLOW_STATES, IN_FORCE, STATES, STOPPED
 from governance.work import Snapshot
@@ -72,7 +72,9 @@ def report(snap: Snapshot) -> dict[str, Any]:
             for each in answers
         ],
         "by_status": {status: sum(each.status == status for each in answers) for status in FLOW_STATES},
-        "people_affected": flows.people_of([each for each in answers if each.status == STOPPED]),
+        "people_affected": affected.kept_back(
+            gate, [each.flow for each in answers if each.status == STOPPED]
+        ).people,
         "mechanisms": [
             {
                 "id": each.mechanism_id,

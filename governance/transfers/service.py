@@ -7,8 +7,9 @@ from typing import Any
 from governance.clock import wire
 from governance.decisions.ground import stand
 from governance.errors import ConflictError, InvalidError, NotFoundError, StaleError, UnreadableError
-from governance.transfers import checks, flows, store
-from governance.transfers.gate import FlowAnswer, Gate, open_gate
+from governance.transfers import affected, checks, flows, store
+from governance.transfers.affected import AffectedPerson
+from governance.transfers.gate import open_gate
 from governance.transfers.model import IN_FORCE, STORED, SUSPENDED, Mechanism
 from governance.vault.model import EVIDENCE, Place
 from governance.vault.service import Vault
@@ -94,8 +95,7 @@ def suspend(work: Work, mechanism_id: str, *, reason: str, dry_run: bool = False
     if present.suspended_at is not None:
         raise ConflictError("This mechanism is suspended already.")
     new = replace(present, version=present.version + 1, suspended_at=work.now)
-    before, after = _before_and_after(work, new)
-    impact = flows.impact(before, after)
+    impact = _impact(work, new)
     if dry_run:
         return Switched(replace(new, version=present.version), impact, dry_run=True)
     event = work.record(
@@ -122,8 +122,7 @@ def reinstate(work: Work, mechanism_id: str) -> Switched:
     if present.suspended_at is None:
         raise ConflictError("This mechanism is not suspended.")
     new = replace(present, version=present.version + 1, suspended_at=None)
-    before, after = _before_and_after(work, new)
-    impact = flows.impact(before, after)
+    impact = _impact(work, new)
     event = work.record(
         "transfers.mechanism_reinstated",
         facts={"mechanism": mechanism_id, "version": new.version, "resumed": list(impact["carried_on"])},
@@ -161,13 +160,19 @@ def document(snap: Snapshot, each: Mechanism) -> dict[str, Any]:
     }
 
 
-def _before_and_after(
-    work: Work, new: Mechanism
-) -> tuple[Mapping[str, FlowAnswer], Mapping[str, FlowAnswer]]:
+def people(snap: Snapshot, mechanism_id: str, *, after: str = "", limit: int = 50) -> list[AffectedPerson]:
+    """Who rests on a mechanism alone in some flow, by reference: whom the kill switch stops, or has stopped.
+
+    Raises NotFoundError.
+    """
+    return affected.on_it_alone(snap, get(snap, mechanism_id)).listed(after, limit)
+
+
+def _impact(work: Work, new: Mechanism) -> dict[str, Any]:
     gate = open_gate(work)
-    mechanisms = {**gate.register.mechanisms, new.mechanism_id: new}
-    then = Gate(work, gate.ground, replace(gate.register, mechanisms=mechanisms), work.now)
-    return flows.all_of(gate), flows.all_of(then)
+    then = gate.with_mechanisms([new])
+    concerned = affected.of_mechanism(gate, then, new).count()
+    return flows.impact(flows.all_of(gate), flows.all_of(then), concerned)
 
 
 def _suspension(snap: Snapshot, mechanism_id: str) -> dict[str, Any] | None:

@@ -84,8 +84,12 @@ def _towards(register: Register, question: Question, person: Person, now: dateti
 
 def of_flow(register: Register, flow: Flow, person: Person, now: datetime) -> World:
     """The facts of a flow as it was declared, about somebody."""
-    question = Question(flow.destination, flow.recipient, frozenset(flow.data_classes), flow.origin)
-    return _carried(register, question, person, now, flow)
+    return _carried(register, question_of(flow), person, now, flow)
+
+
+def question_of(flow: Flow) -> Question:
+    """What a check asks about a flow as it was declared."""
+    return Question(flow.destination, flow.recipient, frozenset(flow.data_classes), flow.origin)
 
 
 def _carried(register: Register, question: Question, person: Person, now: datetime, flow: Flow) -> World:

@@ -127,6 +127,7 @@ def test_the_kill_switch_stops_what_rests_on_one_mechanism_alone(any_caller: Cal
 
     why = {"reason": "The framework fell.", "dry_run": True}
     tried = caller.post("/v1/transfer-mechanisms/dpf/suspend", why).get_json()
+    # Of Li and Ivan it comes back to the controller, which is in the United States.
     assert (tried["stopped"], tried["carried_on"], tried["people"]) == (["mail"], ["both"], 2)
     assert check(caller)["decision"] is True, "a dry run changes nothing"
     events_before = caller.get("/v1/events?limit=500").get_json()["items"]
@@ -320,6 +321,60 @@ def test_consent_to_a_transfer_is_that_of_the_person(any_caller: Caller, clock: 
     assert asked()[0] is True
     assert caller.put("/v1/transfer-flows/hotel", flow).get_json()["status"] == "stopped"
     assert asked()[0] is False, "no standing flow rests on a derogation"
+
+
+def test_the_kill_switch_counts_and_lists_whom_the_gate_really_stops(any_caller: Caller) -> None:
+    caller = any_caller
+    homes = {"anna": "DE", "bea": "DE", "cleo": "FR", "dan": "BR", "eve": "IN", "ivan": "RU", "finn": "DE"}
+    for name, country in homes.items():
+        body = {"attributes": {"country": country}, "relationship": "client"}
+        assert caller.put(f"/v1/subjects/{name}", body).status_code == 201
+    assert caller.put("/v1/subjects/nora", {"relationship": "client"}).status_code == 201
+    restricted = {"restricted": True}
+    assert caller.put("/v1/subjects/finn/restriction", restricted).status_code == 200
+    asked = {"kind": "derogation", "instruments": ["explicit-consent"], "scope": {"destinations": ["IN"]}}
+    rules = {"kind": "bcr", "assessment_reference": "tia-2"}
+    caller.put("/v1/transfer-mechanisms/scc", {**SCC, "scope": {"destinations": ["IN"]}})
+    caller.put("/v1/transfer-mechanisms/rules", rules)
+    caller.put("/v1/transfer-mechanisms/asked", asked)
+    yes = {"purpose": "transfer_abroad", "status": "granted", "method": "web_form"}
+    caller.post("/v1/consents", {"subject": {"id": "bea"}, **yes})
+    mail = {**MAIL, "destination": "IN", "mechanisms": ["scc"]}
+    caller.put("/v1/transfer-flows/mail", mail)
+    caller.put("/v1/transfer-flows/ads", {**mail, "recipient": "ads", "mechanisms": ["rules"]})
+    both = {**mail, "recipient": "desk", "mechanisms": ["scc", "rules"]}
+    assert caller.put("/v1/transfer-flows/both", both).get_json()["mechanism_in_use"] == "scc"
+
+    def permitted() -> set[str]:
+        """Whom a check of the flow permits, one by one."""
+        everybody = (*homes, "nora")
+        return {name for name in everybody if check(caller, name, origin="DE", destination="IN")["decision"]}
+
+    def listed() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        path = "/v1/transfer-mechanisms/scc/people?limit=2"
+        page = caller.get(path).get_json()
+        while True:
+            found.update({each["id"]: each["flows"] for each in page["items"]})
+            if page["next"] is None:
+                return found
+            page = caller.get(f"{path}&after={page['next']}").get_json()
+
+    before = permitted()
+    assert before == {"anna", "bea", "cleo", "dan", "eve", "nora"}
+    path, why = "/v1/transfer-mechanisms/scc/suspend", {"reason": "It fell."}
+    tried = caller.post(path, {**why, "dry_run": True}).get_json()
+    assert tried["people"] == len(before)
+    assert {each["id"]: each["people"] for each in tried["flows"]}["mail"] == len(before)
+    assert listed() == {name: ["mail"] for name in before}
+    assert tried["carried_on"] == ["both"]
+    done = caller.post(path, why).get_json()
+    assert (done["people"], permitted()) == (len(before), set())
+    assert set(listed()) == before, "the list is the same once the switch is thrown"
+    assert caller.get("/v1/reports/transfers").get_json()["people_affected"] == len(before)
+    back = caller.post("/v1/transfer-mechanisms/scc/reinstate").get_json()
+    assert (back["people"], permitted()) == (len(before), before)
+    assert caller.get("/v1/transfer-mechanisms/nothing/people").status_code == 404
 
 
 def test_a_framework_leads_nowhere_but_to_the_united_states(caller: Caller) -> None:

@@ -14,12 +14,24 @@ from tests.promises.servers import Client, serving, token_from
 PROCESSES = 2
 FLOWS: dict[str, list[str]] = {"mail": ["dpf"], "ads": ["dpf"], "support": ["dpf", "scc"], "books": ["scc"]}
 ALONE = {"mail", "ads"}
+TENANT = "berlin"
+PEOPLE: dict[str, str | None] = {
+    "hans": "DE",
+    "claire": "FR",
+    "joao": "BR",
+    "ravi": "IN",
+    "li": "CN",
+    "ivan": "RU",
+    "nobody-knows": None,
+}
+"""The controller in Berlin sends everybody's data; of Ivan nothing goes before either (localisation)."""
 
 
 def credentials(settings: Settings) -> tuple[str, str]:
     runtime = assemble(settings)
     try:
-        with runtime.work("acme", COMMAND_LINE) as work:
+        runtime.create_tenant(TENANT, name="Berlin", country="DE", address=None)
+        with runtime.work(TENANT, COMMAND_LINE) as work:
             scopes = ["evaluate", "subjects:write", "transfers:read", "transfers:write"]
             made = callers.create_client(work, name="test", scopes=scopes)
     finally:
@@ -27,7 +39,7 @@ def credentials(settings: Settings) -> tuple[str, str]:
     return made.component.client_id, made.secret or ""
 
 
-def question(recipient: str, errand: str = "ordinary") -> dict[str, Any]:
+def question(recipient: str, errand: str = "ordinary", who: str = "hans") -> dict[str, Any]:
     return {
         "subject": {"type": "component", "id": "crm"},
         "action": {
@@ -40,13 +52,17 @@ def question(recipient: str, errand: str = "ordinary") -> dict[str, Any]:
                 "errand": errand,
             },
         },
-        "resource": {"type": "data_subject", "id": "hans"},
+        "resource": {"type": "data_subject", "id": who},
     }
+
+
+def person(country: str | None) -> dict[str, Any]:
+    return {"relationship": "client", **({"attributes": {"country": country}} if country else {})}
 
 
 def prepare(client: Client) -> None:
     bodies: list[tuple[str, dict[str, Any]]] = [
-        ("/v1/subjects/hans", {"attributes": {"country": "DE"}, "relationship": "client"}),
+        *((f"/v1/subjects/{name}", person(country)) for name, country in PEOPLE.items()),
         ("/v1/transfer-mechanisms/dpf", {"kind": "dpf", "scope": {"destinations": ["US"]}}),
         (
             "/v1/transfer-mechanisms/scc",
@@ -103,7 +119,16 @@ def test_at_noon_and_a_second_every_process_denies_what_rested_on_it_alone(
         assert before == [set(FLOWS)] * PROCESSES
         assert after == [set(FLOWS) - ALONE] * PROCESSES
         assert set(switched["stopped"]) == ALONE
-        assert switched["people"] == 1
+        stopped = set(PEOPLE) - {"ivan"}
+        assert switched["people"] == len(stopped)
+        path = "/v1/transfer-mechanisms/dpf/people"
+        for client in clients:
+            status, listed = client.call("GET", path)
+            assert (status, {each["id"] for each in listed["items"]}) == (200, stopped)
+            assert {flow for each in listed["items"] for flow in each["flows"]} == ALONE
+            for name in PEOPLE:
+                _, answer = client.call("POST", "/access/v1/evaluation", question("mail", who=name))
+                assert answer["decision"] is False, name
         for errand in ("opt_out", "erasure", "answer"):
             assert answers(clients, errand) == [set(FLOWS)] * PROCESSES, errand
         status, report = clients[1].call("GET", "/v1/reports/transfers")
