@@ -9,10 +9,12 @@ from flask import Response
 from api import links, subject_documents
 from api.consent_documents import outcome as consent_document
 from api.consents import CHANNELS, NoticeName
+from api.problems import problem
 from api.rooms import Room
 from api.runtime import Reply, act, ledger_place
 from api.shapes import Answer, Flag, Instant, LedgerPlace, PointName, Shape, Text
-from api.subjects import SubjectBody, read_change, resurrection_blocked
+from api.subjects import SubjectBody, read_change
+from api.telemetry import count_refusal
 from governance.clock import wire
 from governance.consent import service as consent
 from governance.consent.acts import CONSENT_STATUSES
@@ -125,8 +127,9 @@ def _capture(work: Work, body: Mapping[str, Any]) -> Reply | Response:
             gpc=links.signals_opt_out(),
         ),
     )
-    if made.subject.blocked:
-        return resurrection_blocked()
+    if made.refused is not None:
+        count_refusal(made.refused.reason)
+        return problem(409, "Erased, or being erased", made.refused.message, code=made.refused.reason)
     told = {
         "id": made.capture_id,
         "subject": {"id": external_id, "ref": made.subject.subject_ref, "created": made.subject.created},

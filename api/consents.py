@@ -192,10 +192,13 @@ def new_consent(subject_ref: str, body: Mapping[str, Any]) -> NewConsent:
 
 
 def record_one(work: Work, body: Mapping[str, Any]) -> Reply:
-    """Record one act of a person who is known; while the tenant is suspended, only a no."""
+    """Record one act of a person who is known; a no of one who was erased binds the addresses.
+
+    While the tenant is suspended, only a no.
+    """
     if body["status"] not in _NOES:
         refuse_suspended(work)
-    person = subjects.resolve_existing(work, body["subject"])
+    person = subjects.resolve_even_erased(work, body["subject"])
     made = consent.record(work, new_consent(person.subject_ref, body))
     return replied(work, made, 201, made.confirmation)
 

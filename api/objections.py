@@ -90,7 +90,7 @@ def object_(body: Mapping[str, Any]) -> Response:
     """Record an objection (Art. 21 GDPR). It acts at once, for all the person's contact points."""
 
     def effect(work: Work) -> Reply:
-        person = subjects.resolve_existing(work, body["subject"])
+        person = subjects.resolve_even_erased(work, body["subject"])
         named = {name: value for name, value in body.items() if name != "subject"}
         made = consent.object_(work, NewObjection(subject_ref=person.subject_ref, **named))
         document = consent_documents.objection(made)
@@ -121,7 +121,7 @@ def suppress(body: Mapping[str, Any]) -> Response:
 
     def effect(work: Work) -> Reply:
         named = {name: value for name, value in body.items() if name != "subject"}
-        person = None if "subject" not in body else subjects.resolve_existing(work, body["subject"])
+        person = None if "subject" not in body else subjects.resolve_even_erased(work, body["subject"])
         made = consent.suppress(
             work, NewSuppression(subject_ref=None if person is None else person.subject_ref, **named)
         )

@@ -185,7 +185,8 @@ def record_event(body: Mapping[str, Any], external_id: str) -> Response:
     """Record what happened in the relationship; clocks and implied consent run from it."""
 
     def effect(work: Work) -> Reply:
-        person = subjects.get(work, check_external_id(external_id))
+        named = SubjectReference(id=check_external_id(external_id))
+        person = subjects.resolve_even_erased(work, named)
         document = record_happening(work, person.subject_ref, body)
         return Reply(201, document, kept=document)
 

@@ -84,8 +84,9 @@ def take(work: Work, message: str, report: OutcomeReport) -> OutcomeTaken:
     if report.outcome in MEANINGFUL:
         # An act of the person: inactivity counts from it. That a message was opened may be a machine's doing.
         person = subjects.find_by_ref(work, found.subject_ref)
-        ref = found.subject_ref if person is None else person.subject_ref
-        subjects.record_event(work, ref, event="meaningful_contact", occurred_at=occurred_at)
+        if person is None or person.erased:  # an answer to somebody erased starts nothing afresh
+            return OutcomeTaken(found, report.outcome, True, "Recorded.")
+        subjects.record_event(work, person.subject_ref, event="meaningful_contact", occurred_at=occurred_at)
         return OutcomeTaken(found, report.outcome, True, "Recorded.", ("meaningful-contact",))
     follow = _CONSEQUENCES.get((report.outcome, report.bounce))
     followed = () if follow is None else (follow(work, found),)

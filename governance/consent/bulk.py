@@ -15,6 +15,7 @@ from governance.consent.proof import check_method, is_act, is_proven
 from governance.consent.recording import advance, record
 from governance.consent.suppression_store import StoredBar
 from governance.errors import GovernanceError, InvalidError
+from governance.subjects import service as subjects
 from governance.vault.service import Vault
 from governance.work import Work
 
@@ -38,8 +39,11 @@ def record_many(work: Work, rows: Sequence[ImportedAct]) -> list[BulkOutcome]:
     versions: dict[str | None, tuple[str, int | None]] = {}
     drafts: dict[int, Draft] = {}
     refused: dict[int, GovernanceError] = {}
+    fenced = subjects.has_erased(work)
     for number, row in enumerate(rows):
         try:
+            if fenced and row.occurred_at is not None and row.status in ("requested", "granted"):
+                subjects.check_after_fence(work, subjects.get_by_ref(work, row.subject_ref), row.occurred_at)
             if row.purpose not in versions:
                 versions[row.purpose] = check_purpose(work, row.purpose)
             drafts[number] = _draft(work, row, *versions[row.purpose])

@@ -1,7 +1,8 @@
 """Captures: what a form, a call or an event desk takes in, in one transaction.
 
 A capture is an act of the person, so it may bring back somebody who was erased: as somebody new, with nothing
-of what was before (`subjects.service.put(…, by_act=True)`).
+of what was before (`subjects.service.put(…, by_act=True)`), and only if nothing in it is from before the
+fence of the erasure. Of a capture that is refused for an erasure the noes are kept all the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,15 +11,18 @@ from datetime import datetime
 
 from governance.consent import consents, objections
 from governance.consent.acts import NewConsent, NoticeRef
+from governance.consent.buried import keep_no
+from governance.consent.model import ALL, SALE_SHARING
 from governance.consent.objections import ObjectionOutcome
 from governance.consent.outcomes import ConsentOutcome
 from governance.consent.sources import sourced
-from governance.errors import InvalidError
+from governance.errors import ConflictError, InvalidError
 from governance.purposes import service as purposes
 from governance.purposes.model import CapturePoint
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
-from governance.subjects.model import Absent, PutOutcome, RelationshipEvent, SubjectChange
+from governance.subjects.lookups import read_value
+from governance.subjects.model import Absent, PutOutcome, RelationshipEvent, SubjectChange, SubjectReference
 from governance.work import Work
 
 
@@ -72,29 +76,37 @@ class NewCapture:
 
 @dataclass(frozen=True, slots=True)
 class CaptureOutcome:
-    """What a capture came to."""
+    """What a capture came to. `refused`: why it was not taken in; the noes in it were kept."""
 
     capture_id: str
     subject: PutOutcome
     consents: tuple[ConsentOutcome, ...]
     events: tuple[RelationshipEvent, ...]
     objection: ObjectionOutcome | None
+    refused: ConflictError | None = None
 
 
 def capture(work: Work, new: NewCapture) -> CaptureOutcome:
     """Take in a capture: the person, then what was consented to, then what happened; all of it or nothing.
 
-    Raises NotFoundError for an unknown capture point, InvalidError for a consent to a purpose that the
-    capture point does not serve, and whatever the single steps raise.
+    Refused (a returned outcome) is what is from before the fence of an erasure, and what wants more than its
+    noes of somebody who is being erased. Raises NotFoundError for an unknown capture point, InvalidError for
+    a consent to a purpose that the capture point does not serve, and whatever the single steps raise.
     """
     desk = purposes.get_capture_point(work, new.capture_point)
     _check_purposes(desk, new.consents)
+    frozen = _noes_of_frozen(work, desk, new)
+    if frozen is not None:
+        return frozen
     change = sourced(work, new.change)
     if isinstance(change.capture_point, Absent):
         change = replace(change, capture_point=desk.capture_point_id)
     if isinstance(change.acquired, Absent):
         change = replace(change, acquired=desk.acquired or "person")
-    put = subjects.put(work, new.external_id, change, by_act=True)
+    put = subjects.put(work, new.external_id, change, by_act=True, acted_at=_acted_at(new))
+    if put.blocked:
+        _keep_noes(work, desk, new)
+        return CaptureOutcome("", put, (), (), None, subjects.too_late())
     capture_id = work.new_id("cap")
     work.record(
         "consent.captured",
@@ -123,6 +135,67 @@ def capture(work: Work, new: NewCapture) -> CaptureOutcome:
     )
     objection = objections.object_by_signal(work, put.subject_ref) if new.gpc else None
     return CaptureOutcome(capture_id, put, given, happened, objection)
+
+
+def _acted_at(new: NewCapture) -> datetime | None:
+    """When the earliest of it happened, as far as that is told: a capture is taken whole, or not at all."""
+    told = [new.occurred_at, *(each.occurred_at for each in new.events)]
+    return min((each for each in told if each is not None), default=None)
+
+
+def _noes(new: NewCapture) -> list[CapturedConsent]:
+    return [each for each in new.consents if each.status in ("refused", "withdrawn")]
+
+
+def _noes_of_frozen(work: Work, desk: CapturePoint, new: NewCapture) -> CaptureOutcome | None:
+    """Take the noes of somebody who is being erased, and nothing else; None if that is not the case."""
+    person, noes = subjects.find(work, new.external_id), _noes(new)
+    if person is None or not person.erasure_pending or not (noes or new.gpc):
+        return None
+    ref = person.subject_ref
+    said = tuple(consents.record(work, _consent(ref, desk, new, each)) for each in noes)
+    objection = objections.object_by_signal(work, ref) if new.gpc else None
+    unchanged = PutOutcome(ref, created=False, changed=False)
+    refused = None
+    if len(noes) < len(new.consents) or new.events:
+        refused = ConflictError(
+            "This data subject is being erased; the noes were recorded, and nothing else.",
+            reason="erasure-pending",
+        )
+    return CaptureOutcome(work.new_id("cap"), unchanged, said, (), objection, refused)
+
+
+def _keep_noes(work: Work, desk: CapturePoint, new: NewCapture) -> None:
+    """Record the noes of a capture that came too late: of whoever is here again, else on the addresses."""
+    living = subjects.find(work, new.external_id)
+    if living is not None and not living.erased:
+        for each in _noes(new):
+            consents.record(work, _consent(living.subject_ref, desk, new, each))
+        if new.gpc:
+            objections.object_by_signal(work, living.subject_ref)
+        return
+    country = new.change.country if isinstance(new.change.country, str) else None
+    sent = () if isinstance(new.change.identifiers, Absent) else new.change.identifiers
+    hashes = [read_value(work, each, country).suppression_hash for each in sent]
+    person = subjects.find_buried(work, SubjectReference(id=new.external_id))
+    person = person or subjects.buried_as(work, hashes)
+    if person is None:
+        return
+    at = new.occurred_at
+    for each in _noes(new):
+        if not each.night:
+            keep_no(
+                work,
+                person.subject_ref,
+                purpose="" if each.purpose == ALL else each.purpose,
+                controller=each.controller or "",
+                channel=each.channel or "",
+                topic=each.topic or "",
+                occurred_at=at,
+                hashes=hashes,
+            )
+    if new.gpc:
+        keep_no(work, person.subject_ref, purpose=SALE_SHARING, occurred_at=at, hashes=hashes)
 
 
 def _point(work: Work, subject_ref: str, named: Identifier | None) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from governance.consent import acts, attesting, confirmations, notices
 from governance.consent.acts import Draft, NewConsent
+from governance.consent.buried import keep_no
 from governance.consent.kinds import CONSENT, NIGHT, REQUEST
 from governance.consent.model import ALL, OUTSIDE_CATALOGUE
 from governance.consent.outcomes import ConsentOutcome, outcome, payload_of
@@ -25,7 +26,8 @@ def record(work: Work, new: NewConsent) -> ConsentOutcome:
 
     Raises InvalidError for what makes no sense (unknown purpose, status, method, channel; a notice that does
     not exist), NotFoundError for an unknown person, ConflictError for a yes of a person who is erased or
-    being erased. A withdrawal or refusal of a known purpose is never refused for any other reason.
+    being erased, or from before an erasure (`erased`). A withdrawal or refusal of a known purpose is never
+    refused for any other reason; that of an erased person bars the addresses.
     """
     status = acts.check_status(new.status)
     if status in ("refused", "withdrawn"):
@@ -133,6 +135,20 @@ def bar_point(work: Work, events: Sequence[ConsentEvent], suppression_hash: str 
     attesting.keep(work, [bar])
 
 
+def keep_late(work: Work, event: ConsentEvent, used_hash: str | None) -> None:
+    """Let the addresses of a person who is erased bear what is told of them now."""
+    keep_no(
+        work,
+        event.subject_ref,
+        purpose=event.purpose,
+        controller=event.controller,
+        channel=event.channel,
+        topic=event.topic,
+        occurred_at=event.occurred_at,
+        hashes=() if used_hash is None else (used_hash,),
+    )
+
+
 def _no(
     work: Work,
     new: NewConsent,
@@ -162,6 +178,10 @@ def _no(
         payload=payload_of(new.evidence, new.guardian),
     )
     events = append(work, person.subject_ref, draft)
+    if person.erased and not new.night:
+        point = used_hash or used_point_hash(work, person, new.contact_point, None)
+        keep_late(work, events[0], point)
+        return outcome(work, events)
     # A no to the night says nothing about the day, for others who share the address least of all.
     if status == "withdrawn" and not new.night:
         bar_point(work, events, used_hash or used_point_hash(work, person, new.contact_point, new.channel))
@@ -185,6 +205,7 @@ def _yes(work: Work, new: NewConsent, status: str) -> ConsentOutcome:
     expires_at = acts.check_expiry(new.expires_at, occurred_at)
     person = living(work, new.subject_ref)
     _check_may_consent(person)
+    subjects.check_after_fence(work, person, new.occurred_at)
     by_person = is_act(method)
     proven = status == "granted" and is_proven(method, evidence=new.evidence)
     if proven and purposes.is_sensitive(work, purpose):

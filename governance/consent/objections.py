@@ -10,7 +10,7 @@ from datetime import datetime
 
 from governance.consent import acts, store
 from governance.consent.acts import OBJECTION_SCOPES, Draft
-from governance.consent.consents import bar_point, check_purpose, living, used_point_hash
+from governance.consent.consents import bar_point, check_purpose, keep_late, living, used_point_hash
 from governance.consent.kinds import OBJECTION, PROFILING
 from governance.consent.model import ALL, SALE_SHARING
 from governance.consent.outcomes import payload_of
@@ -74,7 +74,9 @@ def object_(work: Work, new: NewObjection) -> ObjectionOutcome:
         payload=payload_of(new.evidence),
     )
     events = append(work, person.subject_ref, draft)
-    if scope != "profiling":
+    if scope != "profiling" and person.erased:
+        keep_late(work, events[0], used_point_hash(work, person, new.contact_point, None))
+    elif scope != "profiling":
         bar_point(work, events, used_point_hash(work, person, new.contact_point, new.channel))
     return _outcome(events[0])
 

@@ -9,6 +9,7 @@ imports' fast path in `bulk`, everything that only reads in `views`.
 from governance.consent.acts import Confirmation, ImportedAct, NewConsent, NoticeRef
 from governance.consent.addresses import bar_address
 from governance.consent.bulk import BulkOutcome, record_many
+from governance.consent.buried import keep_no
 from governance.consent.captures import (
     CapturedConsent,
     CapturedEvent,
@@ -73,6 +74,7 @@ __all__ = [
     "facts_for",
     "get_notice",
     "history",
+    "keep_no",
     "lookup",
     "merge",
     "noes",

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from governance.consent import acts, attesting, store, suppression_store
 from governance.consent.acts import SUPPRESSION_SCOPES, Draft
+from governance.consent.buried import keep_no
 from governance.consent.consents import living
 from governance.consent.kinds import SCOPE_KIND
 from governance.consent.projection import ConsentEvent, in_force
@@ -92,6 +93,8 @@ def suppress(work: Work, new: NewSuppression) -> Suppression:
         payload=_payload(new.evidence, reason=told),
     )
     event = append(work, person.subject_ref, draft)[0]
+    if person.erased:
+        keep_no(work, person.subject_ref, scope=scope, channel=channel, occurred_at=at)
     return _of_person(event)
 
 

@@ -4,6 +4,8 @@ The order makes a crash harmless: either everything is still readable, or the ke
 reported as erased who can be read. Each part may be done again.
 """
 
+from datetime import datetime
+
 from governance.consent import service as consent
 from governance.decisions.service import DecisionLog
 from governance.subjects import service as subjects
@@ -20,17 +22,17 @@ def shred(snap: Snapshot, subject_ref: str) -> None:
         log.erase(snap.tenant_id, ref)
 
 
-def bury(work: Work, subject_ref: str, *, replayed: bool = False) -> int:
+def bury(work: Work, subject_ref: str, *, fence: datetime | None = None, replayed: bool = False) -> int:
     """Blank the person's rows and say so in the ledger; gives how many rows of contact points there were.
 
-    What the person refused stays on the addresses, as keyed hashes. Needs no key: a person whom a backup
-    brought back is buried again without being read.
+    `fence`: when the erasure became final. What the person refused stays on the addresses, as keyed hashes.
+    Needs no key: a person whom a backup brought back is buried again without being read.
     """
     person = subjects.lock(work, subject_ref)
     if person.erased:
         return 0
     carried = consent.carry_noes(work, subject_ref)
-    points = subjects.bury(work, subject_ref)
+    points = subjects.bury(work, subject_ref, fence=fence)
     work.record(
         "subject.erased",
         subject_ref=subject_ref,

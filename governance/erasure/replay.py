@@ -40,6 +40,6 @@ def replay(opener: Opener, tenant_id: str) -> int:
             person = subjects.lock(work, ref)
             survivor = person.merged_into or ref
             before = len(work.events)
-            own.bury(work, survivor, replayed=True)
+            own.bury(work, survivor, fence=work.resource(Vault).shredded_at(tenant_id, ref), replayed=True)
             count += len(work.events) > before
     return count

@@ -204,7 +204,7 @@ def _end_own(work: Work, claim: Claim, step: Step) -> int:
     found = service.get(work, claim.erasure_id)
     if planning.is_held(work, found, step):
         return 0
-    rows = own.bury(work, found.subject_ref)
+    rows = own.bury(work, found.subject_ref, fence=found.fence_at)
     parts = tuple(Part(name, "erased") for name in step.plan or ())
     done = replace(step, status=DONE, parts=parts, rows=rows + 1, next_at=None, done_at=work.now, because="")
     _write(work, found, done)

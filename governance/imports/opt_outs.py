@@ -1,13 +1,14 @@
 """Opt-outs of rows that were refused: whatever else is wrong with a row, a no in it is taken.
 
-Only of people who are known already: of somebody new a refused row leaves nothing behind, and to nobody who
-is not there a message goes.
+Only of people who are known already, or were until they were erased: of somebody new a refused row leaves
+nothing behind, and to nobody who is not there a message goes.
 """
 
 from collections.abc import Sequence
 
 from governance.consent import service as consent
 from governance.consent.service import ImportedAct
+from governance.imports import buried
 from governance.imports.model import ImportMapping, ImportRow, RowError, read_opt_outs
 from governance.imports.reading import Row
 from governance.imports.taking import act_of
@@ -35,7 +36,7 @@ def _take(work: Work, row: ImportRow, counts: dict[str, int]) -> bool:
     """Record the noes of a row; whether there were any and all of them could be."""
     person = subjects.find(work, row.external_id) if row.suppressions or row.consents else None
     if person is None or person.erased:
-        return False
+        return buried.keep_noes(work, row, counts)
     ref = subjects.lock(work, person.subject_ref).subject_ref
     points = subjects.points(work, ref)
     acts = [

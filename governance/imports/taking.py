@@ -10,6 +10,7 @@ from typing import Any
 from governance.consent import service as consent
 from governance.consent.service import ImportedAct
 from governance.errors import GovernanceError
+from governance.imports import buried
 from governance.imports.model import Choice, ImportMapping, ImportRow, RowConsent, RowError
 from governance.imports.reading import Row
 from governance.subjects import service as subjects
@@ -59,7 +60,9 @@ def _try(work: Work, rows: Sequence[Readable], counts: dict[str, int]) -> tuple[
             refused[at] = outcome.refusal
             continue
         counts[_counted_as(outcome)] += 1
-        if not outcome.blocked:
+        if outcome.blocked:
+            buried.keep_noes(work, rows[at][0], counts)
+        else:
             taken[at] = outcome.subject_ref
     return refused, _consequences(work, {at: (rows[at][0], ref) for at, ref in taken.items()}, counts)
 

@@ -27,6 +27,7 @@ from governance.policy import service as policies
 from governance.policy.compiled import CompiledPolicy
 from governance.policy.model import StageModel
 from governance.subjects import service as subjects
+from governance.subjects.model import Subject
 from governance.vault.model import EVIDENCE, Place
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
@@ -109,14 +110,14 @@ def transition(
     """Move a person to a stage if policy permits it; with `dry_run` only say what would follow.
 
     `occurred_at` is never later than now. `trigger` is INACTIVITY only where the service itself moves people
-    on. Raises as `check` does.
+    on. Raises as `check` does, and ConflictError `erased` for what happened before an erasure of the person.
     """
     at = min(occurred_at or work.now, work.now)
     asked = check_move(Move(model, to, dict(evidence or {}), because, at, trigger))
     policy = policy or policies.active(work.connection, work.tenant_id, work.now)
     stage_model = _stage_model(policy, asked)
     if subject_ref is not None and not dry_run:
-        subjects.lock(work, subject_ref)
+        _check_is_not_late(work, subjects.lock(work, subject_ref), occurred_at)
     standing = facts.standing(work.connection, work.tenant_id, subject_ref, model)
     record = _decision(work, policy, standing, asked, asked_for)
     follows = _consequences(policy, stage_model, standing, asked, record)
@@ -128,6 +129,12 @@ def transition(
         else:
             _deny(work, standing, asked, record)
     return TransitionOutcome(transition_id, model, standing.stage, to, record, follows, dry_run)
+
+
+def _check_is_not_late(work: Work, person: Subject, occurred_at: datetime | None) -> None:
+    """Refuse what happened before an erasure; whoever is erased is the policy's to deny."""
+    if not person.erased:
+        subjects.check_after_fence(work, person, occurred_at)
 
 
 def _stage_model(policy: CompiledPolicy, asked: Move) -> StageModel:

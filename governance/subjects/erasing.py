@@ -6,10 +6,11 @@ references. Keys are the vault's matter: whoever calls `bury` has shredded them.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from governance.subjects import point_store, store
+from governance.subjects import point_store, store, tombstone_store
 from governance.subjects.lookups import group, lock, points
 from governance.subjects.model import Subject
 from governance.subjects.sealing import EXTERNAL_ID, external_id_hash, hold, reveal_point
@@ -84,12 +85,13 @@ def set_erasure_pending(work: Work, subject_ref: str, pending: bool) -> Subject:
     return lock(work, subject_ref)
 
 
-def bury(work: Work, subject_ref: str) -> int:
+def bury(work: Work, subject_ref: str, *, fence: datetime | None = None) -> int:
     """Blank a person's record and those merged into it; gives how many contact points there were.
 
-    Needs no key, so that it can be done after the keys are gone, and again after a backup came back. The
-    caller records the event.
+    `fence`: when the erasure became final, now if absent. Needs no key, so that it can be done after the keys
+    are gone, and again after a backup came back. The caller records the event.
     """
+    since = fence or work.now
     refs = group(work, subject_ref)
     work.touch(*refs)
     tombstones = []
@@ -99,7 +101,7 @@ def bury(work: Work, subject_ref: str) -> int:
         if person.external_id != ref:
             hashed = external_id_hash(work, person.external_id)
             tombstones.append(
-                {"hash": hashed, "type": EXTERNAL_ID, "subject_ref": subject_ref, "since": work.now}
+                {"hash": hashed, "type": EXTERNAL_ID, "subject_ref": subject_ref, "since": since}
             )
         for point in point_store.of(work.connection, work.tenant_id, ref):
             count += 1
@@ -108,12 +110,12 @@ def bury(work: Work, subject_ref: str) -> int:
                     "hash": point.suppression_hash,
                     "type": point.type,
                     "subject_ref": subject_ref,
-                    "since": work.now,
+                    "since": since,
                 }
             )
         values = {**_BLANK, "external_id": ref, "updated_at": work.now}
         store.update(work.connection, work.tenant_id, ref, values)
-    store.add_tombstones(work.connection, work.tenant_id, tombstones)
+    tombstone_store.add(work.connection, work.tenant_id, tombstones)
     _forget_rows(work, refs)
     return count
 

@@ -11,6 +11,7 @@ from governance.subjects.lookups import group, lock, points
 from governance.subjects.model import RelationshipEvent, Subject
 from governance.subjects.relations import EVENT_EFFECTS, check_event, columns_of, same_track, standing_from
 from governance.subjects.sealing import hold, matter_of, reveal_text, seal_text
+from governance.subjects.tombstones import check_after_fence
 from governance.vault.model import Place
 from governance.work import Snapshot, Work
 
@@ -32,11 +33,13 @@ def record_event(
 
     `occurred_at` is now if absent and never later; anchors only move forward to the latest occurrence,
     however late an event is told. `reference` (of the contract, invoice, …) tells parallel matters apart and
-    is sealed. Raises InvalidError for an unknown kind, NotFoundError for an unknown person or contact point.
+    is sealed. Raises InvalidError for an unknown kind, NotFoundError for an unknown person or contact point,
+    ConflictError `erased` for what happened before an erasure of the person.
     """
     check_event(event)
     _check(reference, product_family)
     person = lock(work, subject_ref)
+    check_after_fence(work, person, occurred_at)
     if point_ref is not None and all(point.point_ref != point_ref for point in points(work, subject_ref)):
         raise NotFoundError("This person has no such contact point.")
     happened_id = work.new_id("hap")

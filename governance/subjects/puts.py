@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from governance.database import is_sqlite
 from governance.events import RECORD, Fact
-from governance.subjects import attesting, point_store, store
+from governance.subjects import attesting, point_store, store, tombstone_store
 from governance.subjects.changes import (
     BLANK,
     NO_PLAN,
@@ -39,6 +40,7 @@ from governance.subjects.sealing import (
     reveal_text,
     seal_text,
 )
+from governance.subjects.tombstones import fence_of, matching
 from governance.vault.held import HeldKeys
 from governance.vault.model import Place
 from governance.work import Work
@@ -54,11 +56,19 @@ class Arrival:
     values: Sequence[PointValue]
 
 
-def put(work: Work, external_id: str, change: SubjectChange, *, by_act: bool = False) -> PutOutcome:
+def put(
+    work: Work,
+    external_id: str,
+    change: SubjectChange,
+    *,
+    by_act: bool = False,
+    acted_at: datetime | None = None,
+) -> PutOutcome:
     """Create or update the person of this CRM id; an id that was merged away means the surviving person.
 
     Values of an erased person are blocked (a returned outcome with an event), unless the data comes from an
-    act of the person (`by_act`: inquiry, consent, contract, request, complaint), which starts afresh.
+    act of the person (`by_act`: inquiry, consent, contract, request, complaint) done (`acted_at`, now if
+    absent) after the fence of the erasure, which starts afresh.
     Raises InvalidError for what cannot be, ConflictError `use-transition` for another relationship stage,
     `erasure-pending` for a change of somebody who is being erased (an act may change what adds no value).
     """
@@ -66,18 +76,26 @@ def put(work: Work, external_id: str, change: SubjectChange, *, by_act: bool = F
     checked = change.checked(work.now)
     current = find_for_change(work, external_id)
     if current is not None and current.erased:
-        if not by_act:
+        if not by_act or (acted_at is not None and acted_at <= current.updated_at):
             return blocked(work, [EXTERNAL_ID], current.subject_ref)
         work.touch(*store.release_external_id(work.connection, work.tenant_id, external_id))
         current = None
     if current is not None:
+        if by_act and acted_at is not None and acted_at < work.now:
+            fence = fence_of(work, current.subject_ref)
+            if fence is not None and acted_at <= fence:
+                return blocked(work, [EXTERNAL_ID], current.subject_ref)
         known = point_store.of(work.connection, work.tenant_id, current.subject_ref)
-        return update_known(work, current, known, checked, by_act=by_act)
+        return update_known(work, current, known, checked, by_act=by_act, acted_at=acted_at)
     arrival = prepare(work, external_id, checked)
-    if not by_act and (match := tombstones_of(work, [arrival]).get(external_id)) is not None:
+    if by_act and acted_at is None:
+        matches = {}  # done now, and what is erased was erased before
+    else:
+        matches = tombstones_of(work, [arrival], acted_at)
+    if (match := matches.get(external_id)) is not None:
         return blocked(work, *match)
     if not create(work, [arrival]):
-        return put(work, external_id, change, by_act=by_act)
+        return put(work, external_id, change, by_act=by_act, acted_at=acted_at)
     return PutOutcome(arrival.subject_ref, created=True)
 
 
@@ -88,9 +106,14 @@ def prepare(work: Work, external_id: str, checked: SubjectChange) -> Arrival:
     return Arrival(work.new_id("sub"), external_id, checked, values)
 
 
-def tombstones_of(work: Work, arrivals: Sequence[Arrival]) -> dict[str, tuple[list[str], str]]:
-    """Which arrivals carry an erased person's id or value: external id -> (types, whose they were)."""
-    if not store.has_tombstones(work.connection, work.tenant_id):
+def tombstones_of(
+    work: Work, arrivals: Sequence[Arrival], acted_at: datetime | None = None
+) -> dict[str, tuple[list[str], str]]:
+    """Which arrivals carry an erased person's id or value: external id -> (types, whose they were).
+
+    With `acted_at` only those of persons whose fence is not before that.
+    """
+    if not tombstone_store.any_there(work.connection, work.tenant_id):
         return {}
     hashes = {
         arrival.external_id: [
@@ -100,12 +123,14 @@ def tombstones_of(work: Work, arrivals: Sequence[Arrival]) -> dict[str, tuple[li
         for arrival in arrivals
     }
     every = [each for listed in hashes.values() for each in listed]
-    buried = store.tombstones(work.connection, work.tenant_id, every)
+    buried = {
+        key: each for key, each in matching(work, every).items() if acted_at is None or acted_at <= each.since
+    }
     matches: dict[str, tuple[list[str], str]] = {}
     for external_id, listed in hashes.items():
         found = [buried[each] for each in listed if each in buried]
         if found:
-            matches[external_id] = (sorted({kind for kind, _ in found}), found[0][1])
+            matches[external_id] = (sorted({each.type for each in found}), found[0].subject_ref)
     return matches
 
 
@@ -150,8 +175,12 @@ def update_known(
     checked: SubjectChange,
     *,
     by_act: bool = False,
+    acted_at: datetime | None = None,
 ) -> PutOutcome:
-    """Apply a checked change to somebody who is known and locked; nothing is written if nothing differs."""
+    """Apply a checked change to somebody who is known and locked; nothing is written if nothing differs.
+
+    `by_act`, `acted_at`: as `put` has them.
+    """
     check_opening(current, checked)
     columns = changed_columns(current, checked)
     plan = NO_PLAN
@@ -159,11 +188,11 @@ def update_known(
         country = columns.get("country", current.country)
         values = read_identifiers(checked.identifiers, country if isinstance(country, str) else None)
         plan = plan_points(known, indexed(work, values), replace=True)
-    if plan.add and not by_act:
-        hashes = [value.suppression_hash for value in plan.add]
-        buried = store.tombstones(work.connection, work.tenant_id, hashes)
-        if buried:
-            return blocked(work, sorted({kind for kind, _ in buried.values()}), current.subject_ref)
+    if plan.add and (not by_act or acted_at is not None):
+        buried = matching(work, [value.suppression_hash for value in plan.add]).values()
+        barring = {each.type for each in buried if acted_at is None or acted_at <= each.since}
+        if barring:
+            return blocked(work, sorted(barring), current.subject_ref)
     columns |= _sealed_columns(work, current, checked)
     if not columns and plan.is_empty:
         return PutOutcome(current.subject_ref, created=False, changed=False)

@@ -2,7 +2,7 @@
 
 Puts live in `puts` and `bulk`, finding in `lookups`, contact points in `points`, relationship events in
 `happenings`, stages and restriction in `standing`, merge and split in `merging`, freezing and blanking in
-`erasing`.
+`erasing`, what keeps the erased away in `tombstones`.
 """
 
 from governance.subjects.bulk import put_many
@@ -35,6 +35,15 @@ from governance.subjects.points import ensure_point, set_point_state, set_point_
 from governance.subjects.puts import put
 from governance.subjects.sealing import reveal_point
 from governance.subjects.standing import set_held, set_restriction, set_stage, stages
+from governance.subjects.tombstones import (
+    buried_addresses,
+    buried_as,
+    check_after_fence,
+    find_buried,
+    has_erased,
+    resolve_even_erased,
+    too_late,
+)
 
 __all__ = [
     "ABSENT",
@@ -45,16 +54,21 @@ __all__ = [
     "PutOutcome",
     "SubjectChange",
     "SubjectReference",
+    "buried_addresses",
+    "buried_as",
     "bury",
+    "check_after_fence",
     "ensure_point",
     "events",
     "external_ids",
     "find",
+    "find_buried",
     "find_by_ref",
     "find_point",
     "get",
     "get_by_ref",
     "group",
+    "has_erased",
     "known_as",
     "lock",
     "move_to",
@@ -63,6 +77,7 @@ __all__ = [
     "put_many",
     "record_event",
     "resolve",
+    "resolve_even_erased",
     "resolve_existing",
     "reveal_point",
     "reveal_reference",
@@ -75,4 +90,5 @@ __all__ = [
     "shared_points",
     "split",
     "stages",
+    "too_late",
 ]

@@ -291,30 +291,6 @@ def stages_of(
     return found
 
 
-def add_tombstones(connection: Connection, tenant_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Remember hashes of erased persons (`hash`, `type`, `subject_ref`, `since`); one known already stays."""
-    known = tombstones(connection, tenant_id, [row["hash"] for row in rows])
-    fresh = {row["hash"]: {"tenant_id": tenant_id, **row} for row in rows if row["hash"] not in known}
-    if fresh:
-        connection.execute(sa.insert(subject_tombstone), list(fresh.values()))
-
-
-def has_tombstones(connection: Connection, tenant_id: str) -> bool:
-    """Whether anybody was ever erased here: spares the hashing of ids where nobody was."""
-    of_tenant = sa.select(subject_tombstone.c.hash).where(subject_tombstone.c.tenant_id == tenant_id)
-    return connection.execute(of_tenant.limit(1)).first() is not None
-
-
-def tombstones(connection: Connection, tenant_id: str, hashes: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Those of the hashes that belong to erased persons: hash -> (type, the erased person's reference)."""
-    if not hashes:
-        return {}
-    statement = sa.select(
-        subject_tombstone.c.hash, subject_tombstone.c.type, subject_tombstone.c.subject_ref
-    ).where(subject_tombstone.c.tenant_id == tenant_id, subject_tombstone.c.hash.in_(hashes))
-    return {row.hash: (row.type, row.subject_ref) for row in connection.execute(statement)}
-
-
 def _one(connection: Connection, statement: sa.Select[Any], tenant_id: str, which: str) -> Subject | None:
     row = connection.execute(statement, {"tenant": tenant_id, "which": which}).one_or_none()
     return None if row is None else Subject(*row)

@@ -11,6 +11,7 @@ its files until VACUUM and in its log until that is recycled; opening a new epoc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,14 @@ def buried(connection: Connection, tenant_id: str, kind: str, after: str, limit:
         .limit(limit)
     )
     return list(connection.scalars(query))
+
+
+def buried_at(connection: Connection, tenant_id: str, subject_ref: str, kind: str) -> datetime | None:
+    """When a person's key of this kind was destroyed."""
+    row = subject_tombstone.c
+    which = row.tenant_id == tenant_id, row.subject_ref == subject_ref, row.kind == kind
+    at: datetime | None = connection.scalar(sa.select(row.shredded_at).where(*which))
+    return at
 
 
 def newest_epoch(connection: Connection) -> sa.Row[Any] | None:

@@ -182,6 +182,11 @@ class Vault:
         with keyring.reading(self._engine) as connection:
             return keyring.buried(connection, tenant_id, kind, after, limit)
 
+    def shredded_at(self, tenant_id: str, subject_ref: str, kind: str = OPERATIONAL) -> datetime | None:
+        """When a person's key of this kind was destroyed; None if it was not."""
+        with keyring.reading(self._engine) as connection:
+            return keyring.buried_at(connection, tenant_id, subject_ref, kind)
+
     @contextmanager
     def alone(self) -> Iterator[Connection]:
         """One transaction of the keyring with nobody beside it: for the deletion of a whole tenant."""

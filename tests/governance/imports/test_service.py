@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from typing import TypeVar
@@ -16,12 +17,14 @@ from governance.communications import gate
 from governance.communications.model import read_check
 from governance.consent import service as consent
 from governance.consent.tables import consent_event
+from governance.erasure import own
 from governance.imports import runner, service
 from governance.imports.mapping import MappingError
 from governance.imports.runs import ImportRun
 from governance.imports.store import import_chunk, import_error, import_run
 from governance.ledger import service as ledger
 from governance.subjects import service as subjects
+from governance.subjects.identifiers import Identifier
 from governance.subjects.service import SubjectReference
 from tests.conftest import ACTOR, HandClock
 
@@ -618,3 +621,28 @@ def _no_thread_is_left() -> Iterator[None]:
     before = threading.active_count()  # other tests of this worker may have left some of theirs
     yield
     assert threading.active_count() <= before
+
+
+def test_a_row_of_somebody_erased_brings_nobody_back_and_its_noes_are_kept(
+    importer: Importer, clock: HandClock
+) -> None:
+    importer.run(row(id="a", country="Germany", e_mail="anna@example.org"))
+    with importer.open_work() as work:
+        own.bury(work, subjects.get(work, "a").subject_ref)
+    said = row(id="a", country="Germany", e_mail="anna@example.org", do_not_email="Yes")
+    for rows in ((said,), (said, row(id="b")), (row(id="a", country="Atlantis", do_not_email="Yes"),)):
+        importer.run(*rows)
+        with importer.open_snapshot() as snapshot:
+            assert subjects.find(snapshot, "a") is None
+            bars = consent.lookup(snapshot, contact_point=Identifier("email", "anna@example.org"))
+            assert [bar.scope for bar in bars] == ["marketing"], rows
+    clock.forward(timedelta(hours=1))
+    fence = clock.now() - timedelta(hours=1)
+    with importer.open_work() as work:
+        ref = subjects.put(work, "a", subjects.SubjectChange(), by_act=True).subject_ref
+        acts = [
+            consent.ImportedAct(ref, "marketing", "granted", channel="email", occurred_at=at)
+            for at in (fence - timedelta(days=28), fence, fence + timedelta(minutes=1))
+        ]
+        refusals = [each.refusal for each in consent.record_many(work, acts)]
+        assert [getattr(each, "reason", None) for each in refusals] == ["erased", "erased", None]

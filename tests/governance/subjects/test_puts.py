@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from governance.errors import ConflictError, InvalidError
-from governance.subjects import service, store
+from governance.subjects import service, store, tombstone_store
 from governance.subjects.model import (
     ContactPoint,
     Identifier,
@@ -44,7 +44,7 @@ def bury(work: Work, external_id: str) -> str:
         {"hash": each, "type": kind, "subject_ref": person.subject_ref, "since": work.now}
         for each, kind in hashes
     ]
-    store.add_tombstones(work.connection, work.tenant_id, rows)
+    tombstone_store.add(work.connection, work.tenant_id, rows)
     store.update(work.connection, work.tenant_id, person.subject_ref, {"erased": True})
     work.touch(person.subject_ref)
     work.record("erasure.completed", subject_ref=person.subject_ref)
