@@ -18,6 +18,7 @@ from governance.consent import service as consents
 from governance.consent.model import ConsentFacts, Question, resolve
 from governance.consent.service import NewObjection, NewSuppression
 from governance.errors import NotFoundError
+from governance.happened import happened_at
 from governance.policy import service as policies
 from governance.purposes.model import ACTIVE, AS_THE_LAW, OPT_IN, OPT_OUT
 from governance.subjects import service as subjects
@@ -26,6 +27,8 @@ from governance.work import Work
 
 MEANINGFUL = ("clicked", "replied")
 """Outcomes that are an act of the person; a click only where it may be kept at all."""
+
+_NOES = ("bounced", "complained", "unsubscribed")
 
 TRACKING_PURPOSE = "tracking"
 """The purpose for which opens and clicks may be kept."""
@@ -43,7 +46,10 @@ def take(work: Work, message: str, report: OutcomeReport) -> OutcomeTaken:
         raise NotFoundError("There is no message with this id.")
     if report.outcome == CANCELLED:
         subjects.lock(work, found.subject_ref)  # in the order in which an authorisation locks
-    occurred_at = min(report.occurred_at or work.now, work.now)
+    if report.outcome in _NOES:  # whatever the sender's clock says, it holds from now on
+        occurred_at = min(report.occurred_at or work.now, work.now)
+    else:
+        occurred_at = happened_at(report.occurred_at, work.now)
     earlier = store.outcomes(work.connection, work.tenant_id, [found.message_ref])
     if any(
         (each.outcome, each.bounce, each.occurred_at) == (report.outcome, report.bounce, occurred_at)

@@ -8,6 +8,7 @@ from governance.communications import register_store
 from governance.communications.model import is_code
 from governance.communications.register_store import RegisterCheck
 from governance.errors import InvalidError
+from governance.happened import happened_at
 from governance.subjects.identifiers import Identifier
 from governance.subjects.lookups import read_value
 from governance.work import Work
@@ -29,7 +30,7 @@ def record(
     if fields:
         raise InvalidError("The look-up cannot be recorded; see the fields.", fields=fields)
     hashed = read_value(work, point).suppression_hash
-    at = min(checked_at or work.now, work.now)
+    at = happened_at(checked_at, work.now, "checked_at")
     event = work.record("communications.register_checked", facts={"register": register, "listed": listed})
     register_store.put(
         work.connection, work.tenant_id, RegisterCheck(hashed, register, at, listed, work.now, event.id)

@@ -156,7 +156,10 @@ class Draft:
 
 
 def clamped(occurred_at: datetime | None, now: datetime) -> datetime:
-    """When it happened: never later than now, whatever the caller's clock says."""
+    """When a no was said: never later than now. A no is taken whatever the caller's clock says.
+
+    A yes that lies in the future is refused instead (`happened.happened_at`).
+    """
     return now if occurred_at is None else min(occurred_at, now)
 
 

@@ -15,6 +15,7 @@ from governance.consent.proof import check_method, is_act, is_proven
 from governance.consent.recording import advance, record
 from governance.consent.suppression_store import StoredBar
 from governance.errors import GovernanceError, InvalidError
+from governance.happened import happened_at
 from governance.subjects import service as subjects
 from governance.vault.service import Vault
 from governance.work import Work
@@ -89,7 +90,7 @@ def _draft(work: Work, row: ImportedAct, purpose: str, version: int | None) -> D
     """Turn a row into a draft; InvalidError for what makes no sense."""
     is_no = row.status not in ("requested", "granted")
     method = check_method(row.method, negative=is_no)
-    at = acts.clamped(row.occurred_at, work.now)
+    at = acts.clamped(row.occurred_at, work.now) if is_no else happened_at(row.occurred_at, work.now)
     proven = row.status == "granted" and is_proven(method, evidence=row.evidence)
     kind, scope = _kind(row, proven=proven, by_person=is_act(method))
     if scope in ("marketing", "all", "undeliverable"):

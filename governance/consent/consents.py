@@ -13,6 +13,7 @@ from governance.consent.proof import check_method, is_act, is_explicit, is_guard
 from governance.consent.recording import append
 from governance.consent.suppression_store import StoredBar
 from governance.errors import ConflictError, InvalidError
+from governance.happened import happened_at
 from governance.purposes import service as purposes
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import CHANNEL_POINT_TYPE, Identifier
@@ -200,7 +201,7 @@ def _yes(work: Work, new: NewConsent, status: str) -> ConsentOutcome:
         complaint = "A consent to the night is granted; it cannot wait for a confirmation."
         raise InvalidError(complaint, fields={"night": [complaint]})
     method = check_method(new.method, negative=False)
-    occurred_at = acts.clamped(new.occurred_at, work.now)
+    occurred_at = happened_at(new.occurred_at, work.now)
     notice = notices.required(work, new.notice)
     expires_at = acts.check_expiry(new.expires_at, occurred_at)
     person = living(work, new.subject_ref)

@@ -18,6 +18,7 @@ from governance.consent.projection import ConsentEvent, in_force
 from governance.consent.proof import check_method, is_act
 from governance.consent.recording import append
 from governance.errors import ConflictError, InvalidError, NotFoundError
+from governance.happened import happened_at
 from governance.subjects.identifiers import Identifier
 from governance.work import Work
 
@@ -123,7 +124,7 @@ def release_objection(
             "An objection is released by the person's own act only; name its method.",
             reason="not-the-persons-act",
         )
-    at = acts.clamped(occurred_at, work.now)
+    at = happened_at(occurred_at, work.now)
     if at <= objected.occurred_at:
         raise ConflictError(
             "The release is not later than the objection, so the objection stands.",

@@ -256,6 +256,15 @@ def _day(source: Choice | str, text: str) -> str:
         raise RowError("This is no ISO 8601 date.", column=column, value=text) from None
 
 
+def latest_column(mapping: ImportMapping, field: str, row: Mapping[str, str]) -> str:
+    """The column that holds a row's latest instant, of those that a field was read from, or ''."""
+    named = [rule.occurred_at for rule in (*mapping.consents, *mapping.events)]
+    if field == "acquired_at":
+        named = [mapping.acquired_at]
+    read = [(at, column) for column in named if column and (at := _instant(column, row)) is not None]
+    return max(read)[1] if read else ""
+
+
 def _instant(column: str | None, row: Mapping[str, str]) -> datetime | None:
     """An instant from a column; a date without an offset is taken as UTC. Raises RowError."""
     text = row[column].strip() if column else ""

@@ -11,7 +11,7 @@ from governance.consent import service as consent
 from governance.consent.service import ImportedAct
 from governance.errors import GovernanceError
 from governance.imports import buried
-from governance.imports.model import Choice, ImportMapping, ImportRow, RowConsent, RowError
+from governance.imports.model import Choice, ImportMapping, ImportRow, RowConsent, RowError, latest_column
 from governance.imports.reading import Row
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier, read_identifier
@@ -186,6 +186,8 @@ def _column(mapping: ImportMapping, read: ImportRow, raw: Row, field: str) -> st
     name = field.rpartition(".")[2]
     if name == "id":
         return mapping.external_id
+    if name in ("acquired_at", "occurred_at"):
+        return latest_column(mapping, name, raw)
     choices = {**mapping.attributes, "relationship": mapping.relationship, "acquired": mapping.acquired}
     source = choices.get(name)
     return source.column if isinstance(source, Choice) else ""

@@ -10,6 +10,7 @@ from governance.decisions import service as decisions
 from governance.decisions.model import decide
 from governance.decisions.record import AskedFor, DecisionRecord
 from governance.errors import InvalidError
+from governance.happened import happened_at
 from governance.ledger import service as ledger
 from governance.lifecycle import effects, facts, store
 from governance.lifecycle.model import (
@@ -109,10 +110,11 @@ def transition(
 ) -> TransitionOutcome:
     """Move a person to a stage if policy permits it; with `dry_run` only say what would follow.
 
-    `occurred_at` is never later than now. `trigger` is INACTIVITY only where the service itself moves people
-    on. Raises as `check` does, and ConflictError `erased` for what happened before an erasure of the person.
+    `occurred_at` is never later than now (see `happened_at`). `trigger` is INACTIVITY only where the service
+    itself moves people on. Raises as `check` does, and ConflictError `erased` for what
+    happened before an erasure of the person.
     """
-    at = min(occurred_at or work.now, work.now)
+    at = happened_at(occurred_at, work.now)
     asked = check_move(Move(model, to, dict(evidence or {}), because, at, trigger))
     policy = policy or policies.active(work.connection, work.tenant_id, work.now)
     stage_model = _stage_model(policy, asked)

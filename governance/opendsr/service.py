@@ -13,6 +13,7 @@ from governance.clock import wire
 from governance.egress.addresses import read_target
 from governance.errors import ConflictError, InvalidError, NotFoundError
 from governance.events import Fact
+from governance.happened import happened_at
 from governance.opendsr import store
 from governance.opendsr.model import CANCELLED, COMPLETED, VERSION, NewRequest, OpenRequest, Report, status_of
 from governance.rights import package_store, regime_files, sealing
@@ -55,7 +56,7 @@ def take(work: Work, client_id: str, asked: NewRequest, body: bytes) -> Taken:
             type=asked.type,
             identities=list(asked.identities),
             regime=_regime(work, asked.regulation),
-            received_at=min(asked.submitted_at, work.now),
+            received_at=happened_at(asked.submitted_at, work.now, "submitted_time"),
             channel=CHANNEL,
             details={"subject_request_id": asked.subject_request_id},
         ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from governance.errors import GovernanceError, InvalidError, NotFoundError
+from governance.happened import happened_at
 from governance.retention import record_store
 from governance.retention.model import OWN, Record, check_record_id
 from governance.subjects import service as subjects
@@ -26,8 +27,8 @@ MOST = 1000
 class NewRecord:
     """A record as a caller tells it; `subject` None is a record of nobody in particular.
 
-    `created_at` and `closed_at` begin the clocks `record_created` and `record_closed`; instants to come are
-    taken for now.
+    `created_at` and `closed_at` begin the clocks `record_created` and `record_closed`; what is still to
+    come is refused.
     """
 
     system: str
@@ -99,8 +100,8 @@ def _read(work: Work, told: NewRecord, people: dict[str, str]) -> Record:
     if not may_name(told.system) or told.system == OWN:
         complaint = f"A system is named by 1 to 63 of a-z, 0-9, - and _; {OWN!r} is this service itself."
         raise InvalidError(complaint, fields={"system": [complaint]})
-    created = min(told.created_at, work.now)
-    closed = None if told.closed_at is None else min(told.closed_at, work.now)
+    created = happened_at(told.created_at, work.now, "created_at")
+    closed = None if told.closed_at is None else happened_at(told.closed_at, work.now, "closed_at")
     if closed is not None and closed < created:
         complaint = "A record is closed after it was created."
         raise InvalidError(complaint, fields={"closed_at": [complaint]})

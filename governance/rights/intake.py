@@ -12,6 +12,7 @@ from typing import Any
 
 from governance.clock import wire
 from governance.errors import InvalidError, NotFoundError
+from governance.happened import SKEW
 from governance.rights import noes, sealing, store
 from governance.rights.dossier import Dossier, open_dossier
 from governance.rights.letter_files import LANGUAGES, language_of
@@ -190,8 +191,8 @@ def _checked(work: Work, new: NewRequest) -> datetime:
         wrong["identities"] = ["Name each identifier once."]
     if new.behalf is not None and new.behalf.get("kind") not in BEHALVES:
         wrong["on_behalf_of.kind"] = [f"Use one of: {', '.join(BEHALVES)}."]
-    received_at = new.received_at or work.now
-    if received_at > work.now:
+    received_at = min(new.received_at or work.now, work.now)
+    if new.received_at is not None and new.received_at > work.now + SKEW:
         wrong["received_at"] = ["A request cannot have been received later than now."]
     elif received_at < work.now - OLDEST:
         wrong["received_at"] = ["A request cannot have been received more than ten years ago."]

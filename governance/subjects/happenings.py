@@ -5,6 +5,7 @@ from datetime import datetime
 from governance.clock import wire
 from governance.errors import InvalidError, NotFoundError
 from governance.events import ROW
+from governance.happened import happened_at
 from governance.subjects import attesting, point_store, store
 from governance.subjects.identifiers import check_code
 from governance.subjects.lookups import group, lock, points
@@ -31,10 +32,11 @@ def record_event(
 ) -> RelationshipEvent:
     """Record something that happened (a purchase, the end of a contract) and what follows for standing.
 
-    `occurred_at` is now if absent and never later; anchors only move forward to the latest occurrence,
-    however late an event is told. `reference` (of the contract, invoice, …) tells parallel matters apart and
-    is sealed. Raises InvalidError for an unknown kind, NotFoundError for an unknown person or contact point,
-    ConflictError `erased` for what happened before an erasure of the person.
+    `occurred_at` is now if absent, and never later (see `happened_at`); anchors only move forward to the
+    latest occurrence, however late an event is told. `reference` (of the contract, invoice, …) tells parallel
+    matters apart and is sealed. Raises InvalidError for an unknown kind and for what has not happened yet,
+    NotFoundError for an unknown person or contact point, ConflictError `erased` for what
+    happened before an erasure of the person.
     """
     check_event(event)
     _check(reference, product_family)
@@ -43,7 +45,7 @@ def record_event(
     if point_ref is not None and all(point.point_ref != point_ref for point in points(work, subject_ref)):
         raise NotFoundError("This person has no such contact point.")
     happened_id = work.new_id("hap")
-    occurred = work.now if occurred_at is None else min(occurred_at, work.now)
+    occurred = happened_at(occurred_at, work.now)
     facts: dict[str, str | int | bool | list[str] | None] = {
         "event": event,
         "relationship_event": happened_id,

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final
 
 from governance.errors import GovernanceError, InvalidError
+from governance.happened import happened_at
 from governance.subjects.identifiers import (
     CHANNEL_POINT_TYPE,
     POINT_TYPES,
@@ -129,7 +130,7 @@ class SubjectChange:
             organisation=_check_organisation(self.organisation),
             relationship=_opening(self.relationship),
             acquired=ABSENT if isinstance(self.acquired, Absent) else _known_source(self.acquired),
-            acquired_at=min(self.acquired_at, now)
+            acquired_at=happened_at(self.acquired_at, now, "acquired_at")
             if isinstance(self.acquired_at, datetime)
             else self.acquired_at,
             capture_point=_code("source.capture_point", self.capture_point),

@@ -274,6 +274,7 @@ def test_a_controller_that_never_answers_is_given_up_after_three_days_and_said_s
         ({"regulation": "lgpd"}, "regulation"),
         ({"submitted_time": "yesterday"}, "submitted_time"),
         ({"submitted_time": "2026-02-30T00:00:00Z"}, "submitted_time"),
+        ({"submitted_time": "2126-02-01T00:00:00Z"}, "submitted_time"),
         ({"subject_identities": []}, "subject_identities"),
         ({"subject_identities": None}, "subject_identities"),
         (

@@ -141,7 +141,9 @@ def test_a_grant_that_happened_before_the_withdrawal_lifts_nothing_however_late_
 
 def test_a_clients_clock_that_runs_ahead_is_put_back_to_now(runtime: Runtime, clock: Any) -> None:
     ref = person(runtime, "crm-1", MAIL)
-    say(runtime, ref, "granted", occurred_at=clock.now() + timedelta(days=365))
+    with pytest.raises(InvalidError, match="happened yet"):
+        say(runtime, ref, "granted", occurred_at=clock.now() + timedelta(days=365))
+    say(runtime, ref, "granted", occurred_at=clock.now() + timedelta(minutes=5))
     clock.forward(timedelta(minutes=1))
     say(runtime, ref, "withdrawn")
     assert status(runtime, ref) == "withdrawn"

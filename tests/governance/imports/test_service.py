@@ -201,6 +201,8 @@ def test_bad_rows_are_reported_with_number_column_and_value_and_stop_no_other(im
         row(id="j", born="31.12.1980"),
         row(id="k", born="1066-10-14"),
         row(id="l", opted_in="Yes", opted_in_at="yesterday"),
+        row(id="l2", opted_in="Yes", opted_in_at="2124-02-01T00:00:00Z"),
+        row(id="l3", stage="client", bought="2124-02-01T00:00:00Z"),
         "m,too,few\n",
         row(id="n", e_mail="n\x00@mail.example"),
         row(id="o", e_mail="o\udcff@mail.example"),
@@ -219,13 +221,15 @@ def test_bad_rows_are_reported_with_number_column_and_value_and_stop_no_other(im
         (10, "Born", "31.12.1980"),
         (11, "Born", "1066-10-14"),
         (12, "Opted In At", "yesterday"),
-        (13, None, None),
-        (14, "E-mail", "n\x00@mail.example"),
-        (15, "E-mail", "o?@mail.example"),
-        (16, None, None),
+        (13, "Opted In At", "2124-02-01T00:00:00Z"),
+        (14, "Bought", "2124-02-01T00:00:00Z"),
+        (15, None, None),
+        (16, "E-mail", "n\x00@mail.example"),
+        (17, "E-mail", "o?@mail.example"),
+        (18, None, None),
     ]
     assert all(one["detail"] for one in importer.errors(run))
-    assert (run.state, run.counts["created"], run.counts["failed"]) == ("completed", 2, 15)
+    assert (run.state, run.counts["created"], run.counts["failed"]) == ("completed", 2, 17)
     assert adds_up(run)
     with importer.open_snapshot() as snapshot:
         assert subjects.find(snapshot, "good-1")

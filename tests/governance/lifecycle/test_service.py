@@ -171,7 +171,9 @@ def test_nobody_cannot_move(any_runtime: Runtime) -> None:
 def test_a_move_is_never_dated_in_the_future(runtime: Runtime, clock: HandClock) -> None:
     ref = person(runtime)
     asked: dict[str, Any] = {"evidence": {"contract_reference": "C-1"}}
-    move(runtime, ref, "client", occurred_at=clock.now() + timedelta(days=3), **asked)
+    with pytest.raises(InvalidError, match="happened yet"):
+        move(runtime, ref, "client", occurred_at=clock.now() + timedelta(days=3), **asked)
+    move(runtime, ref, "client", occurred_at=clock.now() + timedelta(minutes=3), **asked)
     with runtime.snapshot("acme", ACTOR) as snap:
         (row,) = store.of_subject(snap.connection, "acme", ref)
         assert row.occurred_at == clock.now()

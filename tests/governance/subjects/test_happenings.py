@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from governance.errors import InvalidError, NotFoundError
+from governance.happened import SKEW
 from governance.subjects import service
 from governance.subjects.model import SubjectChange
 from tests.governance.subjects.conftest import Desk
@@ -28,12 +29,16 @@ def test_an_anchor_only_moves_forward(desk: Desk, ref: str) -> None:
 
 def test_nothing_happens_in_the_future(desk: Desk, ref: str) -> None:
     with desk.work() as work:
-        happened = service.record_event(
-            work, ref, event="inquiry", occurred_at=work.now + timedelta(days=365)
-        )
-        assert happened.occurred_at == work.now
+        happened = service.record_event(work, ref, event="inquiry", occurred_at=work.now + SKEW)
+        assert happened.occurred_at == work.now, "a clock that runs a little ahead"
     with desk.snapshot() as snap:
         assert service.get(snap, "crm-1").last_inquiry_at == desk.clock()
+    for ahead in (SKEW + timedelta(microseconds=1), timedelta(days=62_000)):
+        with pytest.raises(InvalidError) as refused, desk.work() as work:
+            service.record_event(work, ref, event="contract_ended", occurred_at=work.now + ahead)
+        assert list(refused.value.fields) == ["occurred_at"]
+    with desk.snapshot() as snap:
+        assert service.get(snap, "crm-1").contract_ended_at is None, "and no contract ends by it"
 
 
 def test_a_contract_told_late_does_not_undo_its_end(desk: Desk, ref: str) -> None:

@@ -56,7 +56,9 @@ def test_a_bad_member_is_named(change: SubjectChange, field: str) -> None:
 
 
 def test_nobody_was_acquired_in_the_future() -> None:
-    assert SubjectChange(acquired_at=NOW + timedelta(days=1)).checked(NOW).acquired_at == NOW
+    assert SubjectChange(acquired_at=NOW + timedelta(minutes=1)).checked(NOW).acquired_at == NOW
+    with pytest.raises(InvalidError, match="happened yet"):
+        SubjectChange(acquired_at=NOW + timedelta(days=1)).checked(NOW)
 
 
 @pytest.mark.parametrize("named", [{}, {"id": "a", "email": "a@example.org"}])
