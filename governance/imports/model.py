@@ -258,7 +258,7 @@ def _day(source: Choice | str, text: str) -> str:
 
 def latest_column(mapping: ImportMapping, field: str, row: Mapping[str, str]) -> str:
     """The column that holds a row's latest instant, of those that a field was read from, or ''."""
-    named = [rule.occurred_at for rule in (*mapping.consents, *mapping.events)]
+    named = [each.occurred_at for each in mapping.consents] + [each.occurred_at for each in mapping.events]
     if field == "acquired_at":
         named = [mapping.acquired_at]
     read = [(at, column) for column in named if column and (at := _instant(column, row)) is not None]

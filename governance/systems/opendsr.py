@@ -67,7 +67,7 @@ class OpenDsrConnector:
         try:
             return Report(tuple(_discovered(context)))
         except Problem as problem:
-            return Report((Finding("problem", "url", problem.sentence),))
+            return Report((far_side.away(problem),))
 
     def count(self, context: Context, keys: SubjectKeys) -> Outcome:
         """OpenDSR cannot be asked that."""

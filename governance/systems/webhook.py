@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from governance.clock import wire
 from governance.egress import signatures
+from governance.egress.model import Answer
 from governance.egress.signatures import BadSignatureError, read_secret
 from governance.systems import far_side
 from governance.systems.connector import Checked, Context, Draft, Problem
@@ -39,7 +41,7 @@ from governance.systems.model import (
     unsupported,
 )
 
-_STATUS = "status"
+_STATUS, _PING = "status", "ping"
 _ASK_AGAIN = timedelta(hours=6)
 _MEMBERS = {"verbs"}
 
@@ -67,8 +69,12 @@ class WebhookConnector:
         return Checked(complaints)
 
     def probe(self, context: Context) -> Report:
-        """See where the URL leads; nothing is sent, since a system could take it for an order."""
-        return Report((far_side.reach(context, context.draft.secrets["url"]), *_missing_verbs(context.draft)))
+        """Send a signed `ping`, which names nobody and orders nothing, and see that 2xx comes back."""
+        try:
+            answered = _pinged(_post(context, _PING, {}).attempt.status or 0)
+        except Problem as problem:
+            answered = far_side.away(problem)
+        return Report((answered, *_missing_verbs(context.draft)))
 
     def count(self, context: Context, keys: SubjectKeys) -> Outcome:
         """Ask for the number of rows."""
@@ -135,13 +141,7 @@ def _guarded(context: Context, verb: str, body: Mapping[str, Any], wanted: Seque
 
 
 def _order(context: Context, verb: str, body: Mapping[str, Any], wanted: Sequence[str]) -> Outcome:
-    order = {"operation": context.operation_id, "verb": verb, "callback_url": context.callback_url, **body}
-    raw = json.dumps(order, ensure_ascii=False, separators=(",", ":")).encode()
-    name = f"{context.operation_id}/{verb}"
-    secret = read_secret(context.draft.secrets["secret"])
-    headers = signatures.sign([secret], name, context.now, raw)
-    url = context.draft.secrets["url"]
-    answer = far_side.ask(context, "POST", url, raw, {"Content-Type": "application/json", **headers})
+    answer = _post(context, verb, {"callback_url": context.callback_url, **body})
     if answer.attempt.status == 202:
         return _waiting(context)
     if not answer.attempt.delivered:
@@ -150,6 +150,32 @@ def _order(context: Context, verb: str, body: Mapping[str, Any], wanted: Sequenc
         far_side.read_object(answer.body), wanted, collects=verb in (COLLECT, _STATUS)
     )
     return _waiting(context) if outcome.status == WAITING else outcome
+
+
+def _post(context: Context, verb: str, body: Mapping[str, Any]) -> Answer:
+    """Send a signed request; Problem if nobody answered."""
+    raw = json.dumps(
+        {"operation": context.operation_id, "verb": verb, **body}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+    # An order keeps its id however often it is sent; each ping is one of its own.
+    name = f"{context.operation_id}/{verb}" + (f"/{wire(context.now)}" if verb == _PING else "")
+    secret = read_secret(context.draft.secrets["secret"])
+    headers = signatures.sign([secret], name, context.now, raw)
+    url = context.draft.secrets["url"]
+    return far_side.ask(context, "POST", url, raw, {"Content-Type": "application/json", **headers})
+
+
+def _pinged(status: int) -> Finding:
+    """What the answer to a ping shows."""
+    if 200 <= status < 300:
+        return Finding("ok", "url", f"The system answered a signed ping with {status}.")
+    if status in (401, 403):
+        sentence = f"The system refused the signature of a ping (status {status}); compare the secrets."
+        return Finding("problem", "secret", sentence)
+    if status in (404, 410):
+        return Finding("problem", "url", f"There is nothing at this URL (status {status}).")
+    sentence = f"The system answered a signed ping with {status}; it should answer the verb `ping` with 200."
+    return Finding("problem", "url", sentence)
 
 
 def _waiting(context: Context) -> Outcome:

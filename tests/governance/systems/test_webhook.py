@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from governance.bootstrap import Runtime
-from governance.egress.signatures import sign, verify
+from governance.egress.signatures import BadSignatureError, sign, verify
 from governance.systems import callbacks, operations
 from governance.systems import service as systems
 from governance.systems.model import Change, ErasurePlan, Outcome
@@ -227,3 +228,43 @@ def test_an_address_inside_is_never_asked(runtime: Runtime, far: FarSystem) -> N
     outcome = ask(runtime)
     assert outcome.status == "failed"
     assert far.requests == []
+
+
+def test_a_test_pings_the_system_and_is_good_only_if_that_is_answered(
+    registered: Runtime, far: FarSystem
+) -> None:
+    def probed(runtime: Runtime = registered) -> tuple[bool, str]:
+        with runtime.snapshot("acme", ACTOR) as snap:
+            connector, context = systems.connect(snap, "shop", "test", "")
+        report = connector.probe(context)
+        return report.good, report.findings[0].sentence
+
+    def answer(request: Request) -> Answer:
+        try:
+            verify(SECRET, request.headers, request.body, START)
+        except BadSignatureError:
+            return reply(401, {})
+        return reply(200, {})
+
+    far.answer = answer
+    assert probed() == (True, "The system answered a signed ping with 200.")
+    (ping,) = far.requests
+    assert json.loads(ping.body) == {"operation": "test", "verb": "ping"}, (
+        "it names nobody and orders nothing"
+    )
+    for status, word in ((401, "compare the secrets"), (404, "nothing at this URL"), (500, "with 500")):
+        far.answer = lambda request, status=status: reply(status, {})  # type: ignore[misc]
+        good, sentence = probed()
+        assert (good, word in sentence) == (False, True), sentence
+    far.answer = answer
+    other = "whsec_" + base64.b64encode(b"another thirty-two bytes of key!").decode()
+    put(registered, {"url": far.url, "secret": other}, 1)
+    assert probed()[0] is False, "the secrets differ"
+    with socket.socket() as taken:  # bound and not listening: nobody else can answer there meanwhile
+        taken.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        allowing(registered, place)
+        put(registered, {"url": f"http://{place}/orders", "secret": SECRET}, 2)
+        assert probed() == (False, "The system cannot be reached.")
+    with registered.snapshot("acme", ACTOR) as snap:
+        assert operations.standing(snap, "test") is None, "nothing is kept of it"
