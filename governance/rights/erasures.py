@@ -14,6 +14,8 @@ from governance.rights import letters, sealing, states, store
 from governance.rights.dossier import Dossier
 from governance.rights.intake import value_of
 from governance.rights.model import ERASURE, IN_PROGRESS, Identity
+from governance.rights.reasons import reasons
+from governance.settings import Settings
 from governance.subjects import service as subjects
 from governance.work import Snapshot, Work
 
@@ -74,15 +76,16 @@ def undo(work: Work, dossier: Dossier) -> None:
 
 
 def report(snap: Snapshot, dossier: Dossier) -> tuple[bool, str]:
-    """Whether something was kept, and what, until when and why, as sentences for the letter."""
+    """Whether something was kept, and what, until when and why, in the language of the letter."""
+    said = reasons(dossier.request.language, snap.resource(Settings).policies_dir)
     kept = [
-        f"{part.data_class}: {part.because}" + (f" ({part.until.isoformat()})" if part.until else "")
+        said.kept(part.data_class, part.because, part.until)
         for each in of_request(snap, dossier)
         for step in each.steps
         for part in (*step.parts, *step.kept)
         if part.outcome == "kept_until"
     ]
-    return bool(kept), "; ".join(dict.fromkeys(kept))
+    return bool(kept), f"{'; '.join(dict.fromkeys(kept))}." if kept else ""
 
 
 def _newest(snap: Snapshot, subject_ref: str) -> Erasure | None:

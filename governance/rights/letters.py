@@ -17,6 +17,7 @@ from governance.rights.intake import content_of, kept_address, value_of
 from governance.rights.letter_files import Words, words, write
 from governance.rights.model import APPEAL, OPENDSR, Identity, Letter
 from governance.rights.periods import local_day
+from governance.rights.reasons import reasons
 from governance.rights.states import PROVED
 from governance.settings import Settings
 from governance.subjects import service as subjects
@@ -192,6 +193,6 @@ def _facts(snap: Snapshot, dossier: Dossier, said: Words, *, proved: Identity | 
         "reference": request.request_id,
         "received": said.day(local_day(request.received_at, zone)),
         "what": said.types[request.type],
-        "complaint": regime.complaint or "",
+        "complaint": reasons(said.language, snap.resource(Settings).policies_dir).say(regime.complaint or ""),
         "appeal": regime.appeal is not None and request.type != APPEAL,
     }

@@ -18,6 +18,7 @@ from governance.rights.intake import first_choice
 from governance.rights.letter_files import LANGUAGES, language_of, words, write
 from governance.rights.lifting_store import Notice
 from governance.rights.model import RESTRICTION
+from governance.rights.reasons import reasons
 from governance.settings import Settings
 from governance.subjects import service as subjects
 from governance.subjects.model import Subject
@@ -116,7 +117,8 @@ def document(snap: Snapshot, notice: Notice) -> dict[str, Any]:
 def _write(work: Work, person: Subject) -> Notice:
     """Write the letter in the person's language, to where the person is reached."""
     notice_id = work.new_id("rno")
-    said = words(language_of(person.language) or LANGUAGES[0], work.resource(Settings).policies_dir)
+    policies_dir = work.resource(Settings).policies_dir
+    said = words(language_of(person.language) or LANGUAGES[0], policies_dir)
     tenant = tenants.find(work.connection, work.tenant_id)
     regime = first_choice(work, RESTRICTION, work.now, person.country, person.region, None).regime
     values = {
@@ -124,7 +126,7 @@ def _write(work: Work, person: Subject) -> Notice:
         "controller": "" if tenant is None else tenant.name,
         "address": "" if tenant is None else tenant.postal_address or "",
         "reference": notice_id,
-        "complaint": regime.complaint or "",
+        "complaint": reasons(said.language, policies_dir).say(regime.complaint or ""),
     }
     written = write(said, LETTER, values)
     content = {

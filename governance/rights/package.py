@@ -26,6 +26,8 @@ from governance.rights.package_links import TERM
 from governance.rights.package_links import TYPES as _TYPES
 from governance.rights.package_page import render
 from governance.rights.reach import keys_of
+from governance.rights.reasons import Reasons, reasons
+from governance.settings import Settings
 from governance.systems import operations
 from governance.systems import service as systems
 from governance.systems.model import COLLECT, DONE, Item, SubjectKeys
@@ -164,6 +166,7 @@ def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collec
 
 def _document(work: Work, dossier: Dossier, people: Sequence[str], collected: Collected) -> dict[str, Any]:
     registered = {each.system_id: each for each in systems.every(work)}
+    told = reasons(dossier.request.language, work.resource(Settings).policies_dir)
     held = [section for ref in people for section in holdings.own(work, ref)]
     classes = {section["data_class"] for section in held if section["rows"]}
     classes |= {item.data_class for items in collected.items.values() for item in items}
@@ -185,7 +188,7 @@ def _document(work: Work, dossier: Dossier, people: Sequence[str], collected: Co
             {"system": system_id, "because": because}
             for system_id, because in sorted(collected.missing.items())
         ],
-        "about": [_about(work, people[0] if people else None, each) for each in sorted(classes)],
+        "about": [_about(work, people[0] if people else None, each, told) for each in sorted(classes)],
         "recipients": [
             {"system": each.system_id, "processor": each.processor, "country": each.country}
             for each in registered.values()
@@ -203,7 +206,7 @@ def _item(item: Item) -> dict[str, Any]:
     }
 
 
-def _about(work: Work, subject_ref: str | None, data_class: str) -> dict[str, Any]:
+def _about(work: Work, subject_ref: str | None, data_class: str, told: Reasons) -> dict[str, Any]:
     """Why a class of data is used, on what basis, and how long it is kept."""
     used = [
         each for each in purposes.every(work) if data_class in each.data_classes and each.state == "active"
@@ -211,9 +214,11 @@ def _about(work: Work, subject_ref: str | None, data_class: str) -> dict[str, An
     said = retention.verdict(work, subject_ref, data_class, created_at=work.now, occasion=retention.SCHEDULE)
     return {
         "data_class": data_class,
+        "name": told.name_of(data_class),
         "purposes": [{"title": each.title, "lawful_basis": each.lawful_basis} for each in used],
         "kept_until": None if said.until is None else said.until.isoformat(),
-        "because": said.because,
+        "until": None if said.until is None else told.said.day(said.until),
+        "because": told.say(said.because),
     }
 
 

@@ -86,9 +86,9 @@ th,td{border:1px solid #999;padding:.3rem .5rem;text-align:left;vertical-align:t
 {% endif %}
 <h2>{{ said.about }}</h2>
 <table><tr><th>{{ said.class }}</th><th>{{ said.why }}</th><th>{{ said.until }}</th></tr>
-{% for each in document.about %}<tr><td>{{ each.data_class }}</td>
+{% for each in document.about %}<tr><td>{{ each.name }}</td>
 <td>{% for one in each.purposes %}{{ one.title }} ({{ one.lawful_basis }})<br>{% endfor %}</td>
-<td>{{ each.kept_until or '' }} {{ each.because }}</td></tr>
+<td>{{ each.until or '' }} {{ each.because }}</td></tr>
 {% endfor %}</table>
 <h2>{{ said.recipients }}</h2>
 <ul>{% for each in document.recipients %}<li>{{ each.processor or each.system }}
