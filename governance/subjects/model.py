@@ -91,7 +91,7 @@ class SubjectChange:
     """What a caller says about a person: named members replace (None clears), ABSENT ones stay.
 
     `relationship` is the asserted opening stage, valid at creation only. `acquired` tells how the person came
-    to be known; `acquired_at` is clamped to now. `source_channel` is a code, `source_url` is sealed.
+    to be known; `acquired_at` is never later than now. `source_channel` is a code, `source_url` is sealed.
     """
 
     identifiers: Sequence[Identifier] | Absent = ABSENT

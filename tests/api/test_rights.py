@@ -340,7 +340,7 @@ def test_a_refusal_names_ground_clause_complaint_and_appeal(caller: Caller) -> N
         "No pudimos comprobar",
         "Art. 11(2)",
         "No contestó nadie.",
-        "attorney general",
+        "fiscal general de Virginia",
         "lo revisemos",
     ):
         assert each in text
