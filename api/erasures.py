@@ -10,13 +10,14 @@ from api.problems import problem
 from api.reported import reported
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, this_caller, this_runtime
-from api.shapes import Answer, AnyObject, Listing, Page, Shape, SubjectName, Text
+from api.shapes import Answer, AnyObject, Instant, Listing, Page, Shape, SubjectName, Text
 from governance.clock import wire
-from governance.erasure import reporting
+from governance.erasure import afterwards, reporting
 from governance.erasure import service as erasures
 from governance.erasure.certificate import part_document
 from governance.erasure.model import MOST_UNDO_HOURS, STATUSES, UNDO_HOURS, Erasure, Refused, Step
 from governance.idempotency.model import Outcome
+from governance.retention.standing import ENDINGS
 from governance.subjects import service as subjects
 from governance.work import Snapshot, Work
 
@@ -45,6 +46,13 @@ class ErasureBody(Shape):
     reason = Text(64, load_default="rights_request")
     scope = ma.fields.Nested(ScopeBody, allow_none=True, load_default=None)
     undo_hours = ma.fields.Integer(strict=True, load_default=UNDO_HOURS, validate=_window)
+
+
+class EndingBody(Shape):
+    """Something that ended. `occurred_at`: now, if it is left out."""
+
+    event = ma.fields.String(required=True, validate=ma.validate.OneOf(ENDINGS))
+    occurred_at = Instant(load_default=None, allow_none=True)
 
 
 class ErasureQuery(Page):
@@ -156,6 +164,16 @@ def retry(erasure_id: str) -> Response:
     return act(lambda work: _show(work, erasures.retry(work, erasure_id)), again=_again)
 
 
+@room.post("/v1/erasures/<erasure_id>/events", scope="erasures:write")
+@room.body(EndingBody)
+@room.refuses(409)
+@room.answers(200, ErasureReply)
+def note_event(body: Mapping[str, Any], erasure_id: str) -> Response:
+    """Tell what ended in the relationship with somebody who is erased: what is kept gets its day by it."""
+    event, at = body["event"], body["occurred_at"]
+    return act(lambda work: _show(work, afterwards.note_event(work, erasure_id, event, at)), again=_again)
+
+
 def _order(work: Work, body: Mapping[str, Any]) -> Reply:
     person = subjects.resolve_existing(work, body["subject"])
     scope = body["scope"]
@@ -193,6 +211,7 @@ def _document(snapshot: Snapshot, found: Erasure) -> dict[str, Any]:
         "completed_at": None if found.completed_at is None else wire(found.completed_at),
         "probe_at": None if found.probe_at is None else wire(found.probe_at),
         "probed_at": None if found.probed_at is None else wire(found.probed_at),
+        "undated_since": None if found.undated_since is None else wire(found.undated_since),
         "evidence_until": None if found.evidence_until is None else found.evidence_until.isoformat(),
         "steps": [_step(each) for each in found.steps],
         "certificate": found.certificate,

@@ -2,21 +2,25 @@
 
 A system is read again some days later, when late writes and replicas have settled; what is found there
 re-opens the case. Rows that a duty kept are erased when the duty ends. Until both are over the person's
-identifiers stay in the case, sealed under a key of the case's own; then that key goes. The person's evidence
-key goes at its own term.
+identifiers stay in the case, sealed under a key of the case's own; then that key goes. What is kept without a
+day keeps them too: what ended is told of the case (`note_event`). Days follow the schedules in force: when
+these change, what a rule keeps is reckoned anew. The person's evidence key goes at its own term.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
-from governance.erasure import keys, own, planning, service, store
-from governance.erasure.model import DONE, IN_PROGRESS, OWN, PENDING, Erasure, Step
+from governance.clock import wire
+from governance.erasure import frozen, keys, own, planning, service, store
+from governance.erasure.model import DONE, IN_PROGRESS, OWN, PARTLY_COMPLETE, PENDING, Erasure, Step
+from governance.errors import ConflictError, InvalidError
 from governance.events import Actor, Fact
 from governance.retention import service as retention
+from governance.retention.model import KEEP, RetentionVerdict
 from governance.subjects import service as subjects
 from governance.systems import operations
-from governance.systems.model import COUNT
+from governance.systems.model import COUNT, KEPT_UNTIL
 from governance.systems.model import DONE as ANSWERED
 from governance.systems.operations import Opener, Operation
 from governance.work import Snapshot, Work
@@ -58,12 +62,17 @@ def come_back(work: Work, erasure_id: str, today: date) -> int:
         _wait_no_longer(work, found)
         return 0
     lifted = _is_lifted(work, found)
-    over = _over(found, today, lifted=lifted)
+    over = _over(work, found, today, lifted=lifted)
+    if found.weighed_under is not None:
+        with work.bookkeeping():
+            values = {"weighed_under": frozen.policy_in_force(work)}
+            store.change(work.connection, work.tenant_id, erasure_id, values)
     for step, classes in over:
         _write(work, found, planning.plan(work, found, step, only=classes))
     if not over:
         return 0
-    if lifted:  # our own rows go now, and with them what the term of the evidence is counted from
+    if lifted:  # our own rows go now, and with them the facts that every term is counted from
+        frozen.take_down(work, found)
         until = planning.evidence_until(work, found.subject_ref) if found.whole else None
         store.change(work.connection, work.tenant_id, erasure_id, {"evidence_until": until})
     _reopen(
@@ -78,12 +87,78 @@ def come_back(work: Work, erasure_id: str, today: date) -> int:
 def comes_back(snap: Snapshot, erasure_id: str, today: date) -> bool:
     """Whether there is anything that `come_back` would take up."""
     found = service.get(snap, erasure_id)
-    return _is_superseded(snap, found) or bool(_over(found, today, lifted=_is_lifted(snap, found)))
+    if _is_superseded(snap, found) or _is_stale(snap, found):
+        return True
+    return bool(_over(snap, found, today, lifted=_is_lifted(snap, found)))
 
 
-def _over(found: Erasure, today: date, *, lifted: bool) -> list[tuple[Step, tuple[str, ...]]]:
-    free = [(step, planning.over(step, today, lifted=lifted)) for step in found.steps if step.status == DONE]
+def note_event(work: Work, erasure_id: str, event: str, occurred_at: datetime | None) -> Erasure:
+    """Take in what ended in the relationship with somebody who is erased, so that what is kept gets its day.
+
+    NotFoundError; InvalidError for what ends nothing or has not happened yet; ConflictError `still-here` for
+    whoever is not erased (their events go to the person), `nothing-kept` where nothing waits for a day.
+    """
+    found = service.get(work, erasure_id)
+    at = work.now if occurred_at is None else occurred_at
+    if at > work.now:
+        complaint = "What has not happened yet cannot be told."
+        raise InvalidError(complaint, fields={"occurred_at": [complaint]})
+    person = subjects.find_by_ref(work, found.subject_ref)
+    if person is not None and not person.erased:
+        raise ConflictError("This person is not erased: send the event to the person.", reason="still-here")
+    known = frozen.kept(work, found)
+    if known is None:
+        raise ConflictError("Nothing of this erasure waits for a day.", reason="nothing-kept")
+    frozen.freeze(work, found, known.after(event, at))
+    facts: dict[str, Fact] = {"erasure": erasure_id, "event": event, "occurred_at": wire(at)}
+    work.record("erasure.event_noted", subject_ref=found.subject_ref, facts=facts)
+    moved = _moved(work, found) if found.status == PARTLY_COMPLETE else []
+    for step, classes in moved:
+        _write(work, found, planning.plan(work, found, step, only=classes))
+    if moved:
+        _reopen(work, found, "erasure.term_changed", [step for step, _ in moved])
+    return service.get(work, erasure_id)
+
+
+Free = list[tuple[Step, tuple[str, ...]]]
+"""Steps with the data classes that are taken up again."""
+
+
+def _over(snap: Snapshot, found: Erasure, today: date, *, lifted: bool) -> Free:
+    moved = {step.system: names for step, names in _moved(snap, found)} if _is_stale(snap, found) else {}
+    free = [
+        (
+            step,
+            tuple(dict.fromkeys([*planning.over(step, today, lifted=lifted), *moved.get(step.system, ())])),
+        )
+        for step in found.steps
+        if step.status == DONE
+    ]
     return [(step, classes) for step, classes in free if classes]
+
+
+def _is_stale(snap: Snapshot, found: Erasure) -> bool:
+    """Whether the schedules were changed since the days were reckoned: then the new ones count."""
+    return found.weighed_under is not None and found.weighed_under != frozen.policy_in_force(snap)
+
+
+def _moved(snap: Snapshot, found: Erasure) -> Free:
+    """What a schedule keeps, and would keep until another day, or no longer, by what is known now."""
+    moved: Free = []
+    for step in found.steps:
+        days = {
+            part.data_class: part.until
+            for part in (*step.parts, *step.kept)
+            if step.status == DONE and part.outcome == KEPT_UNTIL and (part.rule or part.until is None)
+        }
+        now = planning.verdicts(snap, found, step, days)
+        other = tuple(name for name, day in days.items() if not _is_same(now[name], day))
+        moved += [(step, other)] if other else []
+    return moved
+
+
+def _is_same(verdict: RetentionVerdict, day: date | None) -> bool:
+    return verdict.disposition == KEEP and not verdict.held_by and verdict.free_from == day
 
 
 def _is_lifted(snap: Snapshot, found: Erasure) -> bool:
@@ -151,7 +226,7 @@ def _note(work: Work, found: Erasure, back: list[Step], unread: int) -> None:
     if unread:
         return
     values: dict[str, object] = {"probed_at": work.now}
-    if not found.awaits_lifting and not any(step.comes_back for step in found.steps):
+    if not (found.awaits_lifting or found.awaits_date) and not any(step.comes_back for step in found.steps):
         keys.drop(work, found)
     store.change(work.connection, work.tenant_id, found.erasure_id, values)
     work.record(

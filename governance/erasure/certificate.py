@@ -35,6 +35,7 @@ def part_document(part: Part) -> dict[str, Any]:
         "rows": part.rows,
         "because": part.because or None,
         "until": None if part.until is None else part.until.isoformat(),
+        "rule": part.rule,
     }
 
 

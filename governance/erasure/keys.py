@@ -60,7 +60,12 @@ def gather(work: Work, erasure: Erasure) -> None:
 
 def drop(work: Work, erasure: Erasure) -> None:
     """Forget what the person was found by elsewhere: the key of the case goes, and with it every copy."""
-    store.change(work.connection, work.tenant_id, erasure.erasure_id, {"keys_sealed": None})
+    store.change(
+        work.connection,
+        work.tenant_id,
+        erasure.erasure_id,
+        {"keys_sealed": None, "facts_sealed": None, "undated_since": None},
+    )
     work.resource(Vault).shred(work.tenant_id, erasure.erasure_id, OPERATIONAL, work.now)
 
 

@@ -29,6 +29,9 @@ OPEN = frozenset({UNDO_WINDOW, IN_PROGRESS, WAITING, FAILED})
 PENDING = "pending"
 HELD = "held"
 DONE = "done"
+IS_HELD = "held"
+"""The outcome of a data class that a legal hold covers."""
+
 STEP_STATUSES = (PENDING, WAITING, HELD, DONE, FAILED)
 
 RESTRICTED = "restricted"
@@ -57,7 +60,8 @@ _REASON = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 class Part:
     """What became of one data class in one system. `until`: the first day on which nothing keeps it.
 
-    `during`: the state of the person that it is kept for, where a state and no day ends that.
+    `during`: the state of the person that it is kept for, where a state and no day ends that. `rule`: the
+    rule of a retention schedule that keeps it.
     """
 
     data_class: str
@@ -66,6 +70,7 @@ class Part:
     because: str = ""
     until: date | None = None
     during: str | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,21 @@ class Step:
         return min((part.until for part in (*self.parts, *self.kept) if part.until), default=None)
 
     @property
+    def held(self) -> tuple[str, ...]:
+        """The data classes that a legal hold covers."""
+        return tuple(part.data_class for part in self.kept if part.outcome == IS_HELD)
+
+    @property
+    def undated(self) -> tuple[str, ...]:
+        """The data classes that something keeps of which nobody can say yet when it ends."""
+        every = (*self.parts, *self.kept)
+        return tuple(
+            part.data_class
+            for part in every
+            if part.outcome == "kept_until" and part.until is None and part.during != RESTRICTED
+        )
+
+    @property
     def restricted(self) -> tuple[str, ...]:
         """The data classes that were left alone only because processing was restricted."""
         return tuple(part.data_class for part in self.kept if part.during == RESTRICTED)
@@ -120,6 +140,8 @@ class Erasure:
     """One person's erasure. `scope`: data classes, or None for everything. `fence_at`: when it became final.
 
     What happened before the fence cannot bring the person back; what the person does after it starts afresh.
+    `weighed_under`: digest of the policies by which its days were reckoned. `undated_since`: since when
+    something is kept without a day.
     """
 
     erasure_id: str
@@ -139,6 +161,8 @@ class Erasure:
     evidence_until: date | None
     evidence_shredded_at: datetime | None
     certificate: str | None
+    weighed_under: str | None = None
+    undated_since: datetime | None = None
     steps: tuple[Step, ...] = field(default=())
 
     @property
@@ -160,6 +184,11 @@ class Erasure:
     def awaits_lifting(self) -> bool:
         """Whether the end of a restriction is all that some of the data is kept for."""
         return any(step.restricted for step in self.steps)
+
+    @property
+    def awaits_date(self) -> bool:
+        """Whether something is kept of which nobody can say yet when it goes."""
+        return any(step.undated for step in self.steps)
 
     @property
     def is_open(self) -> bool:
@@ -214,9 +243,9 @@ def rest(attempts: int) -> timedelta:
 def ready(steps: Sequence[Step], now: datetime, before: Before) -> Step | None:
     """The step to take now: one that does not rest, and before which no other has to be done.
 
-    Our own rows wait for nobody.
+    Our own rows wait for nobody, and nobody waits for what a legal hold covers.
     """
-    open_ = {step.system for step in steps if step.status != DONE}
+    open_ = {step.system for step in steps if step.status not in (DONE, HELD)}
     for step in steps:
         waits = step.status in (FAILED, DONE, HELD) or (step.next_at or now) > now
         if not waits and not before.get(step.system, _NONE) & open_:

@@ -1,18 +1,18 @@
 """What each step will do: asked of retention once, when the undo window has closed.
 
-Our own rows go soon after, and with them the facts that retention rests on; so all plans are made in one
-transaction and kept. A step that is held, or that comes back at the end of a term, gets a new plan and with
-it a new round, because a system is asked once per round.
+Our own rows go soon after, and with them the facts that retention rests on; so these are kept with the case
+(`frozen`), and all plans are made in one transaction. What was held, or comes back at the end of a term, is
+planned anew, and with it a new round begins, because a system is asked once per round.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from governance.erasure.model import DONE, HELD, OWN, PENDING, WAITING, Before, Erasure, Part, Step
+from governance.erasure import frozen
+from governance.erasure.model import DONE, HELD, IS_HELD, OWN, PENDING, WAITING, Before, Erasure, Part, Step
 from governance.retention import service as retention
 from governance.retention.model import KEEP, SCHEDULE, RetentionVerdict
-from governance.subjects import service as subjects
 from governance.systems import service as systems
 from governance.systems.model import DELETE, KEEP_UNTIL, KEPT_UNTIL, Disposition, ErasurePlan, erasure_order
 from governance.work import Snapshot
@@ -29,11 +29,19 @@ _HELD = "A legal hold covers these data; the erasure goes on by itself once it i
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What retention says of some data classes: what is done, what is left alone, which holds stand."""
+    """What retention says of some data classes: what is done, and what is left alone or held.
+
+    `rules`: which rule gave the day, for what a system keeps until then.
+    """
 
     dispositions: dict[str, Disposition]
+    rules: dict[str, str]
     kept: tuple[Part, ...]
-    held_by: tuple[str, ...]
+
+    @property
+    def held(self) -> bool:
+        """Whether a hold covers any of it."""
+        return any(part.outcome == IS_HELD for part in self.kept)
 
 
 def first_steps(snap: Snapshot, scope: tuple[str, ...] | None) -> tuple[Step, ...]:
@@ -72,33 +80,13 @@ def missing(snap: Snapshot, erasure: Erasure) -> tuple[list[Step], list[tuple[St
 def widened(snap: Snapshot, erasure: Erasure, step: Step, more: tuple[str, ...]) -> Step:
     """A step that is about more classes of data from now on: planned, if the others are."""
     wide = replace(step, data_classes=(*step.data_classes, *more))
-    if step.plan is None or step.status == HELD:
+    if step.plan is None:
         return wide
     planned = plan(snap, erasure, wide, only=more)
-    planned = late(snap, erasure, planned)
-    if planned.status == HELD or step.status == DONE:
+    if step.status in (DONE, HELD):
         return planned
     both = {**step.plan, **(planned.plan or {})}  # what was not done yet is not forgotten
     return replace(planned, status=step.status, plan=both, because=step.because, next_at=step.next_at)
-
-
-def late(snap: Snapshot, erasure: Erasure, step: Step) -> Step:
-    """A plan made after our own rows are gone, and with them facts that keep data: it takes over what is kept
-    elsewhere of the same classes."""
-    person = subjects.find_by_ref(snap, erasure.subject_ref)
-    if step.plan is None or (person is not None and not person.erased):
-        return step
-    plan, kept = dict(step.plan), {part.data_class: part for part in step.kept}
-    for other in erasure.steps:
-        for name, said in (other.plan or {}).items():
-            if plan.get(name, said)["disposition"] == DELETE and said["disposition"] == KEEP_UNTIL:
-                plan[name] = said
-        for part in other.kept:
-            if part.data_class in plan and (part.during or (part.until and part.until > snap.now.date())):
-                del plan[part.data_class]
-                kept[part.data_class] = part
-    plan = {name: said for name, said in plan.items() if name in step.data_classes}
-    return replace(step, plan=plan, kept=tuple(kept.values()))
 
 
 def before(snap: Snapshot) -> Before:
@@ -121,33 +109,61 @@ def holds_on(snap: Snapshot, erasure: Erasure) -> tuple[str, ...]:
 
 
 def plan(snap: Snapshot, erasure: Erasure, step: Step, *, only: tuple[str, ...] | None = None) -> Step:
-    """Give a step its plan, or mark it as held. `only`: data classes whose keeping has ended, else all."""
+    """Give a step its plan. `only`: data classes whose keeping has ended, else all.
+
+    What a hold covers is left alone, and the rest goes on; our own rows go together or not at all.
+    """
     classes = step.data_classes if only is None else only
-    system = None if step.system == OWN else step.system
-    answer = _ask(snap, erasure, system, classes)
-    if answer.held_by:
+    answer = _ask(snap, erasure, step, classes)
+    if step.system == OWN and answer.held:
         return replace(step, status=HELD, because=_HELD, next_at=None)
     document = ErasurePlan(answer.dispositions).document()
-    fresh = step.plan is None
+    for name, rule in answer.rules.items():
+        document[name]["rule"] = rule
     still = () if only is None else tuple(part for part in step.kept if part.data_class not in classes)
+    kept = (*still, *answer.kept)
+    left_alone = {part.data_class for part in answer.kept}
+    rests = not document and any(part.outcome == IS_HELD for part in kept)
     return replace(
         step,
-        status=PENDING,
-        round=step.round if fresh else step.round + 1,
+        status=HELD if rests else PENDING,
+        round=step.round if step.plan is None else step.round + 1,
         attempts=0,
         plan=document,
-        kept=(*still, *answer.kept),
-        because="",
+        kept=kept,
+        parts=tuple(each for each in step.parts if each.data_class not in left_alone),
+        because=_HELD if rests else "",
         next_at=snap.now,
     )
 
 
+def held_of(snap: Snapshot, erasure: Erasure, step: Step, classes: Iterable[str]) -> tuple[str, ...]:
+    """Which of these data classes a hold covers now."""
+    return tuple(each for each, verdict in verdicts(snap, erasure, step, classes).items() if verdict.held_by)
+
+
 def is_held(snap: Snapshot, erasure: Erasure, step: Step) -> bool:
-    """Whether a hold stands in the way of this step now."""
-    system = None if step.system == OWN else step.system
-    return any(
-        _verdict(snap, erasure.subject_ref, system, data_class).held_by for data_class in step.data_classes
-    )
+    """Whether a hold stands in the way of this step, all of it or a part, now."""
+    return bool(held_of(snap, erasure, step, step.data_classes))
+
+
+def verdicts(
+    snap: Snapshot, erasure: Erasure, step: Step, classes: Iterable[str]
+) -> dict[str, RetentionVerdict]:
+    """What retention says of data classes of a step to whoever demands their erasure now."""
+    known = frozen.read(snap, erasure)
+    return {
+        each: retention.verdict(
+            snap,
+            erasure.subject_ref,
+            each,
+            system=None if step.system == OWN else step.system,
+            occasion=_ERASURE,
+            standing=known.standing,
+            newest=known.newest,
+        )
+        for each in classes
+    }
 
 
 def evidence_until(snap: Snapshot, subject_ref: str) -> date:
@@ -198,23 +214,27 @@ def over(step: Step, today: date, *, lifted: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*dated, *(step.restricted if lifted else ())]))
 
 
-def _ask(snap: Snapshot, erasure: Erasure, system: str | None, classes: tuple[str, ...]) -> Answer:
+def _ask(snap: Snapshot, erasure: Erasure, step: Step, classes: tuple[str, ...]) -> Answer:
     dispositions: dict[str, Disposition] = {}
+    rules: dict[str, str] = {}
     kept: list[Part] = []
-    held: dict[str, None] = {}
-    for data_class in classes:
-        verdict = _verdict(snap, erasure.subject_ref, system, data_class)
+    for data_class, verdict in verdicts(snap, erasure, step, classes).items():
         if verdict.held_by:
-            held.update(dict.fromkeys(verdict.held_by))
-        elif verdict.disposition != KEEP:
+            kept.append(Part(data_class, IS_HELD, 0, _HELD))
+        elif verdict.disposition != KEEP or _was_told(snap, erasure, step, data_class):
             dispositions[data_class] = Disposition(DELETE)
-        elif system is not None and verdict.free_from is not None:
+        elif step.system != OWN and verdict.free_from is not None:
             dispositions[data_class] = Disposition(KEEP_UNTIL, verdict.free_from, verdict.because)
+            rules |= {} if verdict.rule is None else {data_class: verdict.rule}
         else:
             until, during = verdict.free_from, verdict.during
-            kept.append(Part(data_class, KEPT_UNTIL, 0, verdict.because, until, during))
-    return Answer(dispositions, tuple(kept), tuple(held))
+            kept.append(Part(data_class, KEPT_UNTIL, 0, verdict.because, until, during, verdict.rule))
+    return Answer(dispositions, rules, tuple(kept))
 
 
-def _verdict(snap: Snapshot, subject_ref: str, system: str | None, data_class: str) -> RetentionVerdict:
-    return retention.verdict(snap, subject_ref, data_class, system=system, occasion=_ERASURE)
+def _was_told(snap: Snapshot, erasure: Erasure, step: Step, data_class: str) -> bool:
+    """Whether the day of a class has come in a case that began before such facts were kept with it."""
+    if erasure.fence_at is None or erasure.weighed_under is not None:
+        return False
+    today = snap.now.date()
+    return any(part.data_class == data_class and part.until and part.until <= today for part in step.parts)

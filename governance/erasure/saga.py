@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
-from governance.erasure import keys, own, planning, service, settling, store
+from governance.erasure import frozen, keys, own, planning, service, settling, store
 from governance.erasure.model import (
     DONE,
     FAILED,
@@ -109,6 +109,8 @@ def _begin(work: Work, found: Erasure) -> Erasure:
         "evidence_until": planning.evidence_until(work, found.subject_ref) if found.whole else None,
     }
     store.change(work.connection, work.tenant_id, found.erasure_id, values)
+    frozen.take_down(work, found)
+    found = service.get(work, found.erasure_id)
     for step in found.steps:
         _write(work, found, planning.plan(work, found, step))
     work.record(
@@ -125,7 +127,7 @@ def _take_in_systems(work: Work, found: Erasure) -> Erasure:
         return found
     new, grown = planning.missing(work, found)
     for step in new:
-        planned = planning.late(work, found, planning.plan(work, found, step))
+        planned = planning.plan(work, found, step)
         with work.bookkeeping():
             store.add_step(work.connection, work.tenant_id, found.erasure_id, planned)
         _say(work, found, "erasure.step_added", planned)
@@ -137,20 +139,34 @@ def _take_in_systems(work: Work, found: Erasure) -> Erasure:
 
 
 def _look_at_holds(work: Work, found: Erasure) -> Erasure:
-    """Hold what a hold covers now, and let go on what none covers any more."""
+    """Hold what a hold covers now, class by class, and let go on what none covers any more."""
     for step in found.steps:
         if step.status == HELD:
-            planned = planning.plan(work, found, step)
-            if planned.status != HELD:
+            planned = _released(work, found, step)
+            if planned is None:
+                _write(work, found, replace(step, next_at=work.now + _HOLD_LOOK))
+            else:
                 _write(work, found, planned)
                 _say(work, found, "erasure.step_released", step)
-            else:
-                _write(work, found, replace(step, next_at=work.now + _HOLD_LOOK))
-        elif step.status == PENDING and planning.is_held(work, found, step):
-            held = replace(planning.plan(work, found, step), next_at=work.now + _HOLD_LOOK)
-            _write(work, found, held)
-            _say(work, found, "erasure.step_held", step)
+        elif step.status == PENDING and step.plan is not None:
+            about = tuple(step.plan) if step.system != OWN else step.data_classes
+            if planning.held_of(work, found, step, about):
+                held = planning.plan(work, found, step, only=about)
+                if held.status == HELD:
+                    held = replace(held, next_at=work.now + _HOLD_LOOK)
+                _write(work, found, held)
+                _say(work, found, "erasure.step_held", held)
     return service.get(work, found.erasure_id)
+
+
+def _released(work: Work, found: Erasure, step: Step) -> Step | None:
+    """A held step as it goes on; None while every hold stands."""
+    about = step.held or step.data_classes
+    still = planning.held_of(work, found, step, about)
+    free = tuple(each for each in about if each not in still)
+    if not free or (still and not step.held):
+        return None
+    return planning.plan(work, found, step, only=free if step.held else None)
 
 
 def _take(opener: Opener, tenant_id: str, claim: Claim, step: Step) -> int | None:
@@ -234,6 +250,7 @@ def _end(work: Work, found: Erasure, step: Step, outcome: Outcome, left: Mapping
         Part(each.data_class, each.outcome, sum(each.rows.values()), each.because, each.until)
         for each in outcome.steps
     )
+    parts = tuple(replace(part, rule=_rule(step, part)) for part in parts)
     failed = outcome.status == FAILED or any(part.outcome == "failed" for part in parts)
     ended = replace(
         step,
@@ -249,9 +266,18 @@ def _end(work: Work, found: Erasure, step: Step, outcome: Outcome, left: Mapping
         left=left,
         done_at=None if failed else work.now,
     )
+    if ended.status == DONE and ended.held:
+        ended = replace(ended, status=HELD, next_at=work.now + _HOLD_LOOK, done_at=None)
     _write(work, found, ended)
     _say(work, found, "erasure.step_failed" if failed else "erasure.step_done", ended)
     return 1
+
+
+def _rule(step: Step, part: Part) -> str | None:
+    """The rule by which a system was told to keep a class until this day."""
+    asked = (step.plan or {}).get(part.data_class, {})
+    until = None if part.until is None else part.until.isoformat()
+    return asked.get("rule") if until is not None and asked.get("until") == until else None
 
 
 def _write(work: Snapshot, found: Erasure, step: Step) -> None:

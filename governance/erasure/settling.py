@@ -54,7 +54,9 @@ def _close(work: Work, found: Erasure, status: str) -> None:
     store.change(work.connection, work.tenant_id, found.erasure_id, values)
     closed = service.get(work, found.erasure_id)
     certificate = certify(work, closed)
-    store.change(work.connection, work.tenant_id, found.erasure_id, {"certificate": certificate})
+    undated = (found.undated_since or work.now) if closed.awaits_date else None
+    signed = {"certificate": certificate, "undated_since": undated}
+    store.change(work.connection, work.tenant_id, found.erasure_id, signed)
     person = subjects.find_by_ref(work, found.subject_ref)
     if person is not None and not person.erased and not closed.awaits_lifting:
         service.free(work, found)

@@ -193,11 +193,17 @@ def replace_steps(connection: Connection, tenant_id: str, erasure_id: str, steps
 
 def sealed_keys(connection: Connection, tenant_id: str, erasure_id: str) -> bytes | None:
     """What the person is found by elsewhere, sealed; None once it was dropped."""
-    found: bytes | None = connection.scalar(
-        sa.select(erasure.c.keys_sealed).where(
-            erasure.c.tenant_id == tenant_id, erasure.c.erasure_id == erasure_id
-        )
-    )
+    return _sealed(connection, tenant_id, erasure_id, erasure.c.keys_sealed)
+
+
+def sealed_facts(connection: Connection, tenant_id: str, erasure_id: str) -> bytes | None:
+    """What retention knew of the person when the erasure began, sealed; None if nothing, or forgotten."""
+    return _sealed(connection, tenant_id, erasure_id, erasure.c.facts_sealed)
+
+
+def _sealed(connection: Connection, tenant_id: str, erasure_id: str, column: sa.Column[Any]) -> bytes | None:
+    mine = sa.and_(erasure.c.tenant_id == tenant_id, erasure.c.erasure_id == erasure_id)
+    found: bytes | None = connection.scalar(sa.select(column).where(mine))
     return found
 
 
@@ -223,12 +229,14 @@ def _part_row(part: Part) -> dict[str, Any]:
         "because": part.because,
         "until": None if part.until is None else part.until.isoformat(),
         "during": part.during,
+        "rule": part.rule,
     }
 
 
 def _part(row: Mapping[str, Any]) -> Part:
     until = None if row["until"] is None else date.fromisoformat(row["until"])
-    return Part(row["data_class"], row["outcome"], row["rows"], row["because"], until, row.get("during"))
+    more = (row.get("during"), row.get("rule"))
+    return Part(row["data_class"], row["outcome"], row["rows"], row["because"], until, *more)
 
 
 def _erasures(connection: Connection, tenant_id: str, rows: Sequence[Any]) -> list[Erasure]:

@@ -26,6 +26,9 @@ erasure = sa.Table(
     sa.Column("evidence_shredded_at", Instant),
     sa.Column("certificate", sa.Text),
     sa.Column("keys_sealed", sa.LargeBinary),
+    sa.Column("facts_sealed", sa.LargeBinary),
+    sa.Column("weighed_under", sa.Text),
+    sa.Column("undated_since", Instant),
     sa.Column("fence", sa.BigInteger, nullable=False),
     sa.Column("lease_until", Instant),
     sa.Column("event_id", sa.Text, nullable=False),
@@ -33,7 +36,8 @@ erasure = sa.Table(
     sa.Index("erasure_next", "tenant_id", "next_at"),
 )
 """`keys_sealed`: what the person is found by in other systems, under a key of the case's own, until the
-last probe and the last date of something kept. `fence`, `lease_until`: who works on it."""
+last probe and the last date of something kept, and as long as something is kept without one. `facts_sealed`:
+what retention knew of the person, under the same key. `fence`, `lease_until`: who works on it."""
 
 erasure_step = sa.Table(
     "erasure_step",

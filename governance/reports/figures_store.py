@@ -169,6 +169,13 @@ def erasures(connection: Connection, tenant_id: str) -> dict[str, int]:
     return _pairs(connection, query.group_by(erasure.c.status))
 
 
+def undated_erasures(connection: Connection, tenant_id: str) -> int:
+    """Erasures of which something is kept and nobody can say until when."""
+    query = sa.select(sa.func.count()).select_from(erasure)
+    mine = sa.and_(erasure.c.tenant_id == tenant_id, erasure.c.undated_since.is_not(None))
+    return int(connection.scalar(query.where(mine)) or 0)
+
+
 def moves(
     connection: Connection, tenant_id: str, model: str, since: datetime, until: datetime
 ) -> dict[tuple[str | None, str], int]:

@@ -90,6 +90,10 @@ def _keeping(snap: Snapshot) -> Iterator[Line]:
         "Erasures wait for a system or hold.",
         "/v1/erasures",
     )
+    sentence = "Data of erased people are kept without a day: tell the case what ended, and when."
+    undated = store.undated_erasures(snap.connection, snap.tenant_id)
+    at = "/v1/erasures?status=partly_complete"
+    yield _line("erasures-undated", undated, WARNING, sentence, at)
     held = store.holds(snap.connection, snap.tenant_id)
     ending = sum(1 for each in held if each["expires_at"] and each["expires_at"] <= snap.now + keeping.SOON)
     yield _line("holds-ending", ending, WARNING, "Legal holds end within 30 days.", "/v1/holds")

@@ -21,11 +21,11 @@ from governance.consent.tables import consent_state
 from governance.database import from_micros, micros
 from governance.policy.schedules import CLOCKS, RUNNING, Anchor, Circumstances, Running
 from governance.retention.model import OWN, Record
+from governance.retention.standing import IN_FORCE, ConsentSpan, Standing
 from governance.subjects.model import Subject
 
 _CHUNK = 400
 _CELL = ("purpose", "controller", "channel", "topic")
-IN_FORCE = "in_force"
 CONSENTED = "consent_in_force"
 _TRADE = ("client", "active_service", "dormant", "churned")
 _SERVED = ("client", "active_service")
@@ -39,19 +39,8 @@ Moment = datetime | int | Running | None
 """An instant, in SQLite's own form microseconds since 1970; `running` before it; None for never."""
 
 
-Person = Subject | sa.Row[Any]
-"""A person, or a row that has the same columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentSpan:
-    """Whether any consent of a person is in force, and when the last one ended."""
-
-    in_force: bool = False
-    ended_at: datetime | None = None
-
-
-NO_CONSENT = ConsentSpan()
+Person = Subject | Standing | sa.Row[Any]
+"""A person, a row that has the same columns, or what was known of somebody whose row is blank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +129,14 @@ def consent_spans(
         for row in rows:
             cells.setdefault(row.subject_ref, []).append(row)
     return {ref: _span(rows, now) for ref, rows in cells.items()}
+
+
+def spans_together(spans: Mapping[str, ConsentSpan]) -> ConsentSpan:
+    """The consents of a person and of the records merged into it, as one."""
+    return ConsentSpan(
+        any(span.in_force for span in spans.values()),
+        max((span.ended_at for span in spans.values() if span.ended_at is not None), default=None),
+    )
 
 
 def _span(cells: Sequence[Any], now: datetime) -> ConsentSpan:

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from governance.policy.principles import KEEP, decide, last_day, speaks
 from governance.policy.schedules import ALWAYS, Anchor, Circumstances, ScheduleRule
 from governance.retention import facts, settings, store, sweep_store
-from governance.retention.facts import IN_FORCE, NO_CONSENT, ConsentSpan, Place, Seen
+from governance.retention.facts import Place, Seen
 from governance.retention.model import OWN, PROFILE, Touched
 from governance.retention.service import schedules
+from governance.retention.standing import IN_FORCE, NO_CONSENT, ConsentSpan
 from governance.tenants import store as tenants
 from governance.work import Snapshot
 

@@ -3,6 +3,7 @@
 Holds are in `holds`, registered records in `records`, runs in `runs`, dispositions in `dispositions`.
 """
 
+from dataclasses import fields
 from datetime import datetime
 
 from governance.errors import InvalidError
@@ -21,12 +22,13 @@ from governance.retention.model import (
     Touched,
     verdict_of,
 )
+from governance.retention.standing import ConsentSpan, Standing
 from governance.subjects import service as subjects
 from governance.subjects.model import Subject
 from governance.tenants import store as tenants
 from governance.work import Snapshot
 
-__all__ = ["REQUEST", "SCHEDULE", "explain", "holds_on", "schedules", "verdict"]
+__all__ = ["REQUEST", "SCHEDULE", "explain", "holds_on", "schedules", "standing_of", "verdict"]
 
 
 def verdict(
@@ -40,6 +42,8 @@ def verdict(
     closed_at: datetime | None = None,
     occasion: str = REQUEST,
     time: datetime | None = None,
+    standing: Standing | None = None,
+    newest: datetime | None = None,
 ) -> RetentionVerdict:
     """Say whether data of a person may be deleted now.
 
@@ -47,7 +51,8 @@ def verdict(
     (nobody asked): also policy that deletes later. With `system` and `record` the registered record tells
     its dates; `created_at` and `closed_at` tell them for a row that is not registered; without either the
     answer is that for data that came into being just now. A `subject_ref` of None is a record of nobody.
-    `time`: the answer for then, if that is later; recorded state stays that of now.
+    `time`: the answer for then, if that is later; recorded state stays that of now. `standing`: what was
+    known of the person, in place of what the row says by now; `newest`: when the newest data came about.
     """
     found = explain(
         snap,
@@ -59,6 +64,8 @@ def verdict(
         closed_at=closed_at,
         occasion=occasion,
         time=time,
+        standing=standing,
+        newest=newest,
     )
     return found.verdict
 
@@ -74,13 +81,15 @@ def explain(
     closed_at: datetime | None = None,
     occasion: str = SCHEDULE,
     time: datetime | None = None,
+    standing: Standing | None = None,
+    newest: datetime | None = None,
 ) -> Explained:
     """Say why data is still here and when it goes: all rules, the winner, the holds. See `verdict`."""
     if occasion not in OCCASIONS:
         complaint = f"This is one of {', '.join(OCCASIONS)}."
         raise InvalidError(complaint, fields={"occasion": [complaint]})
     at = snap.now if time is None else max(snap.now, time)
-    person = None if subject_ref is None else subjects.find_by_ref(snap, subject_ref)
+    person = standing or (None if subject_ref is None else subjects.find_by_ref(snap, subject_ref))
     known = _record(snap, person, data_class, system, record, created_at, closed_at)
     controller = tenants.find(snap.connection, snap.tenant_id)
     place = facts.place_of(
@@ -92,12 +101,12 @@ def explain(
     group = () if person is None else subjects.group(snap, person.subject_ref)
     asked = facts.circumstances(
         person,
-        _consents(snap, group, at),
+        _consents(snap, group, at) if standing is None else standing.consents,
         known,
         data_class=data_class if known is None else known.data_class,
         system=system,
         place=place,
-        now=snap.now,
+        now=newest or snap.now,
         financial_year_end=settings.get(snap).financial_year_end,
     )
     today = place.today(at)
@@ -137,9 +146,22 @@ def schedules(snap: Snapshot) -> Schedules:
     return policies.active(snap.connection, snap.tenant_id, snap.now).retention
 
 
+def standing_of(snap: Snapshot, subject_ref: str) -> Standing:
+    """What is known of a person now; NotFoundError for nobody."""
+    person = subjects.get_by_ref(snap, subject_ref)
+    group = subjects.group(snap, person.subject_ref)
+    span = facts.spans_together(facts.consent_spans(snap.connection, snap.tenant_id, group, snap.now))
+    named = {
+        each.name: getattr(person, each.name)
+        for each in fields(Standing)
+        if each.name not in ("consent_in_force", "consent_ended_at")
+    }
+    return Standing(**named, consent_in_force=span.in_force, consent_ended_at=span.ended_at)
+
+
 def _record(
     snap: Snapshot,
-    person: Subject | None,
+    person: Subject | Standing | None,
     data_class: str,
     system: str | None,
     record: str | None,
@@ -165,10 +187,6 @@ def _record(
     )
 
 
-def _consents(snap: Snapshot, group: tuple[str, ...], at: datetime) -> facts.ConsentSpan:
+def _consents(snap: Snapshot, group: tuple[str, ...], at: datetime) -> ConsentSpan:
     """The consents of a person and of the records merged into it, as they are at an instant."""
-    spans = facts.consent_spans(snap.connection, snap.tenant_id, group, at).values()
-    return facts.ConsentSpan(
-        any(span.in_force for span in spans),
-        max((span.ended_at for span in spans if span.ended_at is not None), default=None),
-    )
+    return facts.spans_together(facts.consent_spans(snap.connection, snap.tenant_id, group, at))

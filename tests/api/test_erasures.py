@@ -170,3 +170,22 @@ def test_a_system_reports_its_share_and_is_believed_only_with_its_signature(
         done = any_caller.get(f"/v1/erasures/{ordered}").get_json()
         assert (done["status"], len(shop.requests)) == ("complete", 2)
         assert post(ordered, KEY)[0] == 202, "told again, it changes nothing"
+
+
+def test_what_ended_is_told_of_the_case_once_the_person_is_erased(
+    any_caller: Caller, any_runtime: Runtime
+) -> None:
+    any_caller.put("/v1/subjects/crm-1", {**PERSON, "relationship": "client"})
+    ordered = any_caller.post("/v1/erasures", ORDER).get_json()["id"]
+    path, ended = f"/v1/erasures/{ordered}/events", {"event": "contract_ended"}
+    here = any_caller.post(path, ended)
+    assert (here.status_code, here.get_json()["type"].rsplit("/", 1)[1]) == (409, "still-here")
+    approve(any_caller, any_runtime, ordered)
+    run_erasures.run(any_runtime)
+    told = any_caller.post(path, {**ended, "occurred_at": "2025-03-01T10:00:00Z"})
+    assert (told.status_code, told.get_json()["undated_since"]) == (200, None)
+    for body in ({}, {"event": "contract_signed"}, {**ended, "occurred_at": "2999-01-01T00:00:00Z"}):
+        assert any_caller.post(path, body).status_code == 422, body
+    assert any_caller.post("/v1/erasures/era_none/events", ended).status_code == 404
+    reader = Caller(any_caller.client, new_component(any_runtime, "erasures:read"))
+    assert reader.post(path, ended).status_code == 403

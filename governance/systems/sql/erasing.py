@@ -61,7 +61,7 @@ class Erasing:
         found = finder.find()
         finder.look_for_mentions(found)
         decided = self._decide(found)
-        unlinks = self._settle_references(decided)
+        unlinks = self._settle_references(decided, found)
         updates = self._updates(decided)
         doomed = {
             name: [each.key for each in of_table.values() if each.deleted]
@@ -98,7 +98,7 @@ class Erasing:
         """Read again: nothing is found any more that was to go. Problem if something is."""
         found = self._finder(lock=False, also_pseudonym=False).find()
         again = self._decide(found)
-        self._settle_references(again)
+        self._settle_references(again, found)
         everything = [fate for of_table in again.values() for fate in of_table.values()]
         for fate in everything:
             if not fate.left and self._would_change(fate):
@@ -136,20 +136,28 @@ class Erasing:
     def _classes(self) -> frozenset[str]:
         return frozenset(each for table in self.schema.maps.values() for each in table.classes)
 
-    def _settle_references(self, decided: Fates) -> list[Unlink]:
-        """See that nothing refers to a row that goes; make shells of rows that kept ones refer to."""
+    def _settle_references(self, decided: Fates, found: Mapping[str, Rows]) -> list[Unlink]:
+        """See that nothing refers to a row that goes; make shells of rows that kept ones refer to.
+
+        Rows of this person that the plan does not speak of (`found`, not decided) are kept as they are.
+        """
         while True:
             unlinks: list[Unlink] = []
             changed = False
             for reference in self.schema.references:
                 doomed = {k: f for k, f in decided.get(reference.parent, {}).items() if f.deleted}
                 if doomed:
-                    changed |= self._settle(reference, doomed, decided, unlinks)
+                    changed |= self._settle(reference, doomed, decided, found, unlinks)
             if not changed:
                 return unlinks
 
     def _settle(
-        self, reference: Reference, doomed: Mapping[RowKey, Fate], decided: Fates, unlinks: list[Unlink]
+        self,
+        reference: Reference,
+        doomed: Mapping[RowKey, Fate],
+        decided: Fates,
+        found: Mapping[str, Rows],
+        unlinks: list[Unlink],
     ) -> bool:
         """One foreign key into rows that go; whether a row became a shell by it."""
         unlink = Unlink(reference)
@@ -164,7 +172,8 @@ class Erasing:
             mine = self._fate_of(reference.table, row, decided) if child is not None else None
             if mine is not None and mine.deleted:
                 continue
-            if mine is not None and not mine.left:
+            unplanned = child is not None and mine is None and self._is_found(reference.table, row, found)
+            if unplanned or (mine is not None and not mine.left):
                 fates.make_shell(by_value[value])
                 changed = True
             elif f"{reference.table}.{reference.columns[0]}" in self.schema.maps[reference.parent].unlink:
@@ -182,6 +191,10 @@ class Erasing:
     def _fate_of(self, name: str, row: Mapping[str, Any], decided: Fates) -> Fate | None:
         key = tuple(row[each] for each in self.schema.key(name))
         return decided.get(name, {}).get(key)
+
+    def _is_found(self, name: str, row: Mapping[str, Any], found: Mapping[str, Rows]) -> bool:
+        key = tuple(row[each] for each in self.schema.key(name))
+        return name in found and key in found[name].found
 
     def _updates(self, decided: Fates) -> dict[str, dict[RowKey, dict[str, Any]]]:
         """What is written into rows that stay, without what is so already."""
@@ -205,7 +218,7 @@ class Erasing:
         return {
             column: value
             for column, value in values.items()
-            if fate.row[column] != value and not _is_pseudonym(fate.row[column], value, pseudonym)
+            if fate.row[column] != value and not fates.is_pseudonym(fate.row[column], value, pseudonym)
         }
 
     def _unlisted(self, table: TableMap, source: sa.Table) -> tuple[str, ...]:
@@ -261,13 +274,6 @@ class Erasing:
             ).first()
             for chunk in chunks(keys)
         )
-
-
-def _is_pseudonym(now: object, then: object, pseudonym: str) -> bool:
-    """Whether a column holds this person's pseudonym already, where one is to be written."""
-    if not isinstance(now, str) or not isinstance(then, str) or not then.startswith(pseudonym[: len(then)]):
-        return False
-    return len(now) >= min(len(then), len(pseudonym)) and now.startswith(pseudonym[: len(now)])
 
 
 def _is_row(source: sa.Table, columns: Sequence[str], keys: Sequence[RowKey]) -> sa.ColumnElement[bool]:

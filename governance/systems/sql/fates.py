@@ -184,6 +184,13 @@ def new_values(
     return values
 
 
+def is_pseudonym(now: object, then: object, pseudonym: str) -> bool:
+    """Whether a column holds this person's pseudonym already, where one is to be written."""
+    if not isinstance(now, str) or not isinstance(then, str) or not then.startswith(pseudonym[: len(then)]):
+        return False
+    return len(now) >= min(len(then), len(pseudonym)) and now.startswith(pseudonym[: len(now)])
+
+
 def _word(table: TableMap, column: str, attribute: str | None, pseudonym: str) -> str:
     """The pseudonym as this column can hold it: where an address is checked for, an address of nobody."""
     if attribute == "email" or any(each.matches == "email" for each in table.keys if each.column == column):

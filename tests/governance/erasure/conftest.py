@@ -43,12 +43,12 @@ class World:
             version = None if found is None else found.version
             systems.put(work, "crm", crm.body(self.url, **changes), version)
 
-    def put_person(self, external_id: str) -> str:
+    def put_person(self, external_id: str, relationship: str = "lead") -> str:
         email, phone = PEOPLE[external_id]
         change = SubjectChange(
             identifiers=(Identifier("email", email), Identifier("phone", phone)),
             country="DE",
-            relationship="lead",
+            relationship=relationship,
         )
         with self.runtime.work("acme", ACTOR) as work:
             self.refs[external_id] = subjects.put(work, external_id, change).subject_ref
@@ -73,7 +73,15 @@ class World:
 
 
 @pytest.fixture
-def world(any_runtime: Runtime, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+def stage() -> str:
+    """At which stage of the relationship everybody is."""
+    return "lead"
+
+
+@pytest.fixture
+def world(
+    any_runtime: Runtime, tmp_path: Path, request: pytest.FixtureRequest, stage: str
+) -> Iterator[World]:
     """Three people, known to us and to the CRM."""
     made: tuple[Server, str] | None = None
     if any_runtime.engine.dialect.name == "sqlite":
@@ -93,7 +101,7 @@ def world(any_runtime: Runtime, tmp_path: Path, request: pytest.FixtureRequest) 
     found = World(any_runtime, url)
     found.put_system()
     for each in PEOPLE:
-        found.put_person(each)
+        found.put_person(each, stage)
     yield found
     if made is not None:
         made[0].drop(made[1])
