@@ -2,13 +2,23 @@
 
 An erasure is ordered when the request is verified (the person is frozen at once) and may be undone for a day:
 a request that is withdrawn in that time takes its erasure back. A job closes the request when every erasure
-is done; one that failed leaves it open, and its clock runs on.
+is done; one that failed leaves it open, and its clock runs on. A legal hold stops what it covers: the person
+is told at once what stays, and is answered in part before the term ends, should it still stand.
 """
 
 from collections.abc import Sequence
 
 from governance.erasure import service as erasure
-from governance.erasure.model import CANCELLED, COMPLETE, FAILED, PARTLY_COMPLETE, UNDO_WINDOW, Erasure
+from governance.erasure.model import (
+    CANCELLED,
+    COMPLETE,
+    DONE,
+    FAILED,
+    HELD,
+    PARTLY_COMPLETE,
+    UNDO_WINDOW,
+    Erasure,
+)
 from governance.errors import ConflictError
 from governance.rights import letters, sealing, states, store
 from governance.rights.dossier import Dossier
@@ -20,7 +30,7 @@ from governance.subjects import service as subjects
 from governance.work import Snapshot, Work
 
 REASON = "rights_request"
-WAITS, FAILS, UNDONE = "erasure", "erasure-failed", "erasure-undone"
+WAITS, FAILS, UNDONE, HOLD = "erasure", "erasure-failed", "erasure-undone", "legal-hold"
 _DONE = (COMPLETE, PARTLY_COMPLETE)
 
 
@@ -54,12 +64,48 @@ def standing(snap: Snapshot, dossier: Dossier) -> str | None:
         return UNDONE
     if statuses <= set(_DONE):
         return None
-    return FAILS if FAILED in statuses else WAITS
+    if FAILED in statuses:
+        return FAILS
+    return HOLD if _held(snap, dossier) else WAITS
 
 
-def check_done(snap: Snapshot, dossier: Dossier) -> None:
-    """Refuse to call an erasure done that is not; ConflictError `erasure-open`."""
-    if standing(snap, dossier) is not None:
+def held(snap: Snapshot, dossier: Dossier) -> str:
+    """The data classes that a legal hold covers, in the person's language; '' for none.
+
+    Never the matter: who is told of it might be whom it is about.
+    """
+    if dossier.request.type != ERASURE:
+        return ""
+    return letters.words_of(snap, dossier).classes(_held(snap, dossier))
+
+
+def is_only_held(snap: Snapshot, dossier: Dossier) -> bool:
+    """Whether everything is done but what a legal hold covers."""
+    steps = [step for each in of_request(snap, dossier) for step in each.steps]
+    return standing(snap, dossier) == HOLD and all(step.status in (DONE, HELD) for step in steps)
+
+
+def tell_of_hold(work: Work, dossier: Dossier) -> None:
+    """Tell the person, once, what must stay for now."""
+    if not letters.has(work, dossier, letters.HELD):
+        letters.send(work, dossier, letters.HELD, held=held(work, dossier))
+
+
+def _held(snap: Snapshot, dossier: Dossier) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for each in of_request(snap, dossier):
+        for step in each.steps:
+            if step.status == HELD:
+                found.update(dict.fromkeys(step.held or step.data_classes))
+    return tuple(found)
+
+
+def check_done(snap: Snapshot, dossier: Dossier, *, partly: bool = False) -> None:
+    """Refuse to call an erasure done that is not; ConflictError `erasure-open`.
+
+    `partly`: what a legal hold covers may be left.
+    """
+    if standing(snap, dossier) is not None and not (partly and is_only_held(snap, dossier)):
         raise ConflictError(
             "The erasure is not complete, so the request cannot be fulfilled; look at the erasure's steps.",
             reason="erasure-open",

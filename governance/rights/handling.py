@@ -150,7 +150,7 @@ def fulfil(work: Work, request_id: str, *, partly: bool = False, because: str | 
         dossier, people = people_of(work, dossier)
         if people is None:
             return Handled(dossier, "merged-since")
-        erasures.check_done(work, dossier)
+        erasures.check_done(work, dossier, partly=partly)
         recipients.check_done(work, dossier)
     dossier = _close(work, dossier, partly=partly, because=because)
     for other_id in store.repeating(work.connection, work.tenant_id, request_id):
@@ -217,6 +217,7 @@ def appeal(
 
 
 def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -> Dossier:
+    held = erasures.held(work, dossier)
     case = states.fulfil(dossier.case, partly=partly)
     told = {"because": because}
     kind = "partly_fulfilled" if partly else "fulfilled"
@@ -229,6 +230,7 @@ def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -
         letters.FULFILMENT,
         partly=partly,
         because=because or "",
+        held=held,
         link=link.get("link", ""),
         until=link.get("until", ""),
         told=did,

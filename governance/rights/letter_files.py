@@ -4,7 +4,7 @@ A letter is a subject and paragraphs, templates that are rendered twice: as text
 is put in is escaped. Templates run in Jinja's sandbox and may use nothing that is not handed to them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -41,6 +41,11 @@ class Words:
     grounds: Mapping[str, str]
     letters: Mapping[str, Any]
     page: Mapping[str, str]
+    data_classes: Mapping[str, str]
+
+    def classes(self, names: Iterable[str]) -> str:
+        """Data classes as people of this language call them; a tenant's own ones by their codes."""
+        return ", ".join(self.data_classes.get(each, each.replace("_", " ")) for each in names)
 
     def day(self, day: date) -> str:
         """A date as people of this language write it."""
@@ -80,6 +85,7 @@ def words(language: str, policies_dir: Path | None) -> Words:
             said["grounds"],
             said["letters"],
             said["page"],
+            said["data_classes"],
         )
     except KeyError as missing:
         raise InvalidError(f"{name}: the member {missing.args[0]!r} is missing.") from None

@@ -27,7 +27,8 @@ from governance.work import Snapshot, Work
 STATUS_USE = "rights-status"
 ACKNOWLEDGEMENT, VERIFICATION, EXTENSION = "acknowledgement", "verification", "extension"
 REFUSAL, FULFILMENT, NOTHING_HELD, PACKAGE = "refusal", "fulfilment", "nothing_held", "package"
-KINDS = (ACKNOWLEDGEMENT, VERIFICATION, EXTENSION, REFUSAL, FULFILMENT, NOTHING_HELD, PACKAGE)
+HELD = "held"
+KINDS = (ACKNOWLEDGEMENT, VERIFICATION, EXTENSION, REFUSAL, FULFILMENT, NOTHING_HELD, PACKAGE, HELD)
 MESSAGE_CLASS, PURPOSE = "rights_correspondence", "legal"
 _SILENT: Mapping[str, object] = dict.fromkeys(
     [
@@ -47,6 +48,7 @@ _SILENT: Mapping[str, object] = dict.fromkeys(
         "partly",
         "told",
         "untold",
+        "held",
     ],
     "",
 )
@@ -63,7 +65,7 @@ def send(
     request = dossier.request
     if request.channel == OPENDSR:
         return None
-    said = words(request.language, work.resource(Settings).policies_dir)
+    said = words_of(work, dossier)
     to = identity or addressee(dossier)
     letter_id = work.new_id("ltr")
     written = write(said, kind, {**_SILENT, **_facts(work, dossier, said, proved=to), **values})
@@ -113,6 +115,17 @@ def document(snap: Snapshot, letter: Letter) -> dict[str, Any]:
         "written_at": wire(letter.written_at),
         "sent_at": None if letter.sent_at is None else wire(letter.sent_at),
     }
+
+
+def has(snap: Snapshot, dossier: Dossier, kind: str) -> bool:
+    """Whether a letter of this kind was written already."""
+    written = store.parts_of(snap.connection, snap.tenant_id, dossier.request_id, Letter)
+    return any(each.kind == kind for each in written)
+
+
+def words_of(snap: Snapshot, dossier: Dossier) -> Words:
+    """What the person's language says."""
+    return words(dossier.request.language, snap.resource(Settings).policies_dir)
 
 
 def sent(work: Work, dossier: Dossier, letter_id: str) -> Letter:

@@ -26,6 +26,9 @@ from governance.work import Snapshot, Work
 REMIND_BEFORE = (14, 7, 3, 1)
 """Days before an answer is due at which the controller is reminded."""
 
+ANSWER_BEFORE = timedelta(days=3)
+"""How long before an answer is due an erasure that only a legal hold stops is answered in part."""
+
 Act = Callable[[Work, Dossier], None]
 
 
@@ -68,6 +71,8 @@ def _due(snap: Snapshot, dossier: Dossier) -> list[Act]:
             return [_fulfil_erasure]
         if stands != said.waits_for:
             return [_note_erasure]
+        if reading.due_at - snap.now <= ANSWER_BEFORE and erasures.is_only_held(snap, dossier):
+            return [_answer_held]
     if reading.paused or (unproved and said.channel == PUBLIC):
         return []  # nobody has shown yet that somebody asks
     due: list[Act] = []
@@ -116,7 +121,14 @@ def _fulfil_erasure(work: Work, dossier: Dossier) -> None:
 
 def _note_erasure(work: Work, dossier: Dossier) -> None:
     stands = erasures.standing(work, dossier)
-    keep(work, dossier, "delayed", facts={"waits_for": stands}, waits_for=stands)
+    dossier = keep(work, dossier, "delayed", facts={"waits_for": stands}, waits_for=stands)
+    if stands == erasures.HOLD:
+        erasures.tell_of_hold(work, dossier)
+
+
+def _answer_held(work: Work, dossier: Dossier) -> None:
+    """Answer in part before the term ends; what a legal hold covers goes by itself when it is released."""
+    handling.fulfil(work, dossier.request_id, partly=True, because=erasures.report(work, dossier)[1] or None)
 
 
 def _overdue(work: Work, dossier: Dossier) -> None:

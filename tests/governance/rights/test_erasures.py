@@ -1,6 +1,7 @@
 """A request for erasure: ordered when verified, undone while it may be, answered when it is done."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -9,7 +10,12 @@ from governance.bootstrap import Runtime
 from governance.erasure import service as erasure
 from governance.erasure.tables import erasure as erasure_table
 from governance.errors import ConflictError
+from governance.events import Actor
+from governance.purposes import catalogue
+from governance.retention import holds
+from governance.retention.model import HoldScope
 from governance.rights import service as rights
+from governance.rights.letter_files import LANGUAGES, words
 from governance.rights.model import Request
 from governance.rights.service import NewRequest
 from governance.subjects import service as subjects
@@ -19,14 +25,16 @@ from retention_jobs import run_erasures, run_rights_clocks
 from tests.conftest import ACTOR, HandClock
 
 
-def verified(runtime: Runtime) -> tuple[str, str]:
+def verified(runtime: Runtime, language: str | None = None) -> tuple[str, str]:
     """A person, and the id of the person's verified request for erasure."""
     change = SubjectChange(
         identifiers=(Identifier("email", "anna@example.org"),), country="DE", relationship="lead"
     )
     with runtime.work("acme", ACTOR) as work:
         ref = subjects.put(work, "crm-1", change).subject_ref
-        made = rights.submit(work, NewRequest("erasure", [SubjectReference(id="crm-1")], name="Anna"))
+        made = rights.submit(
+            work, NewRequest("erasure", [SubjectReference(id="crm-1")], name="Anna", language=language)
+        )
         proof = {"looked_at": "a call to the number on file"}
         identity = made.identities[0].identity_id
         rights.check(work, made.request_id, identity, method="staff", evidence=proof)
@@ -140,3 +148,103 @@ def test_a_request_whose_person_only_a_scoped_case_is_about_is_never_called_done
     run_rights_clocks.run(runtime)
     found = request_of(runtime, request_id)
     assert (found.state, found.waits_for) == ("in_progress", "erasure-undone")
+
+
+COUNSEL, SECOND = Actor("user_counsel"), Actor("user_second")
+SAID = {
+    "en": ("contact details", "legal claims"),
+    "de": ("Kontaktdaten", "Rechtsansprüche"),
+    "fr": ("les coordonnées", "obligation légale"),
+    "es": ("datos de contacto", "obligación legal"),
+}
+
+
+def hold(runtime: Runtime) -> str:
+    with runtime.work("acme", COUNSEL) as work:
+        scope = HoldScope("data_class", values={"data_class": ("contact_details",)})
+        return holds.place(work, matter="LG 7 O 12/26", scope=scope, reason="A lawsuit by Anna.").hold_id
+
+
+def letters_of(runtime: Runtime, request_id: str) -> list[dict[str, Any]]:
+    with runtime.snapshot("acme", ACTOR) as snapshot:
+        return rights.letters_of(snapshot, request_id)
+
+
+def jobs(runtime: Runtime) -> None:
+    run_erasures.run(runtime)
+    run_rights_clocks.run(runtime)
+
+
+def test_a_hold_is_told_once_and_the_request_is_answered_in_part_before_its_term(
+    any_runtime: Runtime, clock: HandClock
+) -> None:
+    runtime = any_runtime
+    hold_id = hold(runtime)
+    ref, request_id = verified(runtime)
+    clock.forward(timedelta(hours=25))
+    for _ in range(3):
+        jobs(runtime)
+        clock.forward(timedelta(hours=2))
+    waits = request_of(runtime, request_id)
+    assert (waits.state, waits.waits_for) == ("in_progress", "legal-hold")
+    assert [each["kind"] for each in letters_of(runtime, request_id)].count("held") == 1
+    with pytest.raises(ConflictError) as early, runtime.work("acme", ACTOR) as work:
+        rights.fulfil(work, request_id)
+    assert early.value.reason == "erasure-open", "it is not done"
+    clock.forward(waits.due_at - clock.now() - timedelta(days=2))
+    jobs(runtime)
+    answered = request_of(runtime, request_id)
+    assert (answered.state, answered.overdue_at) == ("partly_fulfilled", None)
+    last = letters_of(runtime, request_id)[-1]
+    assert last["kind"] == "fulfilment"
+    for text in (last["text"], last["html"]):
+        assert "contact details" in text
+        assert "legal claims stand in the way" in text
+        assert "LG 7" not in text
+        assert "lawsuit" not in text
+    with runtime.snapshot("acme", ACTOR) as snapshot:
+        assert not subjects.get_by_ref(snapshot, ref).erased
+    with runtime.work("acme", SECOND) as work:
+        holds.release(work, hold_id)
+    clock.forward(timedelta(hours=2))
+    jobs(runtime)
+    with runtime.snapshot("acme", ACTOR) as snapshot:
+        assert subjects.get_by_ref(snapshot, ref).erased, "it goes on by itself"
+
+
+@pytest.mark.parametrize("language", sorted(SAID))
+def test_every_language_says_what_a_hold_keeps_and_never_the_matter(
+    runtime: Runtime, clock: HandClock, language: str
+) -> None:
+    hold(runtime)
+    _, request_id = verified(runtime, language)
+    clock.forward(timedelta(hours=25))
+    jobs(runtime)
+    (letter,) = [each for each in letters_of(runtime, request_id) if each["kind"] == "held"]
+    assert letter["language"] == language
+    for text in (letter["text"], letter["html"]):
+        for said in SAID[language]:
+            assert said in text
+        assert "LG 7" not in text
+        assert "contact_details" not in text
+
+
+def test_an_erasure_that_goes_on_after_its_release_is_answered_as_done(
+    runtime: Runtime, clock: HandClock
+) -> None:
+    hold_id = hold(runtime)
+    _, request_id = verified(runtime)
+    clock.forward(timedelta(hours=25))
+    jobs(runtime)
+    with runtime.work("acme", SECOND) as work:
+        holds.release(work, hold_id)
+    clock.forward(timedelta(hours=2))
+    jobs(runtime)
+    assert request_of(runtime, request_id).state == "fulfilled"
+    assert "stand in the way" not in letters_of(runtime, request_id)[-1]["text"]
+
+
+def test_every_data_class_of_the_catalogue_has_a_name_in_every_language() -> None:
+    known = set(catalogue.vocabulary(None).data_classes)
+    for language in LANGUAGES:
+        assert set(words(language, None).data_classes) == known
