@@ -146,6 +146,7 @@ def document(answer: FlowAnswer) -> dict[str, Any]:
     return {
         **flow_document(answer.flow),
         "status": answer.status,
+        "because": answer.because,
         "mechanism_in_use": answer.mechanism,
         "codes": list(answer.codes),
         "reasons": [reason.to_dict() for reason in answer.verdict.reasons],

@@ -31,7 +31,7 @@ from governance.transfers.model import (
     Question,
     Register,
 )
-from governance.transfers.situations import World, of_flow, usable, worlds
+from governance.transfers.situations import World, of_flow, usable, why_stopped, worlds
 from governance.work import Snapshot
 
 _SILENCE = Verdict(
@@ -58,7 +58,8 @@ MOST_WORLDS = 20
 class FlowAnswer:
     """How a flow stands now: the verdict, and the mechanism that carries it (None: needs none, or stopped).
 
-    `status` is one of FLOW_STATES; `people` live where the flow begins, with those who were declared.
+    `status` is one of FLOW_STATES; `people` live where the flow begins, with those who were declared;
+    `because` says of a stopped flow, in a sentence, what is wrong with the mechanisms that it names.
     """
 
     flow: Flow
@@ -66,6 +67,7 @@ class FlowAnswer:
     mechanism: str | None
     people: int | None
     status: str = ACTIVE
+    because: str | None = None
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -174,7 +176,8 @@ class Gate:
         verdict = self.verdict(world)
         people = self._people(flow.origin) + self._declared(flow.origin)
         if not verdict.allowed:
-            return FlowAnswer(flow, verdict, None, people, status=STOPPED)
+            why = why_stopped(self.register, flow, world, self.now)
+            return FlowAnswer(flow, verdict, None, people, STOPPED, why)
         taken: list[Mechanism] = []
         for each in (None, *world.candidates):
             if each is not None:

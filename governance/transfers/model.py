@@ -25,7 +25,15 @@ KINDS = (
 """What a mechanism may be: the contract's kinds, and two that some laws know besides."""
 
 TO_PERSON = "person"
-RECIPIENT_KINDS = ("commercial", "public", "non_profit", "religious", "political", TO_PERSON)
+RECIPIENT_KINDS = (
+    "commercial",
+    "public",
+    "public_security",
+    "non_profit",
+    "religious",
+    "political",
+    TO_PERSON,
+)
 
 ORDINARY, OPT_OUT, ERASURE, ANSWER = "ordinary", "opt_out", "erasure", "answer"
 ERRANDS = (ORDINARY, OPT_OUT, ERASURE, ANSWER)

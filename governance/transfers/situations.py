@@ -6,7 +6,7 @@ asking for more never opens what asking for less closes. Where no flow goes, eve
 scope covers the transfer, which then is taken for an occasional one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -194,3 +194,26 @@ def adequacy_fell_away(
         and (not each.recipients or recipient is None or recipient in each.recipients)
     }
     return bool(states & {SUSPENDED, EXPIRED}) and (IN_FORCE not in states or SUSPENDED in states)
+
+
+def why_stopped(register: Register, flow: Flow, world: World, now: datetime) -> str:
+    """Why what a stopped flow names does not carry it: each mechanism in a few words."""
+    if not flow.mechanisms:
+        return "The flow names no mechanism, and the law of where it begins asks for one."
+    covering = {each.mechanism_id: each for each in world.candidates}
+    said = [_shortcoming(register.mechanisms[name], covering, flow, now) for name in flow.mechanisms]
+    return f"None of the mechanisms that the flow names carries it: {'; '.join(said)}."
+
+
+def _shortcoming(named: Mechanism, covering: Mapping[str, Mechanism], flow: Flow, now: datetime) -> str:
+    if named.mechanism_id in covering:
+        state = covering[named.mechanism_id].state(now)
+        if state == IN_FORCE:
+            return f"{named.mechanism_id} is in force and covers it, but is not enough by the law"
+        return f"{named.mechanism_id} is {state.replace('_', ' ')}"
+    if named.destinations and flow.destination not in named.destinations:
+        return f"the scope of {named.mechanism_id} has other destinations ({', '.join(named.destinations)})"
+    if named.recipients and flow.recipient not in named.recipients:
+        return f"the scope of {named.mechanism_id} has other recipients ({', '.join(named.recipients)})"
+    missing = sorted(frozenset(flow.data_classes) - frozenset(named.data_classes))
+    return f"the scope of {named.mechanism_id} lacks data classes ({', '.join(missing)})"

@@ -377,6 +377,29 @@ def test_the_kill_switch_counts_and_lists_whom_the_gate_really_stops(any_caller:
     assert caller.get("/v1/transfer-mechanisms/nothing/people").status_code == 404
 
 
+def test_a_stopped_flow_says_why(caller: Caller) -> None:
+    caller.put("/v1/transfer-mechanisms/dpf", DPF)
+    caller.put("/v1/transfer-mechanisms/scc", {**SCC, "assessment_reference": None})
+    narrow = {**SCC, "scope": {"data_classes": ["contact_details"]}}
+    caller.put("/v1/transfer-mechanisms/narrow", narrow)
+
+    def because(**changed: Any) -> str | None:
+        answer = caller.put("/v1/transfer-flows/mail", {**MAIL, **changed})
+        assert answer.status_code in (200, 201), answer.data
+        said: str | None = answer.get_json()["because"]
+        return said
+
+    assert because() is None
+    assert "names no mechanism" in str(because(mechanisms=[]))
+    assert "dpf has other destinations (US)" in str(because(destination="IN"))
+    assert "dpf has other recipients (mailer)" in str(because(recipient="ads"))
+    assert "narrow lacks data classes (preferences)" in str(because(mechanisms=["narrow"]))
+    assert "scc is unassessed" in str(because(mechanisms=["scc"]))
+    bcr = {"kind": "bcr", "instruments": ["uk-bcr"], "assessment_reference": "tia-3"}
+    caller.put("/v1/transfer-mechanisms/british", bcr)
+    assert "british is in force and covers it, but is not enough" in str(because(mechanisms=["british"]))
+
+
 def test_a_framework_leads_nowhere_but_to_the_united_states(caller: Caller) -> None:
     people(caller)
     assert caller.put("/v1/transfer-mechanisms/dpf", {"kind": "dpf", "scope": {}}).status_code == 201
