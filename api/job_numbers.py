@@ -12,6 +12,8 @@ from governance.bootstrap import Runtime
 from governance.database import for_reading
 from governance.queue import service as queue
 from governance.queue.model import Standing
+from governance.queue.timetable import TIMETABLE
+from governance.tenants import store as tenants
 
 _COUNTED = {
     "runs": "Runs that ended well.",
@@ -26,7 +28,8 @@ def render(runtime: Runtime) -> bytes:
     """Write the jobs' numbers in the Prometheus text form; nothing if the database does not answer."""
     try:
         with runtime.engine.connect() as plain, for_reading(plain).begin():
-            found = queue.standings(plain, runtime.clock())
+            since = tenants.first_instant(plain)
+            found = queue.standings(plain, runtime.clock(), timetable=TIMETABLE, since=since)
     except (SQLAlchemyError, OSError):
         return b""
     registry = CollectorRegistry(auto_describe=False)
@@ -41,7 +44,9 @@ class _Standings(Collector):
     def collect(self) -> Iterator[Metric]:
         """Give one family after another, a sample for each job."""
         lag = GaugeMetricFamily(
-            "governance_job_lag_seconds", "How long the oldest slot has been due.", labels=["job"]
+            "governance_job_lag_seconds",
+            "How long the oldest slot has been due; also before any scheduler ran.",
+            labels=["job"],
         )
         backlog = GaugeMetricFamily(
             "governance_job_backlog", "Slots that are due and that nobody works on.", labels=["job"]

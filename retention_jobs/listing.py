@@ -8,34 +8,26 @@ from sqlalchemy.engine import Connection
 from governance.clock import wire
 from governance.queue import service as queue
 from governance.queue.model import Standing
+from governance.tenants import store as tenants
 from retention_jobs.schedule import Job
 
 Row = dict[str, str | int | float | None]
 
 
 def rows(connection: Connection, jobs: Sequence[Job], now: datetime) -> list[Row]:
-    """A row for each job; times as RFC 3339, `lag_seconds` 0 where nothing waits, None where it never ran."""
-    known = {each.kind: each for each in queue.standings(connection, now)}
-    return [_row(job, known.get(job.name)) for job in jobs]
+    """A row for each job; times as RFC 3339, `lag_seconds` 0 where nothing waits.
+
+    A job that no scheduler ever offered has been due since the first tenant was made.
+    """
+    timetable = {job.name: job.every_seconds for job in jobs}
+    since = tenants.first_instant(connection)
+    found = queue.standings(connection, now, timetable=timetable, since=since)
+    known = {each.kind: each for each in found}
+    return [_row(job, known[job.name]) for job in jobs]
 
 
-def _row(job: Job, standing: Standing | None) -> Row:
+def _row(job: Job, standing: Standing) -> Row:
     row: Row = {"name": job.name, "every_seconds": job.every_seconds, "means": job.means}
-    if standing is None:
-        unknown = (
-            "last_started_at",
-            "last_ended_at",
-            "last_done",
-            "last_problem",
-            "next_at",
-            "lag_seconds",
-        )
-        return (
-            row
-            | dict.fromkeys(unknown)
-            | dict.fromkeys(("backlog", "running"), 0)
-            | dict.fromkeys(COUNTERS, 0)
-        )
     return row | {
         "last_started_at": _at(standing.last_started_at),
         "last_ended_at": _at(standing.last_ended_at),

@@ -80,6 +80,11 @@ class Standing:
     running_since: datetime | None
     lag: timedelta
 
+    @classmethod
+    def never(cls, kind: str) -> "Standing":
+        """Of work that nobody ever offered."""
+        return cls(kind, None, None, None, None, None, None, 0, 0, 0, 0, 0, 0, 0, None, timedelta(0))
+
 
 @dataclass(frozen=True, slots=True)
 class Miss:

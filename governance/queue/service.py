@@ -4,7 +4,8 @@ Each works on a connection inside a transaction that the caller opens, so that t
 and its completion can be one commit. A True that becomes False is a lease that was lost: roll back.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -133,14 +134,37 @@ def running(connection: Connection, now: datetime) -> dict[str, int]:
     return store.running(connection, now)
 
 
-def standings(connection: Connection, now: datetime) -> list[Standing]:
-    """How every kind of work is getting on, by name."""
+def standings(
+    connection: Connection,
+    now: datetime,
+    *,
+    timetable: Mapping[str, int] | None = None,
+    since: datetime | None = None,
+) -> list[Standing]:
+    """How every kind of work is getting on, by name; also what stands in `timetable` (seconds) and never was.
+
+    What no scheduler ever offered is due since the first instant of the timetable after `since`, when there
+    began to be something to do; None: there is nothing yet.
+    """
+    wanted = timetable or {}
     open_slots = {row.kind: row for row in standing_store.unfinished(connection, now)}
     totals = {row.kind: row for row in standing_store.totals(connection)}
-    return [
+    found = [
         _standing(connection, row, open_slots.get(row.kind), totals.get(row.kind), now)
         for row in standing_store.kinds(connection)
     ]
+    known = {each.kind for each in found}
+    found += [Standing.never(kind) for kind in wanted if kind not in known]
+    waiting = [_since(each, wanted.get(each.kind), since, now) for each in found]
+    return sorted(waiting, key=lambda each: each.kind)
+
+
+def _since(found: Standing, every: int | None, since: datetime | None, now: datetime) -> Standing:
+    """What no scheduler ever offered, with its first instant and how long that has been due."""
+    if found.next_at is not None or every is None or since is None:
+        return found
+    first = slot_at(since, timedelta(seconds=every)) + timedelta(seconds=every)
+    return replace(found, every_seconds=every, next_at=first, lag=max(found.lag, now - first))
 
 
 def _standing(

@@ -71,6 +71,14 @@ def state_of(connection: Connection, tenant_id: str) -> str | None:
     return rows[0][0] if rows else None
 
 
+def first_instant(connection: Connection) -> datetime | None:
+    """When the oldest tenant was made; None if there is none yet."""
+    found: datetime | None = connection.scalar(
+        sa.select(sa.type_coerce(sa.func.min(tenant.c.created_at), Instant))
+    )
+    return found
+
+
 def set_state(connection: Connection, tenant_id: str, state: str, since: datetime) -> None:
     """Set the state of a tenant."""
     change = sa.update(tenant).where(tenant.c.tenant_id == tenant_id)

@@ -11,6 +11,7 @@ from api import problems
 from governance import errors
 from governance.errors import GovernanceError
 from governance.queue import service as queue
+from governance.queue.timetable import TIMETABLE
 from tests.api.conftest import Caller
 
 
@@ -129,6 +130,8 @@ def test_metrics_tell_how_the_jobs_are_getting_on(caller: Caller) -> None:
     assert 'governance_job_missed_total{job="seal-checkpoint"} 0.0' in text
     (lag,) = re.findall(r'governance_job_lag_seconds{job="seal-checkpoint"} ([0-9.]+)', text)
     assert float(lag) >= 300
+    told = re.findall(r'governance_job_lag_seconds{job="([a-z-]+)"}', text)
+    assert set(told) == set(TIMETABLE), "every job, also those that no scheduler ever offered"
 
 
 def test_readiness_names_what_it_looked_at(client: FlaskClient) -> None:

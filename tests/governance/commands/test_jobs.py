@@ -13,6 +13,7 @@ from governance.bootstrap import COMMAND_LINE
 from governance.database import for_reading
 from governance.imports import service as imports
 from governance.queue import service as queue
+from governance.queue.timetable import TIMETABLE
 from retention_jobs import __main__ as retention_jobs
 from retention_jobs import listing
 from retention_jobs.schedule import JOBS
@@ -42,6 +43,15 @@ def test_the_timetable_is_served_until_sigterm_and_listed(cli: CommandLine) -> N
     assert [one["name"] for one in listed] == [one.name for one in JOBS]
     assert all(one["every_seconds"] > 0 and one["means"] for one in listed)
     assert all(one["last_ended_at"] is None and one["backlog"] == 0 for one in listed)
+    assert {one.name: one.every_seconds for one in JOBS} == TIMETABLE, "what the API watches is what runs"
+    later = cli.runtime()
+    with later.engine.connect() as plain, for_reading(plain).begin():
+        waiting = listing.rows(plain, JOBS, later.clock() + timedelta(days=3))
+    later.close()
+    assert all(row["next_at"] and float(row["lag_seconds"] or 0) > 86_400 for row in waiting), (
+        "nobody schedules"
+    )
+    assert "never" in listing.lines(waiting)[1]
     runtime = cli.runtime()
     now = runtime.clock()
     with runtime.engine.connect() as connection, connection.begin():

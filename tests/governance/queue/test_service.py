@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
@@ -242,3 +242,25 @@ def test_what_is_forgotten_still_counts(any_runtime: Runtime, clock: HandClock) 
         found = {one.kind: one for one in queue.standings(connection, clock())}
     assert {kind: one.runs for kind, one in found.items()} == {"sweep": 2, "step": 1}
     assert found["sweep"].last_ended_at is None
+
+
+def test_what_no_scheduler_ever_offered_lags_since_there_was_something_to_do(
+    any_runtime: Runtime, clock: HandClock
+) -> None:
+    def found(since: datetime | None) -> Standing:
+        with any_runtime.engine.connect() as plain, for_reading(plain).begin():
+            (only,) = queue.standings(plain, clock(), timetable={"sweep": 60}, since=since)
+        return only
+
+    assert (found(None).next_at, found(None).lag) == (None, timedelta(0)), "there is nothing to do yet"
+    made = START + timedelta(seconds=10)
+    clock.at = START + timedelta(seconds=20)
+    assert (found(made).next_at, found(made).lag) == (START + MINUTE, timedelta(0)), "not due yet"
+    clock.at = START + timedelta(hours=2)
+    assert (found(made).lag, found(made).every_seconds) == (timedelta(hours=2) - MINUTE, 60)
+    with transaction(any_runtime) as connection:  # run by hand: that is no scheduler
+        queue.put(connection, "sweep", "by-hand", clock())
+    assert found(made).lag == timedelta(hours=2) - MINUTE
+    offer(any_runtime)
+    assert found(made).lag == timedelta(0)
+    assert found(made).next_at == clock() + MINUTE
