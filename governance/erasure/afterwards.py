@@ -106,10 +106,15 @@ def note_event(work: Work, erasure_id: str, event: str, occurred_at: datetime | 
     person = subjects.find_by_ref(work, found.subject_ref)
     if person is not None and not person.erased:
         raise ConflictError("This person is not erased: send the event to the person.", reason="still-here")
-    known = frozen.kept(work, found)
+    holder = frozen.holder(work, found)
+    known = frozen.kept(work, holder)
     if known is None:
         raise ConflictError("Nothing of this erasure waits for a day.", reason="nothing-kept")
-    frozen.freeze(work, found, known.after(event, at))
+    frozen.freeze(work, holder, known.after(event, at))
+    for each in service.of_subject(work, found.subject_ref):
+        if each.weighed_under is not None and not (each == found and found.status == PARTLY_COMPLETE):
+            values = {"weighed_under": ""}  # what else is kept of the person, or still runs, is reckoned anew
+            store.change(work.connection, work.tenant_id, each.erasure_id, values)
     facts: dict[str, Fact] = {"erasure": erasure_id, "event": event, "occurred_at": wire(at)}
     work.record("erasure.event_noted", subject_ref=found.subject_ref, facts=facts)
     moved = _moved(work, found) if found.status == PARTLY_COMPLETE else []

@@ -61,7 +61,15 @@ def read(snap: Snapshot, erasure: Erasure) -> Frozen:
             return Frozen(None, fence)
         live = retention.standing_of(snap, erasure.subject_ref)
         return Frozen(None, snap.now if live.in_force else max(fence, live.last_seen))
-    return Frozen(kept(snap, erasure), fence)
+    last = holder(snap, erasure)
+    return Frozen(kept(snap, last), last.fence_at or fence)
+
+
+def holder(snap: Snapshot, erasure: Erasure) -> Erasure:
+    """The case that knows most of a person who is erased: the one that erased all of them, else this one."""
+    of_person = store.of_subject(snap.connection, snap.tenant_id, erasure.subject_ref)
+    whole = [each for each in of_person if each.whole and each.fence_at is not None]
+    return max(whole, key=lambda each: each.fence_at or each.ordered_at, default=erasure)
 
 
 def kept(snap: Snapshot, erasure: Erasure) -> Standing | None:

@@ -207,3 +207,41 @@ def test_changed_schedules_reckon_the_days_anew(
     jobs(world, clock, datetime(2027, 1, 4, 12, tzinfo=UTC))
     assert part(world.look(done), "support_cases").outcome == "erased"
     assert "My name is Anna" not in repr(world.dump()["support_case"])
+
+
+def test_what_is_told_while_a_hold_still_stands_counts_when_the_case_ends(
+    world: World, clock: HandClock
+) -> None:
+    with world.runtime.work("acme", OFFICER) as work:
+        scope = HoldScope("data_class", values={"data_class": ("transactions",)})
+        hold_id = holds.place(work, matter="Case 9", scope=scope, reason="A lawsuit.").hold_id
+    ordered = world.order("crm-1")
+    assert part(world.run(ordered), "support_cases").until is None
+    with world.runtime.work("acme", OFFICER) as work:
+        at = datetime(2025, 3, 1, tzinfo=UTC)
+        afterwards.note_event(work, ordered.erasure_id, "contract_ended", at)
+    with world.runtime.work("acme", SECOND) as work:
+        holds.release(work, hold_id)
+    jobs(world, clock, clock.now() + timedelta(hours=2))
+    jobs(world, clock, clock.now() + timedelta(hours=2))
+    done = world.look(ordered)
+    assert part(done, "transactions").until == CLAIMS
+    assert part(done, "support_cases").until == CLAIMS, done.steps
+    assert undated(world) == 0
+
+
+def test_an_earlier_case_of_one_class_goes_by_what_was_known_last(world: World, clock: HandClock) -> None:
+    """The person went on as a client after the first order: the later end of the contract counts."""
+    contract(world)
+    scoped = world.run(world.order("crm-1", scope=["support_cases"]))
+    assert part(scoped, "support_cases").until == CLAIMS
+    told(world, "contract_ended", datetime(2026, 11, 1, tzinfo=UTC))
+    clock.forward(timedelta(seconds=1))
+    whole = world.run(world.order("crm-1"))
+    later = date(2030, 1, 1)
+    assert part(whole, "support_cases").until == later
+    jobs(world, clock, datetime(2029, 1, 2, 12, tzinfo=UTC))
+    assert "My name is Anna" in repr(world.dump()["support_case"])
+    assert part(world.look(scoped), "support_cases").until == later
+    jobs(world, clock, datetime(2030, 1, 2, 12, tzinfo=UTC))
+    assert "My name is Anna" not in repr(world.dump()["support_case"])
