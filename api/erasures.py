@@ -14,7 +14,7 @@ from api.shapes import Answer, AnyObject, Instant, Listing, Page, Shape, Subject
 from governance.clock import wire
 from governance.erasure import afterwards, reporting
 from governance.erasure import service as erasures
-from governance.erasure.certificate import part_document
+from governance.erasure.certificate import look_document, part_document
 from governance.erasure.model import MOST_UNDO_HOURS, STATUSES, UNDO_HOURS, Erasure, Refused, Step
 from governance.idempotency.model import Outcome
 from governance.retention.standing import ENDINGS
@@ -229,4 +229,5 @@ def _step(step: Step) -> dict[str, Any]:
         "attempts": step.attempts,
         "next_at": None if step.next_at is None else wire(step.next_at),
         "data_classes": [part_document(part) for part in (*step.parts, *step.kept)],
+        "probe": look_document(step),
     }

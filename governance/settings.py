@@ -32,6 +32,7 @@ class Settings:
     session_lifetime: int = 28_800
     max_body_bytes: int = 1_048_576
     max_batch_bytes: int = 16_777_216
+    probe_term_days: int = 60
     log_level: str = "info"
     metrics: bool = True
     webhook_allow: frozenset[str] = frozenset()
@@ -94,6 +95,7 @@ class Settings:
             session_lifetime=number("GOVERNANCE_SESSION_LIFETIME", 28_800),
             max_body_bytes=number("GOVERNANCE_MAX_BODY_BYTES", 1_048_576),
             max_batch_bytes=number("GOVERNANCE_MAX_BATCH_BYTES", 16_777_216),
+            probe_term_days=number("GOVERNANCE_PROBE_TERM_DAYS", 60),
             log_level=environ.get("GOVERNANCE_LOG_LEVEL", "info"),
             metrics=environ.get("GOVERNANCE_METRICS", "on") not in ("off", "0", "false"),
             webhook_allow=webhook_allow,

@@ -2,7 +2,7 @@
 brought back."""
 
 from governance.bootstrap import Runtime
-from governance.erasure import afterwards, replay, store
+from governance.erasure import afterwards, probing, replay, store
 
 _BATCH = 50
 
@@ -17,7 +17,7 @@ def run(runtime: Runtime) -> int:
             to_probe = store.to_probe(connection, tenant_id, now, _BATCH)
             over = store.with_evidence_over(connection, tenant_id, now.date(), _BATCH)
         for erasure_id in to_probe:
-            afterwards.probe(runtime, tenant_id, erasure_id)
+            probing.probe(runtime, tenant_id, erasure_id)
             runtime.heed()
         done += _come_back(runtime, tenant_id)
         for erasure_id in over:

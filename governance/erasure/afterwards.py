@@ -7,52 +7,21 @@ day keeps them too: what ended is told of the case (`note_event`). Days follow t
 these change, what a rule keeps is reckoned anew. The person's evidence key goes at its own term.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
 from governance.clock import wire
 from governance.erasure import frozen, keys, own, planning, service, store
-from governance.erasure.model import DONE, IN_PROGRESS, OWN, PARTLY_COMPLETE, PENDING, Erasure, Step
+from governance.erasure.model import DONE, IN_PROGRESS, PARTLY_COMPLETE, Erasure, Step
 from governance.errors import ConflictError, InvalidError
 from governance.events import Actor, Fact
 from governance.retention import service as retention
 from governance.retention.model import KEEP, RetentionVerdict
 from governance.subjects import service as subjects
-from governance.systems import operations
-from governance.systems.model import COUNT, KEPT_UNTIL
-from governance.systems.model import DONE as ANSWERED
-from governance.systems.operations import Opener, Operation
+from governance.systems.model import KEPT_UNTIL
 from governance.work import Snapshot, Work
 
 ACTOR = Actor("job:probe-erasures", "job")
-
-
-def probe(opener: Opener, tenant_id: str, erasure_id: str) -> bool:
-    """Read every system a second time; gives whether nothing had come back.
-
-    What cannot be read now is read the next time.
-    """
-    with opener.snapshot(tenant_id, ACTOR) as snap:
-        found = service.get(snap, erasure_id)
-        known = keys.read(snap, found)
-    if known is None:
-        return True
-    back: list[Step] = []
-    unread = 0
-    for step in found.steps:
-        if step.system == OWN or step.status != DONE:
-            continue
-        name = f"{erasure_id}/{step.system}/{step.round}/probe"
-        asked = Operation(name, step.system, COUNT, known)
-        outcome = operations.run(opener, ACTOR, tenant_id, asked)
-        if outcome.status != ANSWERED:
-            unread += 1
-        elif _more(outcome.counts, step.left or {}):
-            back.append(step)
-    with opener.work(tenant_id, ACTOR) as work:
-        _note(work, found, back, unread)
-    return not back
 
 
 def come_back(work: Work, erasure_id: str, today: date) -> int:
@@ -75,7 +44,7 @@ def come_back(work: Work, erasure_id: str, today: date) -> int:
         frozen.take_down(work, found)
         until = planning.evidence_until(work, found.subject_ref) if found.whole else None
         store.change(work.connection, work.tenant_id, erasure_id, {"evidence_until": until})
-    _reopen(
+    reopen(
         work,
         found,
         "erasure.restriction_over" if lifted else "erasure.term_ended",
@@ -121,7 +90,7 @@ def note_event(work: Work, erasure_id: str, event: str, occurred_at: datetime | 
     for step, classes in moved:
         _write(work, found, planning.plan(work, found, step, only=classes))
     if moved:
-        _reopen(work, found, "erasure.term_changed", [step for step, _ in moved])
+        reopen(work, found, "erasure.term_changed", [step for step, _ in moved])
     return service.get(work, erasure_id)
 
 
@@ -209,39 +178,8 @@ def shred_evidence(work: Work, erasure_id: str) -> bool:
     return True
 
 
-def _more(now: Mapping[str, int], left: Mapping[str, int]) -> bool:
-    return any(count > left.get(table, 0) for table, count in now.items())
-
-
-def _note(work: Work, found: Erasure, back: list[Step], unread: int) -> None:
-    """Write what the second look saw."""
-    for step in back:
-        again = replace(
-            step,
-            status=PENDING,
-            round=step.round + 1,
-            attempts=0,
-            next_at=work.now,
-            because="Data of the person were there again when the system was read a second time.",
-        )
-        _write(work, found, again)
-    if back:
-        _reopen(work, found, "erasure.reopened", back)
-        return
-    if unread:
-        return
-    values: dict[str, object] = {"probed_at": work.now}
-    if not (found.awaits_lifting or found.awaits_date) and not any(step.comes_back for step in found.steps):
-        keys.drop(work, found)
-    store.change(work.connection, work.tenant_id, found.erasure_id, values)
-    work.record(
-        "erasure.probed",
-        subject_ref=found.subject_ref,
-        facts={"erasure": found.erasure_id, "systems": len(found.steps)},
-    )
-
-
-def _reopen(work: Work, found: Erasure, kind: str, steps: list[Step]) -> None:
+def reopen(work: Work, found: Erasure, kind: str, steps: list[Step]) -> None:
+    """Take the case up again, for these steps."""
     values = {"status": IN_PROGRESS, "next_at": work.now, "certificate": None, "completed_at": None}
     store.change(work.connection, work.tenant_id, found.erasure_id, values)
     work.record(

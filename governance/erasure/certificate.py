@@ -20,7 +20,8 @@ def certify(work: Work, erasure: Erasure) -> str:
         "reason": erasure.reason,
         "scope": None if erasure.scope is None else list(erasure.scope),
         "ordered_at": wire(erasure.ordered_at),
-        "completed_at": wire(work.now),
+        "completed_at": wire(erasure.completed_at or work.now),
+        "probed_at": None if erasure.probed_at is None else wire(erasure.probed_at),
         "status": erasure.status,
         "steps": [_step(step) for step in erasure.steps],
     }
@@ -39,6 +40,13 @@ def part_document(part: Part) -> dict[str, Any]:
     }
 
 
+def look_document(step: Step) -> dict[str, Any] | None:
+    """What the second look at a system came to; None before it."""
+    if step.probe is None:
+        return None
+    return {"status": step.probe.status, "because": step.probe.because or None}
+
+
 def _step(step: Step) -> dict[str, Any]:
     return {
         "system": step.system,
@@ -46,5 +54,6 @@ def _step(step: Step) -> dict[str, Any]:
         "rows": step.rows,
         "data_classes": [part_document(part) for part in (*step.parts, *step.kept)],
         "left": None if step.left is None else sum(step.left.values()),
+        "probe": look_document(step),
         "done_at": None if step.done_at is None else wire(step.done_at),
     }

@@ -42,6 +42,12 @@ MOST_UNDO_HOURS = 720
 PROBE_AFTER = timedelta(days=7)
 """When every system is read a second time: late writes and replicas have settled by then."""
 
+PROBE_REST = timedelta(hours=6)
+"""How long a second look rests that a system did not answer, or that somebody has still to take."""
+
+PROBE_OVERDUE = timedelta(days=14)
+"""After how long without an answer an officer is told."""
+
 LEASE = timedelta(minutes=5)
 """How long a worker may be silent on one step before another takes it."""
 
@@ -74,11 +80,28 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What the second look at a system came to.
+
+    `status`: `probed` | `waiting` | `unreachable` | `not_probed`, with the reason.
+    """
+
+    status: str
+    because: str = ""
+
+
+PROBED = "probed"
+UNREACHABLE = "unreachable"
+NOT_PROBED = "not_probed"
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One system's share. `batch`: its place in the order. `round`: each new plan is a new one.
 
     `plan` maps data classes to dispositions as `ErasurePlan.document` writes them; None until it is made.
     `kept`: classes that the plan leaves alone, with the reason. `left`: rows by table that stood after it.
+    `probe`: what the second look saw, since its last round.
     """
 
     system: str
@@ -95,6 +118,7 @@ class Step:
     next_at: datetime | None
     left: Mapping[str, int] | None
     done_at: datetime | None
+    probe: Look | None = None
 
     @property
     def outcome(self) -> str | None:

@@ -1,5 +1,7 @@
 """What the steps of an erasure come to: its own state, and the end of the case with its certificate."""
 
+from dataclasses import replace
+
 from governance.erasure import planning, service, store
 from governance.erasure.certificate import certify
 from governance.erasure.model import (
@@ -52,6 +54,9 @@ def _close(work: Work, found: Erasure, status: str) -> None:
         "probed_at": None,
     }
     store.change(work.connection, work.tenant_id, found.erasure_id, values)
+    for step in found.steps:
+        if step.probe is not None:  # of an earlier round: it is looked again
+            store.change_step(work.connection, work.tenant_id, found.erasure_id, replace(step, probe=None))
     closed = service.get(work, found.erasure_id)
     certificate = certify(work, closed)
     undated = (found.undated_since or work.now) if closed.awaits_date else None

@@ -8,7 +8,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.erasure.model import CANCELLED, COMPLETE, LEASE, OPEN, PARTLY_COMPLETE, Erasure, Part, Step
+from governance.erasure.model import (
+    CANCELLED,
+    COMPLETE,
+    LEASE,
+    OPEN,
+    PARTLY_COMPLETE,
+    Erasure,
+    Look,
+    Part,
+    Step,
+)
 from governance.erasure.tables import erasure, erasure_step
 
 _ERASURE = [erasure.c[name] for name in Erasure.__slots__ if name != "steps"]
@@ -217,6 +227,7 @@ def _row(step: Step) -> dict[str, Any]:
     values["plan"] = None if step.plan is None else {name: dict(one) for name, one in step.plan.items()}
     values["kept"] = [_part_row(part) for part in step.kept]
     values["parts"] = [_part_row(part) for part in step.parts]
+    values["probe"] = None if step.probe is None else [step.probe.status, step.probe.because]
     values["left"] = None if step.left is None else dict(step.left)
     return values
 
@@ -253,6 +264,7 @@ def _erasures(connection: Connection, tenant_id: str, rows: Sequence[Any]) -> li
         values["data_classes"] = tuple(values["data_classes"])
         values["kept"] = tuple(_part(each) for each in values["kept"])
         values["parts"] = tuple(_part(each) for each in values["parts"])
+        values["probe"] = None if values["probe"] is None else Look(*values["probe"])
         steps.setdefault(of, []).append(Step(**values))
     found = []
     for row in rows:

@@ -58,4 +58,5 @@ erasure_step = sa.Table(
     sa.Column("next_at", Instant),
     sa.Column("left", Json),
     sa.Column("done_at", Instant),
+    sa.Column("probe", Json),
 )

@@ -96,6 +96,10 @@ class Connector(Protocol):
     def count(self, context: Context, keys: SubjectKeys) -> Outcome:
         """Count a person's rows by table (`Outcome.counts`); zero everywhere after a whole erasure."""
 
+    def look(self, context: Context, keys: SubjectKeys) -> Outcome:
+        """Look a second time, some days after an erasure, where nobody can count (`Outcome.steps`: what was
+        there again)."""
+
     def collect(self, context: Context, keys: SubjectKeys) -> Outcome:
         """Read all that is held about a person (`Outcome.items`)."""
 

@@ -12,6 +12,7 @@ from governance.systems.model import (
     CORRECT,
     DISPOSE,
     ERASE,
+    LOOK,
     NOT_FOUND,
     RELEASE,
     RESTRICT,
@@ -64,6 +65,10 @@ class ManualConnector:
         return unsupported(
             "Rows of a manual system are not counted; the evidence of the task stands for them."
         )
+
+    def look(self, context: Context, keys: SubjectKeys) -> Outcome:
+        """Make a task: see whether anything is there again."""
+        return _task(context, LOOK, keys, {})
 
     def collect(self, context: Context, keys: SubjectKeys) -> Outcome:
         """Make a task: find and hand over."""

@@ -19,9 +19,10 @@ CORRECT = "correct"
 RESTRICT = "restrict"
 RELEASE = "release"
 DISPOSE = "dispose"
-VERBS = (COLLECT, COUNT, ERASE, CORRECT, RESTRICT, RELEASE, DISPOSE)
+LOOK = "look"
+VERBS = (COLLECT, COUNT, ERASE, CORRECT, RESTRICT, RELEASE, DISPOSE, LOOK)
 """What can be asked of a system. `restrict` and `release` set and lift the mark of GDPR Art. 18; `dispose` is
-the end of governed records, by their own ids."""
+the end of governed records, by their own ids; `look` a second look after an erasure where nobody counts."""
 
 DONE = "done"
 WAITING = "waiting"

@@ -73,6 +73,10 @@ class OpenDsrConnector:
         """OpenDSR cannot be asked that."""
         return unsupported("OpenDSR does not count; the processor's signed answer stands for it.")
 
+    def look(self, context: Context, keys: SubjectKeys) -> Outcome:
+        """Nor that."""
+        return self.count(context, keys)
+
     def collect(self, context: Context, keys: SubjectKeys) -> Outcome:
         """Ask for access."""
         return _guarded(lambda: _request(context, "access", keys))

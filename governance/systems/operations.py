@@ -34,6 +34,7 @@ from governance.systems.model import (
     DONE,
     ERASE,
     FAILED,
+    LOOK,
     RELEASE,
     RESTRICT,
     UNSUPPORTED,
@@ -205,6 +206,8 @@ def _ask(connector: Connector, context: Context, asked: Operation, record: Recor
             return connector.correct(context, asked.keys, asked.changes)
         if asked.verb in (RESTRICT, RELEASE):
             return connector.restrict(context, asked.keys, asked.verb == RESTRICT)
+        if asked.verb == LOOK:
+            return connector.look(context, asked.keys)
         return (connector.collect if asked.verb == COLLECT else connector.count)(context, asked.keys)
     except Exception as error:  # a connector may be anybody's; what it says may name a person
         kind = type(error).__name__
