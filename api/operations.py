@@ -13,7 +13,9 @@ from api.rooms import PUBLIC, Room
 from api.runtime import reply, this_runtime
 from api.shapes import AnyObject
 from governance import migrations
-from governance.errors import GovernanceError
+from governance.erasure import replay
+from governance.erasure.replay import Whole
+from governance.errors import GovernanceError, NotReadyError
 
 room = Room("operations", description="Health, metrics and documentation.")
 
@@ -49,6 +51,8 @@ def readyz() -> Response:
     def look(name: str, see: Any) -> None:
         try:
             checks[name] = "ok" if see() else "failed"
+        except NotReadyError as problem:
+            checks[name] = problem.message
         except (GovernanceError, SQLAlchemyError, OSError):
             checks[name] = "failed"
 
@@ -64,11 +68,18 @@ def readyz() -> Response:
         with runtime.engine.connect() as connection:
             return migrations.is_current(connection, migrations.MAIN)
 
+    def erasures() -> bool:
+        if Whole not in runtime.resources:  # looked once: nobody restores below a running process
+            replay.check_whole(runtime, runtime.tenant_ids())
+            runtime.resources[Whole] = Whole()
+        return True
+
     look("database", database)
     look("migrations", migrated)
     look("keyring", keyring)
     look("decision_log", runtime.decision_log.ping)
     look("clock", lambda: runtime.clock().year >= 2026)
+    look("erasures", erasures)
     ready = all(state == "ok" for state in checks.values())
     return reply({"status": "ready" if ready else "not-ready", "checks": checks}, 200 if ready else 503)
 

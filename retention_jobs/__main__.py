@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from governance.bootstrap import Runtime, assemble
 from governance.database import for_reading
-from governance.errors import GovernanceError
+from governance.erasure import replay
+from governance.errors import GovernanceError, NotReadyError
 from governance.queue.model import LEASE
 from governance.settings import Settings
 from retention_jobs import listing
@@ -51,11 +52,16 @@ def main(arguments: list[str]) -> int:
     try:
         if wish.words == ("list",):
             _list(runtime, wish.as_json)
-        elif wish.words:
+            return 0
+        replay.check_whole(runtime, runtime.tenant_ids())
+        if wish.words:
             return _run_one(runtime, _known(wish.words[1]), wish.as_json)
         else:
             serve(runtime, workers=wish.workers, schedules=wish.schedules)
         return 0
+    except NotReadyError as problem:
+        print(f"governance: {problem.message}", file=sys.stderr)
+        return 2
     finally:
         runtime.close()
 

@@ -5,7 +5,8 @@ import sys
 
 import click
 
-from governance.commands.console import settings
+from governance.commands.console import opened
+from governance.erasure import replay
 
 
 @click.command()
@@ -15,10 +16,9 @@ from governance.commands.console import settings
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64), help="Threads in each.")
 def serve(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the HTTP API with several processes (gunicorn)."""
-    from governance.bootstrap import assemble
-
     # Say in one sentence, before any worker starts, what is missing.
-    assemble(settings()).close()
+    with opened() as runtime:
+        replay.check_whole(runtime, runtime.tenant_ids())
     arguments = [
         sys.executable,
         "-m",

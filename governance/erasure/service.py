@@ -28,6 +28,7 @@ from governance.events import Fact
 from governance.purposes import catalogue
 from governance.settings import Settings
 from governance.subjects import service as subjects
+from governance.vault.service import Vault
 from governance.work import Snapshot, Work
 
 
@@ -90,6 +91,11 @@ def cancel(work: Work, erasure_id: str) -> Erasure:
         return found
     if found.status != UNDO_WINDOW or found.undo_until <= work.now:
         raise ConflictError("The undo window of this erasure is over.", reason="too-late")
+    if work.resource(Vault).is_shredded(work.tenant_id, found.subject_ref):
+        raise ConflictError(
+            "This person's keys are destroyed already; run `governance erasures replay` after a restore.",
+            reason="too-late",
+        )
     values = {"status": CANCELLED, "completed_at": work.now, "next_at": None}
     store.change(work.connection, work.tenant_id, erasure_id, values)
     keys.drop(work, found)

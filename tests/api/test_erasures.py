@@ -5,8 +5,12 @@ import json
 
 from governance.bootstrap import Runtime
 from governance.egress.signatures import sign
+from governance.erasure import replay
+from governance.subjects import service as subjects
+from governance.vault.model import OPERATIONAL
 from retention_jobs import run_erasures
 from tests.api.conftest import Caller, new_component
+from tests.conftest import ACTOR
 from tests.fixtures.far_system import Answer, Request, serving
 from tests.governance.systems.conftest import allowing
 
@@ -189,3 +193,17 @@ def test_what_ended_is_told_of_the_case_once_the_person_is_erased(
     assert any_caller.post("/v1/erasures/era_none/events", ended).status_code == 404
     reader = Caller(any_caller.client, new_component(any_runtime, "erasures:read"))
     assert reader.post(path, ended).status_code == 403
+
+
+def test_nothing_is_ready_while_a_restored_database_holds_the_erased(
+    any_caller: Caller, any_runtime: Runtime
+) -> None:
+    any_caller.put("/v1/subjects/crm-1", PERSON)
+    with any_runtime.snapshot("acme", ACTOR) as snap:
+        ref = subjects.get(snap, "crm-1").subject_ref
+    any_runtime.vault.shred("acme", ref, OPERATIONAL, any_runtime.clock())
+    answer = any_caller.get("/readyz")
+    assert answer.status_code == 503
+    assert "governance erasures replay" in answer.get_json()["checks"]["erasures"]
+    assert replay.replay(any_runtime, "acme") == 1
+    assert any_caller.get("/readyz").get_json()["checks"]["erasures"] == "ok"

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from governance.consent import service as consent
 from governance.consent.acts import NewConsent
 from governance.consent.objections import NewObjection
-from governance.erasure import replay, store
+from governance.erasure import replay, service, store
 from governance.erasure.model import OWN, PARTLY_COMPLETE
 from governance.erasure.tables import erasure
-from governance.errors import UnreadableError
+from governance.errors import ConflictError, NotReadyError, UnreadableError
 from governance.ledger import service as ledger
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
@@ -168,7 +168,7 @@ def test_a_no_outlives_the_person_on_the_address(world: World) -> None:
             assert [bar.scope for bar in bars] == ["purpose"], value.type
 
 
-def test_a_restored_backup_brings_nobody_back(world: World) -> None:
+def test_a_restored_backup_brings_nobody_back(world: World, clock: HandClock) -> None:
     if world.runtime.engine.dialect.name != "sqlite":
         pytest.skip("the backup of a file; PostgreSQL is restored in tests/promises")
     runtime = world.runtime
@@ -180,7 +180,10 @@ def test_a_restored_backup_brings_nobody_back(world: World) -> None:
     assert plain.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     plain.close()
     shutil.copy(path, f"{path}.backup")
-    world.run(world.order("crm-1"))
+    done = world.run(world.order("crm-1", hours=24))
+    clock.forward(timedelta(hours=25))
+    world.run(done)
+    replay.check_whole(runtime, ["acme"])
     runtime.engine.dispose()
     for suffix in ("-wal", "-shm"):
         Path(path + suffix).unlink(missing_ok=True)
@@ -190,7 +193,10 @@ def test_a_restored_backup_brings_nobody_back(world: World) -> None:
         assert list(replay.due(snap)) == [ref]
         with pytest.raises(UnreadableError):
             subjects.reveal_point(snap, subjects.points(snap, ref)[0])
+    with pytest.raises(NotReadyError, match="governance erasures replay"):
+        replay.check_whole(runtime, ["acme"])
     assert replay.replay(runtime, "acme") == 1
+    replay.check_whole(runtime, ["acme"])
     assert replay.replay(runtime, "acme") == 0
     with runtime.snapshot("acme", ACTOR) as snap:
         assert subjects.get_by_ref(snap, ref).erased
@@ -217,3 +223,27 @@ def test_the_table_of_erasures_holds_no_identifier_in_clear(world: World) -> Non
         row = snap.connection.execute(sa.select(erasure)).mappings().one()
     assert b"anna" not in bytes(row["keys_sealed"])
     assert "crm-1" not in repr({name: value for name, value in row.items() if name != "keys_sealed"})
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_a_case_that_a_restore_brought_back_cannot_be_undone(
+    world: World, clock: HandClock, undone: bool
+) -> None:
+    """As a backup from within the undo window shows it: the keys are gone, the case knows nothing of it."""
+    ref = world.refs["crm-1"]
+    ordered = world.order("crm-1", hours=24)
+    world.runtime.vault.shred("acme", ref, OPERATIONAL, clock.now())
+    with pytest.raises(ConflictError) as refused, world.runtime.work("acme", ACTOR) as work:
+        service.cancel(work, ordered.erasure_id)
+    assert refused.value.reason == "too-late"
+    if undone:  # by a version that did not know
+        with world.runtime.work("acme", ACTOR) as work, work.bookkeeping():
+            values = {"status": "cancelled", "completed_at": work.now, "next_at": None}
+            store.change(work.connection, "acme", ordered.erasure_id, values)
+    with pytest.raises(NotReadyError):
+        replay.check_whole(world.runtime, ["acme"])
+    assert replay.replay(world.runtime, "acme") == 1
+    done = world.run(ordered)
+    assert (done.status, done.steps[-1].outcome) == (PARTLY_COMPLETE, "erased"), done.steps
+    with pytest.raises(ConflictError), world.runtime.work("acme", ACTOR) as work:
+        service.cancel(work, ordered.erasure_id)
