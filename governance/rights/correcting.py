@@ -8,6 +8,7 @@ from governance.errors import ConflictError, InvalidError
 from governance.events import Fact
 from governance.rights import recipient_store as store
 from governance.rights import recipients, sealing
+from governance.rights.attributes import OWN, check_names
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
 from governance.rights.model import IN_PROGRESS, RECTIFICATION
@@ -18,9 +19,6 @@ from governance.systems.model import CORRECT, Change
 from governance.work import Snapshot, Work
 
 Value = str | int | float | bool | None
-
-_OWN = ("country", "region", "time_zone", "language", "birth_date", "customer_type")
-"""Attributes that this service keeps itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,10 @@ class Corrected:
 def correct(work: Work, request_id: str, wanted: Sequence[Correction]) -> Corrected:
     """Put values right for the people whom a rectification was proved to mean, and have recipients told.
 
-    ConflictError `not-a-correction`, `already-corrected`, `not-verified`; InvalidError for a value that
-    cannot be. Where a record was merged meanwhile it has to be verified anew (`refusal`).
+    Until all have answered more may be put right, a slip too: whoever is concerned is told anew, everything
+    in its order. ConflictError `not-a-correction`, `not-now`, `not-verified`; InvalidError for a value that
+    cannot be, and for a name that means nothing anywhere. Where a record was merged meanwhile it has to be
+    verified anew (`refusal`).
     """
     dossier = open_dossier(work, request_id)
     if dossier.request.type != RECTIFICATION:
@@ -58,11 +58,10 @@ def correct(work: Work, request_id: str, wanted: Sequence[Correction]) -> Correc
         return Corrected(dossier, "merged-since")
     if dossier.request.state != IN_PROGRESS:
         raise ConflictError("This request is not in progress.", reason="not-now")
-    if store.changes(work.connection, work.tenant_id, request_id) is not None:
-        raise ConflictError("What is put right was decided already.", reason="already-corrected")
     if not wanted:
         complaint = "Name at least one value to put right."
         raise InvalidError(complaint, fields={"changes": [complaint]})
+    check_names(work, [(each.name, each.system) for each in wanted])
     for ref in people:
         _write_here(work, ref, [each for each in wanted if each.system is None])
     facts: dict[str, Fact] = {"names": sorted({each.name for each in wanted}), "people": len(people)}
@@ -70,28 +69,43 @@ def correct(work: Work, request_id: str, wanted: Sequence[Correction]) -> Correc
     kept = [
         {"name": each.name, "value": each.value, "was": each.was, "system": each.system} for each in wanted
     ]
-    sealed = sealing.seal(work, request_id, recipients.changes_place(request_id), {"changes": kept})
+    before = _decided(work, request_id)
+    place = recipients.changes_place(request_id)
+    sealed = sealing.seal(work, request_id, place, {"changes": [*before, *kept]})
     store.put_changes(work.connection, work.tenant_id, request_id, sealed, work.now, dossier.request.event_id)
+    if before:
+        recipients.tell_again(work, dossier, CORRECT, _concerned(wanted))
     recipients.plan(work, dossier, people, CORRECT)
     return Corrected(open_dossier(work, request_id))
 
 
 def changes_for(snap: Snapshot, request_id: str, system_id: str) -> tuple[Change, ...]:
     """What one system is told of a correction; empty if nothing of it is its business (any more)."""
-    found = store.changes(snap.connection, snap.tenant_id, request_id)
-    if found is None:
-        return ()
-    opened = sealing.reveal(snap, request_id, recipients.changes_place(request_id), found[0]) or {}
     return tuple(
         Change(each["name"], each["value"], each["was"])
-        for each in opened.get("changes", ())
+        for each in _decided(snap, request_id)
         if each["system"] in (None, system_id)
     )
 
 
+def _decided(snap: Snapshot, request_id: str) -> list[dict[str, Any]]:
+    """What was decided so far, in its order; nothing once it was forgotten."""
+    found = store.changes(snap.connection, snap.tenant_id, request_id)
+    if found is None:
+        return []
+    opened = sealing.reveal(snap, request_id, recipients.changes_place(request_id), found[0]) or {}
+    return list(opened.get("changes", ()))
+
+
+def _concerned(wanted: Sequence[Correction]) -> frozenset[str] | None:
+    """The systems whose business these changes are; None: all."""
+    named = {each.system for each in wanted}
+    return None if None in named else frozenset(each for each in named if each is not None)
+
+
 def _write_here(work: Work, subject_ref: str, wanted: Sequence[Correction]) -> None:
     """Write what this service keeps itself: attributes and contact points."""
-    own: dict[str, Any] = {each.name: each.value for each in wanted if each.name in _OWN}
+    own: dict[str, Any] = {each.name: each.value for each in wanted if each.name in OWN}
     points = [each for each in wanted if each.name in POINT_TYPES]
     if points:
         own["identifiers"] = _points(work, subject_ref, points)

@@ -170,15 +170,13 @@ def open_requests(
 def put_changes(
     connection: Connection, tenant_id: str, request_id: str, sealed: bytes, now: datetime, event_id: str
 ) -> None:
-    """Keep what is put right."""
+    """Keep what is put right, in place of what was kept."""
+    values = {"changes_sealed": sealed, "decided_at": now, "event_id": event_id}
+    at = (rights_correction.c.tenant_id == tenant_id, rights_correction.c.request_id == request_id)
+    if connection.execute(sa.update(rights_correction).where(*at).values(values)).rowcount:
+        return
     connection.execute(
-        sa.insert(rights_correction).values(
-            tenant_id=tenant_id,
-            request_id=request_id,
-            changes_sealed=sealed,
-            decided_at=now,
-            event_id=event_id,
-        )
+        sa.insert(rights_correction).values(tenant_id=tenant_id, request_id=request_id, **values)
     )
 
 

@@ -58,6 +58,32 @@ def plan(work: Work, dossier: Dossier, people: Sequence[str], verb: str) -> str:
     return WAITS
 
 
+def tell_again(work: Work, dossier: Dossier, verb: str, concerned: frozenset[str] | None) -> None:
+    """Have those on the list told anew, since there is more to tell; `concerned`: these systems, None: all.
+
+    Each is asked under an id of its own then; a task that nobody has done goes with the question before it.
+    """
+    for each in of_request(work, dossier.request_id):
+        if each.verb != verb or (concerned is not None and each.system_id not in concerned):
+            continue
+        if each.status == WAITING:
+            task_reports.no_longer_asked(work, each.operation_id)
+        base = f"{each.request_id}/{each.system_id}/{each.subject_ref}/{verb}"
+        turn = int(each.operation_id.removeprefix(base).removeprefix("/") or 1)
+        values = {
+            "operation_id": f"{base}/{turn + 1}",
+            "status": PENDING,
+            "attempts": 0,
+            "because": "",
+            "rows_told": 0,
+            "next_at": work.now,
+            "answered_at": None,
+            "noted_by": None,
+            "event_id": dossier.request.event_id,
+        }
+        store.change(work.connection, work.tenant_id, each, values)
+
+
 def of_request(snap: Snapshot, request_id: str) -> list[Recipient]:
     """Who is told because of a request, and how that stands."""
     return store.of_request(snap.connection, snap.tenant_id, request_id)

@@ -74,7 +74,7 @@ def _is_unsettled(snap: Snapshot, dossier: Dossier) -> bool:
 def _question(work: Work, row: Recipient) -> Operation | None:
     """What to ask, if the row is still to be told and the request still proves it; notes what is not."""
     now = store.again(work.connection, work.tenant_id, row)
-    if now is None or now.status not in (PENDING, WAITING):
+    if now is None or now.status not in (PENDING, WAITING) or now.operation_id != row.operation_id:
         return None
     dossier = open_dossier(work, row.request_id)
     if not _stands(work, dossier, row):
@@ -121,8 +121,8 @@ def _keep(work: Work, row: Recipient, outcome: Outcome) -> bool:
     """Write what a system answered."""
     dossier = open_dossier(work, row.request_id)
     now = store.again(work.connection, work.tenant_id, row)
-    if now is None or now.status not in (PENDING, WAITING):
-        return False  # somebody was faster, or noted it by hand
+    if now is None or now.status not in (PENDING, WAITING) or now.operation_id != row.operation_id:
+        return False  # somebody was faster, noted it by hand, or has more to tell since
     attempts = now.attempts + 1
     facts: dict[str, Fact] = {"system": row.system_id, "verb": row.verb, "attempts": attempts}
     if outcome.status == asked.WAITING:

@@ -50,6 +50,7 @@ def _correct(
     for key, row in mine.items():
         if row[field.column] != change.value:
             _write(connection, schema, name, key, {field.column: change.value})
+            rows.found[key] = {**row, field.column: change.value}  # a later change begins from here
     _reread(connection, schema, name, mine, {field.column: change.value})
     return [StepOutcome(field.data_class, CORRECTED, {name: len(mine)})]
 

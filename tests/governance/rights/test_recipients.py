@@ -10,7 +10,7 @@ import pytest
 
 from governance.bootstrap import Runtime
 from governance.consent import service as consent
-from governance.errors import ConflictError
+from governance.errors import ConflictError, InvalidError
 from governance.rights import correcting, recipients, telling
 from governance.rights import service as rights
 from governance.rights.correcting import Correction
@@ -182,8 +182,6 @@ def test_a_correction_is_written_here_and_everywhere_and_only_after_proof(
     before = crm.dump(house)
     with runtime.work("acme", ACTOR) as work:
         assert correcting.correct(work, made.request_id, wanted).refusal is None
-    with pytest.raises(ConflictError), runtime.work("acme", ACTOR) as work:
-        correcting.correct(work, made.request_id, wanted)
     with runtime.snapshot("acme", ACTOR) as snap:
         known = [
             subjects.reveal_point(snap, each)
@@ -242,6 +240,106 @@ def test_whoever_had_the_use_restricted_gets_a_correction_to_every_system_all_th
         )
     with runtime.snapshot("acme", ACTOR) as snap:
         assert subjects.get(snap, "crm-1").restricted
+
+
+def test_a_slip_is_put_right_while_the_request_is_open_and_told_anew(
+    any_runtime: Runtime, house: str, shop: FarSystem
+) -> None:
+    runtime = any_runtime
+    seen: list[Any] = []
+
+    def take(request: Request) -> Answer:
+        seen.append(json.loads(request.body))
+        return reply(200, {"status": "done", "steps": []})
+
+    shop.answer = take
+    request_id = asked(runtime, "rectification")
+
+    def correct(*wanted: Correction) -> None:
+        with runtime.work("acme", ACTOR) as work:
+            assert correcting.correct(work, request_id, wanted).refusal is None
+
+    def told() -> dict[str, str]:
+        with runtime.snapshot("acme", ACTOR) as snap:
+            return {each.system_id: each.operation_id for each in recipients.of_request(snap, request_id)}
+
+    correct(Correction("email", "ana.new@example.org", "anna@example.org"))  # a slip: one n is missing
+    tell_recipients.run(runtime)
+    assert column(house, "email")[0] == "ana.new@example.org"
+    first = told()
+    correct(Correction("email", "anna.new@example.org", "ana.new@example.org"))
+    assert all(told()[each] == f"{first[each]}/2" for each in first), "every one is asked anew"
+    tell_recipients.run(runtime)
+    assert column(house, "email")[0] == "anna.new@example.org"
+    assert [each["value"] for each in seen[-1]["changes"]] == ["ana.new@example.org", "anna.new@example.org"]
+    with runtime.snapshot("acme", ACTOR) as snap:
+        points = [subjects.reveal_point(snap, each) for each in subjects.points(snap, _ref(snap))]
+        open_tasks = tasks.page(snap, state="open", after="", limit=10)
+    assert "anna.new@example.org" in points
+    assert len(open_tasks) == 1, "the one task says everything; the one before it was dropped"
+
+    # What is one system's business is told to that one only, and whoever was never told gets both in order.
+    slip = Correction("family_name", "Falsch", "Änderlich", "crm")
+    correct(slip, Correction("family_name", "Richtig", "Falsch", "crm"))
+    assert told() == {**told(), "shop": f"{first['shop']}/2", "crm": f"{first['crm']}/3"}
+    tell_recipients.run(runtime)
+    assert column(house, "family_name")[0] == "Richtig"
+    assert len(seen) == 2
+    end_task(runtime)
+    with runtime.work("acme", ACTOR) as work:
+        recipients.note(work, request_id, "ads", outcome="done", evidence={"text": "By letter."})
+    tell_recipients.run(runtime)
+    assert standing(runtime, request_id)[:2] == ("fulfilled", None)
+    with pytest.raises(ConflictError), runtime.work("acme", ACTOR) as work:
+        correcting.correct(work, request_id, [Correction("email", "x@example.org")])
+
+
+def test_an_answer_to_the_question_before_is_not_taken_for_that_to_the_next(
+    any_runtime: Runtime, house: str, shop: FarSystem
+) -> None:
+    runtime = any_runtime
+    request_id = asked(runtime, "rectification")
+
+    def correct(value: str) -> None:
+        with runtime.work("acme", ACTOR) as work:
+            correcting.correct(work, request_id, [Correction("family_name", value, system="shop")])
+
+    def meanwhile(request: Request) -> Answer:
+        """Somebody puts a slip right while the system is still being asked."""
+        shop.answer = lambda request: reply(200, {"status": "done", "steps": []})
+        correct("Richtig")
+        return reply(200, {"status": "done", "steps": []})
+
+    shop.answer = meanwhile
+    correct("Falsch")
+    tell_recipients.run(runtime)
+    tell_recipients.run(runtime)
+    assert len(shop.requests) == 2
+    values = [each["value"] for each in json.loads(shop.requests[-1].body)["changes"]]
+    assert values == ["Falsch", "Richtig"]
+    assert standing(runtime, request_id)[2]["shop/correct"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "field", "said"),
+    [
+        ("moon", None, "changes.0.name", "use for example"),
+        ("emial", None, "changes.0.name", "did you mean 'email'?"),
+        ("contact.emial", "crm", "changes.0.name", "did you mean 'contact.email'?"),
+        ("family_name", "cmr", "changes.0.system", "ads, crm, paper, shop"),
+    ],
+)
+def test_what_means_nothing_anywhere_is_refused_with_the_nearest_name(
+    any_runtime: Runtime, house: str, name: str, system: str | None, field: str, said: str
+) -> None:
+    request_id = asked(any_runtime, "rectification")
+    with pytest.raises(InvalidError) as refused, any_runtime.work("acme", ACTOR) as work:
+        correcting.correct(work, request_id, [Correction(name, "x", system=system)])
+    assert said in refused.value.fields[field][0]
+    assert standing(any_runtime, request_id) == ("in_progress", "correction", {}), "nothing was decided"
+    with any_runtime.work("acme", ACTOR) as work:
+        known = [Correction("family_name", "Neu"), Correction("loyalty", 3, system="shop")]
+        correcting.correct(work, request_id, known)
 
 
 def test_a_request_that_was_closed_or_has_to_be_proved_anew_tells_nobody(
