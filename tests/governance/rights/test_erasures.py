@@ -21,6 +21,8 @@ from governance.rights.service import NewRequest
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.model import SubjectChange, SubjectReference
+from governance.systems import service as systems
+from governance.systems import task_reports, tasks
 from retention_jobs import run_erasures, run_rights_clocks
 from tests.conftest import ACTOR, HandClock
 
@@ -248,3 +250,38 @@ def test_every_data_class_of_the_catalogue_has_a_name_in_every_language() -> Non
     known = set(catalogue.vocabulary(None).data_classes)
     for language in LANGUAGES:
         assert set(words(language, None).data_classes) == known
+
+
+def test_what_was_kept_is_told_in_the_language_of_the_request(any_runtime: Runtime, clock: HandClock) -> None:
+    runtime = any_runtime
+    with runtime.work("acme", ACTOR) as work:
+        body = {
+            "kind": "manual",
+            "config": {"owner": "staff-7"},
+            "data_classes": ["invoices", "transactions"],
+        }
+        systems.put(work, "paper", body, None)
+        person = SubjectChange(identifiers=(Identifier("email", "anna@example.org"),), country="DE")
+        subjects.put(work, "crm-1", person)
+        made = rights.submit(work, NewRequest("erasure", [SubjectReference(id="crm-1")], language="de"))
+        rights.check(work, made.request_id, made.identities[0].identity_id, method="staff", evidence={"a": 1})
+    clock.forward(timedelta(hours=25))
+    run_erasures.run(runtime)
+    with runtime.work("acme", ACTOR) as work:
+        (task,) = tasks.page(work, state="open", after="", limit=10)
+        plan = tasks.get(work, task.task_id).instructions["plan"]
+        law = "Invoices stay by a law that only this house knows."
+        assert plan["invoices"]["because"].startswith("Vouchers and invoices are kept eight years;")
+        kept = {"outcome": "kept_until", "rows": {"folder": 1}}
+        invoices = {**kept, "data_class": "invoices", "until": plan["invoices"]["until"]}
+        orders = {**kept, "data_class": "transactions", "until": "2035-03-01", "because": law}
+        steps = [{**invoices, "because": plan["invoices"]["because"]}, orders]
+        task_reports.done(work, task.task_id, steps=steps, evidence={"text": "In the archive."})
+    run_erasures.run(runtime)
+    run_rights_clocks.run(runtime)
+    with runtime.snapshot("acme", ACTOR) as snapshot:
+        letter = rights.letters_of(snapshot, made.request_id)[-1]["text"]
+    assert "Rechnungen und Belege, bis 1. Januar 2035: Belege und Rechnungen sind acht Jahre" in letter
+    assert f"bis 1. März 2035: {law} (dazu liegt uns nur dieser Wortlaut vor)." in letter
+    assert "eine Datenschutz-Aufsichtsbehörde (Art. 77) und die Gerichte" in letter
+    assert "2035-" not in letter
