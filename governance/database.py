@@ -140,6 +140,26 @@ def scrub(engine: Engine) -> bool:
         raw.close()
 
 
+def rewrite(engine: Engine) -> bool:
+    """Write SQLite's file anew, so that nothing deleted stands in a page's unused part; as `scrub` else.
+
+    `secure_delete` overwrites what is deleted where it stands. A row that a full page had passed on to its
+    neighbour may stand in an unused part of the first all the same: with SQLite 3.40.1, one of a thousand
+    erased among ten thousand was found in every sixth run or so. Readers go on meanwhile, writers wait.
+    """
+    if engine.dialect.name != "sqlite" or engine.url.database in (None, "", ":memory:"):
+        return True
+    raw = engine.raw_connection()
+    try:
+        # The copy of a large file does not fit into memory.
+        raw.cursor().execute("PRAGMA temp_store=FILE")
+        raw.cursor().execute("VACUUM")
+        raw.cursor().execute("PRAGMA temp_store=MEMORY")
+    finally:
+        raw.close()
+    return scrub(engine)
+
+
 def _count_writes(
     connection: Connection, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
 ) -> None:

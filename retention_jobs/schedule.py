@@ -20,6 +20,7 @@ from retention_jobs import (
     re_evaluate_transfers,
     report_opendsr,
     reset_inactive,
+    rewrite_files,
     rotate_keys,
     run_erasures,
     run_imports,
@@ -128,6 +129,12 @@ JOBS = (
         "forget used-up idempotency keys, revoked tokens, old slots",
     ),
     Job("close-tenants", 3600, close_tenants.run, "delete tenants whose deletion is approved and due"),
+    Job(
+        "rewrite-files",
+        86_400,
+        rewrite_files.run,
+        "write SQLite's files anew, without what deleted rows left in unused places",
+    ),
     Job("rotate-keys", 3600, rotate_keys.run, "open a new key epoch every week and destroy the old one"),
 )
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from governance.bootstrap import Runtime
 from governance.clock import wire
-from governance.database import for_reading, scrub
+from governance.database import for_reading, rewrite
 from governance.errors import ConflictError, NotFoundError
 from governance.events import Actor
 from governance.ledger import service as ledger
@@ -163,8 +163,8 @@ def carry_out(runtime: Runtime, tenant_id: str) -> Deletion:
         )
         tenants.remove(work.connection, tenant_id)
     runtime.forget(tenant_id)
-    scrub(runtime.engine)
-    scrub(runtime.decision_log.engine)
+    rewrite(runtime.engine)
+    rewrite(runtime.decision_log.engine)
     return certified(runtime, tenant_id)
 
 

@@ -32,5 +32,6 @@ TIMETABLE: Mapping[str, int] = {
     "forget-deliveries": 3600,
     "forget-expired": 3600,
     "close-tenants": 3600,
+    "rewrite-files": 86400,
     "rotate-keys": 3600,
 }

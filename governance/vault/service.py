@@ -12,6 +12,7 @@ from joserfc.jwk import ECKey
 from sqlalchemy.engine import Connection, Engine
 
 from governance.clock import Clock, system_clock
+from governance.database import rewrite
 from governance.errors import NotReadyError, UnreadableError
 from governance.events import Sealed
 from governance.ledger.note import NoteSigner
@@ -196,6 +197,10 @@ class Vault:
     def forget(self, tenant_id: str) -> None:
         """Forget the keys of a tenant that this process remembers."""
         self._keys.forget(tenant_id)
+
+    def rewrite_file(self) -> bool:
+        """Write the keyring's SQLite file anew: destroyed keys may stand in unused parts of it."""
+        return rewrite(self._keys.engine)
 
     def open_epoch(self, at: datetime) -> int:
         """Open a new epoch of wrapping keys; then `rewrap` until 0, then `destroy_old_epochs`."""
