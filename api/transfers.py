@@ -116,10 +116,15 @@ def reinstate(mechanism_id: str) -> Response:
 @room.also(201, TransferFlowReply, description="Declared.")
 @room.answers(200, TransferFlowReply)
 def put_flow(body: Mapping[str, Any], flow_id: str) -> Response:
-    """Declare or replace a flow; the answer says how it stands."""
+    """Declare or replace a flow; the answer says how it stands.
+
+    With `If-Match` only the version that was read is replaced, else 412. What changes
+    nothing makes no version.
+    """
     with request_work() as work:
-        answer, is_new = flows.put(work, flow_id, body)
-    return reply(flows.document(answer), 201 if is_new else 200)
+        version = if_match(exists=flows.exists(work, flow_id), required=False)
+        answer, is_new = flows.put(work, flow_id, body, version)
+    return reply(flows.document(answer), 201 if is_new else 200, etag(answer.flow.version))
 
 
 @room.get("/v1/transfer-flows/<flow_id>", scope="transfers:read")
@@ -127,7 +132,8 @@ def put_flow(body: Mapping[str, Any], flow_id: str) -> Response:
 def get_flow(flow_id: str) -> Response:
     """Give a flow, how it stands now, and why."""
     with request_snapshot() as snapshot:
-        return reply(flows.document(flows.get(snapshot, flow_id)))
+        found = flows.get(snapshot, flow_id)
+        return reply(flows.document(found), headers=etag(found.flow.version))
 
 
 @room.get("/v1/transfer-flows", scope="transfers:read")

@@ -1,11 +1,11 @@
 """Use cases of the flows: declare them, see how they stand, and announce where that has changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from governance.clock import wire
-from governance.errors import ConflictError, InvalidError, NotFoundError
+from governance.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from governance.transfers import checks, facts, store
 from governance.transfers.affected import Affected
 from governance.transfers.gate import FlowAnswer, Gate, open_gate
@@ -24,12 +24,23 @@ class Change:
     after: FlowAnswer
 
 
-def put(work: Work, flow_id: str, body: Mapping[str, Any]) -> tuple[FlowAnswer, bool]:
-    """Declare a flow or replace it; gives how it stands, and whether it is new. Raises InvalidError."""
+def put(
+    work: Work, flow_id: str, body: Mapping[str, Any], if_match: int | None = None
+) -> tuple[FlowAnswer, bool]:
+    """Declare a flow or replace it; gives how it stands, and whether it is new.
+
+    What is declared already as it is put keeps its version. Raises InvalidError, StaleError if the newest
+    version is not `if_match` (None: whichever it is).
+    """
     gate = open_gate(work)
     present = next((each for each in gate.register.flows if each.flow_id == flow_id), None)
-    version = 1 if present is None else present.version + 1
+    newest = 0 if present is None else present.version
+    if if_match not in (None, newest):
+        raise StaleError(f"This flow was not changed: its newest version is {newest}; read it again.")
+    version = newest + 1
     new = checks.read_flow(work, flow_id, version, body, gate.register.mechanisms, gate.ground.policy)
+    if present is not None and replace(new, version=newest) == present:
+        return gate.of_flow(present), False
     event = work.record(
         "transfers.flow_put",
         facts={
@@ -50,6 +61,11 @@ def put(work: Work, flow_id: str, body: Mapping[str, Any]) -> tuple[FlowAnswer, 
     gate = open_gate(work)
     announce(work, gate)
     return gate.of_flow(new), present is None
+
+
+def exists(snap: Snapshot, flow_id: str) -> bool:
+    """Whether there is a flow of this id."""
+    return any(each.flow_id == flow_id for each in store.flows(snap.connection, snap.tenant_id))
 
 
 def get(snap: Snapshot, flow_id: str) -> FlowAnswer:

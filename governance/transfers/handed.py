@@ -49,7 +49,9 @@ def refusal_of_system(snap: Snapshot, system: System, subject_ref: str) -> str |
     gate = open_gate(snap)
     if system.country == gate.register.tenant_country:
         return None
-    record = gate.answer(Question(system.country, system.system_id, errand=ANSWER), subject_ref)
+    classes = frozenset(system.data_classes)
+    asked = Question(system.country, system.system_id, classes, errand=ANSWER, replaces=True)
+    record = gate.answer(asked, subject_ref)
     if record.allowed:
         return None
     return f"The data may not go to the country of this system ({', '.join(record.codes)})."

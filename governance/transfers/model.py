@@ -131,7 +131,7 @@ class Mechanism:
         if not self.reaches(destination, recipient):
             return False
         return not self.data_classes or (
-            data_classes is not None and frozenset(data_classes) <= frozenset(self.data_classes)
+            bool(data_classes) and frozenset(data_classes or ()) <= frozenset(self.data_classes)
         )
 
 
@@ -161,11 +161,14 @@ class Flow:
         return question.destination == self.destination and question.recipient in (None, self.recipient)
 
     def carries(self, question: "Question") -> bool:
-        """Whether what is asked about is part of this flow: it is no wider than what was declared."""
+        """Whether what is asked about is part of this flow: it is no wider than what was declared.
+
+        Data of classes that are not named may be of any, and no flow carries that.
+        """
         kinds = (None, self.recipient_kind)
         return (
             self.serves(question)
-            and (question.data_classes is None or question.data_classes <= frozenset(self.data_classes))
+            and question.names_only(self.data_classes)
             and question.origin in (None, self.origin)
             and (self.recipient_kind is None or question.recipient_kind in kinds)
         )
@@ -173,7 +176,11 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """May data go to a destination? Members that are None were not said, which never helps."""
+    """May data go to a destination? Members that are None were not said, which never helps.
+
+    `replaces`: the recipient has these data and gets right values in the place of wrong ones; never said by
+    whoever asks over HTTP.
+    """
 
     destination: str | None
     recipient: str | None = None
@@ -181,14 +188,21 @@ class Question:
     origin: str | None = None
     recipient_kind: str | None = None
     errand: str = ORDINARY
+    replaces: bool = False
+
+    def names_only(self, carried: Collection[str]) -> bool:
+        """Whether it names data classes, and none but these."""
+        return bool(self.data_classes) and (self.data_classes or frozenset()) <= frozenset(carried)
 
     def beyond_errand(self, person: "Person") -> bool:
         """Whether more would go than an errand carries.
 
         An answer that goes to the person herself (`recipient_kind` person, nobody else named, to where she
-        lives as far as that is recorded) carries all her data.
+        lives as far as that is recorded) carries all her data, and one that replaces what is there does too.
         """
-        if self.errand == ORDINARY or self.data_classes is None or self.data_classes <= ERRAND_CLASSES:
+        if self.errand == ORDINARY or self.names_only(ERRAND_CLASSES):
+            return False
+        if self.errand == ANSWER and self.replaces:
             return False
         to_person = self.recipient_kind == TO_PERSON and self.recipient is None
         at_home = person.country in (None, self.destination)

@@ -65,7 +65,8 @@ def _towards(register: Register, question: Question, person: Person, now: dateti
     """The worlds of a question to one recipient.
 
     One for each flow that it is part of; if flows go there and it is part of none, it goes beyond each of
-    them. Only where no flow goes it is an occasional transfer, for which every mechanism counts.
+    them, and so it does if it names no data classes. Only where no flow goes it is an occasional transfer,
+    for which every mechanism counts.
     """
     home = register.tenant_country or person.country
     served = [flow for flow in register.flows if flow.serves(question)]
@@ -93,7 +94,7 @@ def question_of(flow: Flow) -> Question:
 
 
 def _carried(register: Register, question: Question, person: Person, now: datetime, flow: Flow) -> World:
-    classes = question.data_classes if question.data_classes is not None else frozenset(flow.data_classes)
+    classes = question.data_classes or frozenset(flow.data_classes)
     candidates = tuple(
         each
         for each in (register.mechanisms.get(name) for name in flow.mechanisms)
@@ -116,9 +117,8 @@ def _world(
     if beyond == BEYOND_FLOW and direction == BACK:
         direction = OUT  # flows say of this recipient that it is not the controller
     recipient = question.recipient or (flow.recipient if flow else None)
-    classes = question.data_classes
-    if classes is None and flow is not None:
-        classes = frozenset(flow.data_classes)
+    # Who names no classes goes beyond the flow and is denied for that; the rest goes by those of the flow.
+    classes = question.data_classes or (frozenset(flow.data_classes) if flow is not None else None)
     facts: dict[str, Any] = {
         "transfer.direction": direction,
         "transfer.errand": question.errand,

@@ -252,6 +252,9 @@ def test_a_stopped_flow_is_not_walked_around_by_asking_for_more(caller: Caller) 
         {"data_classes": ["contact_details", "demographics"]},
         {"origin": "FR"},
         {"recipient": None, "data_classes": ["contact_details", "demographics"]},
+        {"data_classes": None},
+        {"data_classes": []},
+        {"recipient": None, "data_classes": None},
     ]
     for more in wider:
         found = check(caller, **more)
@@ -263,12 +266,31 @@ def test_a_stopped_flow_is_not_walked_around_by_asking_for_more(caller: Caller) 
     assert check(caller, origin="DE", recipient="lawyer")["decision"] is True, "no flow goes there"
 
 
+def test_a_flow_loses_no_change_that_somebody_else_made(any_caller: Caller) -> None:
+    caller = any_caller
+    caller.put("/v1/transfer-mechanisms/dpf", DPF)
+    at = "/v1/transfer-flows/mail"
+    assert caller.put(at, MAIL, headers={"If-Match": '"1"'}).status_code == 412, "there is nothing to match"
+    assert caller.put(at, MAIL).headers["ETag"] == '"1"'
+    same = caller.put(at, MAIL, headers={"If-Match": '"1"'})
+    assert (same.status_code, same.headers["ETag"], same.get_json()["version"]) == (200, '"1"', 1)
+    wider = {**MAIL, "data_classes": [*MAIL["data_classes"], "demographics"]}
+    assert caller.put(at, wider, headers={"If-Match": '"1"'}).headers["ETag"] == '"2"'
+    lost = caller.put(at, {**MAIL, "people_per_year": 5}, headers={"If-Match": '"1"'})
+    assert lost.status_code == 412
+    assert caller.put(at, MAIL, headers={"If-Match": "odd"}).status_code == 412
+    read = caller.get(at)
+    assert (read.headers["ETag"], read.get_json()["data_classes"]) == ('"2"', wider["data_classes"])
+    assert caller.put(at, MAIL).headers["ETag"] == '"3"', "who names no version replaces whichever there is"
+
+
 def test_an_errand_is_no_free_pass(caller: Caller) -> None:
     people(caller)
     heavy = ["health", "financial"]
     for errand in ("opt_out", "erasure", "answer"):
-        found = check(caller, origin="DE", destination="CN", errand=errand, data_classes=heavy)
-        assert (found["decision"], codes(found)) == (False, ["transfer-outside-errand"]), errand
+        for carried in (heavy, None, []):
+            found = check(caller, origin="DE", destination="CN", errand=errand, data_classes=carried)
+            assert (found["decision"], codes(found)) == (False, ["transfer-outside-errand"]), errand
         assert check(caller, origin="DE", destination="CN", errand=errand)["decision"] is True, errand
     to_her = {"recipient": None, "recipient_kind": "person", "errand": "answer", "data_classes": heavy}
     assert check(caller, "greta", origin="US", destination="DE", **to_her)["decision"] is True
