@@ -12,9 +12,9 @@ from governance.work import Snapshot, Work
 
 CODE = "second-person-needed"
 UNTOLD = (
-    "Nobody knows whether this is another person: one of the two credentials belongs to nobody. Come as a "
-    "member of staff, and have credentials registered with whoever holds them (`clients` of /v1/staff or "
-    "/v1/components)."
+    "Nobody knows whether this is another person: it is not known which member of staff is behind one of the "
+    "two credentials. Come as a member of staff, and have credentials registered with whoever holds them "
+    "(`clients` of /v1/staff or /v1/components)."
 )
 ALONE = "A program that works alone is nobody's second person; let a member of staff do it."
 
@@ -50,10 +50,14 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """`of` tells who stands behind a reference; `registered_only` whether the tenant knows all who ask."""
+    """`of` tells who stands behind a reference; `staffed` whether only staff can be the second person.
+
+    It is so as soon as the tenant has any member of staff, or says that it knows all who ask: behind two
+    credentials that belong to nobody, or to programs, there may be one and the same of them.
+    """
 
     of: Callable[[Snapshot, str], Party]
-    registered_only: Callable[[Snapshot], bool]
+    staffed: Callable[[Snapshot], bool]
 
 
 def not_second(work: Work, *first: str, otherwise: str) -> str | None:
@@ -70,10 +74,8 @@ def not_second(work: Work, *first: str, otherwise: str) -> str | None:
         return otherwise
     if me.alone:
         return ALONE
-    strict = not me.staff and handed.registered_only(work)
-    return UNTOLD if strict or any(_untold(me, other) for other in others) else None
-
-
-def _untold(me: Party, other: Party) -> bool:
-    """Whether a person is on one side and, on the other, what that very person may hold as well."""
-    return other.nobodys if me.staff else bool(other.staff)
+    if me.staff:
+        # Whoever approves may hold as well what belongs to nobody.
+        return UNTOLD if any(other.nobodys for other in others) else None
+    told_apart = not any(other.staff for other in others) and not handed.staffed(work)
+    return None if told_apart else UNTOLD

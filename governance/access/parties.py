@@ -2,6 +2,7 @@
 
 from governance.access import store
 from governance.access.model import COMPONENT, HUMAN_OPERATED, SERVICE, STAFF
+from governance.callers import users
 from governance.callers.model import is_client_id, staff_ref
 from governance.persons import Parties, Party
 from governance.tenants import service as tenants
@@ -45,12 +46,16 @@ def acting(snap: Snapshot) -> tuple[str, str]:
     return store.owner_of(snap.connection, snap.tenant_id, ref) or (COMPONENT, ref)
 
 
-def registered_only(snap: Snapshot) -> bool:
-    """Whether the tenant answers registered askers only."""
-    return tenants.get(snap).askers == REGISTERED
+def staffed(snap: Snapshot) -> bool:
+    """Whether the tenant has staff (also if it left, or only signs in) or answers registered askers only."""
+    return (
+        store.has_any(snap.connection, snap.tenant_id, STAFF)
+        or users.has_any(snap)
+        or tenants.get(snap).askers == REGISTERED
+    )
 
 
-PARTIES = Parties(party, registered_only)
+PARTIES = Parties(party, staffed)
 
 
 def _alone(snap: Snapshot, component_id: str) -> bool:

@@ -137,6 +137,12 @@ def every(
     return [Record(*row) for row in rows]
 
 
+def has_any(connection: Connection, tenant_id: str, kind: str) -> bool:
+    """Whether there is any record of this kind."""
+    there = (access_record.c.tenant_id == tenant_id, access_record.c.kind == kind)
+    return connection.execute(sa.select(sa.literal(1)).where(*there).limit(1)).first() is not None
+
+
 def write(connection: Connection, tenant_id: str, new: Record, *, at: datetime, event_id: str) -> bool:
     """Insert version 1 or replace version `new.version - 1`; False if another writer was faster."""
     values = {

@@ -112,6 +112,12 @@ def every(connection: Connection, tenant_id: str) -> list[UserAccount]:
     return [_account(row) for row in connection.execute(query.order_by(user_account.c.staff_id))]
 
 
+def has_any(connection: Connection, tenant_id: str) -> bool:
+    """Whether the tenant has any account."""
+    there = user_account.c.tenant_id == tenant_id
+    return connection.execute(sa.select(sa.literal(1)).where(there).limit(1)).first() is not None
+
+
 def change(connection: Connection, user: UserAccount, values: dict[str, Any], event_id: str) -> bool:
     """Change an account and count its generation up; False if somebody else was faster."""
     changed = connection.execute(

@@ -131,6 +131,11 @@ def every(snapshot: Snapshot) -> list[UserAccount]:
     return store.every(snapshot.connection, snapshot.tenant_id)
 
 
+def has_any(snapshot: Snapshot) -> bool:
+    """Whether the tenant has any account, open or not."""
+    return store.has_any(snapshot.connection, snapshot.tenant_id)
+
+
 def is_disabled(snapshot: Snapshot, staff_id: str) -> bool:
     """Whether a member of staff had an account that was taken away."""
     found = find(snapshot, staff_id)

@@ -14,6 +14,7 @@ from flask import Flask
 
 from governance import persons
 from governance.bootstrap import Runtime
+from governance.callers import users
 from governance.callers.model import SCOPES, staff_ref
 from governance.database import metadata
 from governance.events import Actor
@@ -225,11 +226,12 @@ def test_who_is_who(any_runtime: Runtime, clock: HandClock, any_app: Flask, any_
     cast = make_cast(any_runtime, clock, any_caller)
     duo, third = (Actor(staff_ref(each), "staff") for each in ("st-duo", "st-third"))
     one, three, nobody = (Actor(client_id(each)) for each in (cast.one, cast.three, cast.boss))
-    stranger, bot, desk, line = (new_component(any_runtime).component.client_id for _ in range(4))
+    stranger, bot, desk, line, other_line = (new_component(any_runtime).component.client_id for _ in range(5))
     for name, kind, credential in (
         ("bot", "ai", bot),
         ("crm", "service", desk),
         ("li", "human_operated", line),
+        ("li-2", "human_operated", other_line),
     ):
         ok(cast.boss.put(f"/v1/components/{name}", {"kind": kind, "clients": [credential]}))
     for first, second, why in (
@@ -244,7 +246,10 @@ def test_who_is_who(any_runtime: Runtime, clock: HandClock, any_app: Flask, any_
         ("job:sweep-retention", one, None),
         (nobody.ref, third, persons.UNTOLD),
         (one.ref, nobody, persons.UNTOLD),
-        (stranger, nobody, None),  # nobody is registered: two credentials count as two
+        (stranger, nobody, persons.UNTOLD),  # either may be a secret of any member of staff
+        (line, nobody, persons.UNTOLD),
+        (stranger, Actor(line), persons.UNTOLD),
+        (other_line, Actor(line), persons.UNTOLD),  # one agent may work with both
         (desk, third, None),
         (line, third, None),
         (one.ref, Actor(line), persons.UNTOLD),
@@ -261,6 +266,38 @@ def test_who_is_who(any_runtime: Runtime, clock: HandClock, any_app: Flask, any_
     with any_runtime.work("acme", one) as work:
         work.resources = {}
         assert persons.not_second(work, three.ref, otherwise="same") == persons.UNTOLD, "in doubt, no"
+
+
+@pytest.mark.parametrize("known_by", ["record", "account"])
+def test_two_credentials_without_a_person_count_as_two_only_until_staff_is_registered(
+    any_runtime: Runtime, clock: HandClock, any_caller: Caller, known_by: str
+) -> None:
+    one, two, line, other = (new_component(any_runtime).component.client_id for _ in range(4))
+    for name, credential in (("li", line), ("li-2", other)):
+        ok(any_caller.put(f"/v1/components/{name}", {"kind": "human_operated", "clients": [credential]}))
+    cast = Cast(any_runtime, clock, any_caller, any_caller, any_caller, any_caller)
+    pairs = ((one, two), (line, other), (one, line), (line, one))
+    assert [may(cast, first, Actor(second)) for first, second in pairs] == [None] * 4
+    if known_by == "record":
+        ok(any_caller.put("/v1/staff/st-1", {"status": "left"}))
+    else:
+        with any_runtime.work("acme", ACTOR) as work:
+            users.create(work, staff_id="st-1", login="one@example.org", password="a very long pass phrase")
+    assert [may(cast, first, Actor(second)) for first, second in pairs] == [persons.UNTOLD] * 4
+
+
+@pytest.mark.parametrize("act", ["override", "proposal", "deletion", "erasure"])
+def test_with_staff_two_components_are_no_two_people(cast: Cast, act: str) -> None:
+    second = {"override": override, "proposal": proposal, "deletion": deletion, "erasure": erasure}[act]
+    lines = [Caller(cast.boss.client, new_component(cast.runtime, *SCOPES)) for _ in range(2)]
+    for line in lines:
+        body = {"kind": "human_operated", "clients": [client_id(line)]}
+        ok(cast.boss.put(f"/v1/components/li-{lines.index(line)}", body))
+    wanted = second(cast, lines[0])
+    assert ask(lines[1], wanted) == REFUSED
+    assert ask(cast.boss, wanted) == REFUSED
+    assert ask(cast.three, wanted)[0] == 200, "a member of staff approves what a component asked"
+    cast.boss.client.application.extensions["governance-background"].wait(20)  # what was approved goes on
 
 
 def test_who_held_a_credential_is_not_forgotten(
