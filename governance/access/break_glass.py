@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from governance import persons
 from governance.access import askers, facts, parties, store
-from governance.access.gate import open_gate
+from governance.access.gate import ALLOW, open_gate
 from governance.access.model import AI, Asker
 from governance.access.questions import READ, DataQuestion
 from governance.access.store import Glass
@@ -56,7 +56,8 @@ def open_(
 
     `asker` (type, id): for whom; None: for whoever the acting credential belongs to. Raises InvalidError for
     fields that are not declared, for an asker that is not registered and for one that has left; ConflictError
-    `nothing-to-open` if a field would stay closed for whatever purpose the asker works for.
+    `nothing-to-open` if a field would stay closed for whatever purpose the asker works for, or if all of them
+    are open without it.
     """
     known = askers.fields_of(work)
     unknown = [f"fields.{place}" for place, name in enumerate(fields) if name not in known]
@@ -96,23 +97,33 @@ def open_(
 
 
 def _check_opens(work: Work, who: Asker, fields: tuple[str, ...], subject_ref: str) -> None:
-    """Refuse what broken glass does not open, and say why; nothing of it waits for a review then."""
+    """Refuse what broken glass does not open, or is open without it, and say why.
+
+    Nothing of it waits for a review then. Fields that are open anyway may be named beside one that is not.
+    """
     if who.kind == AI:
         raise ConflictError("No machine breaks the glass; let a colleague look.", reason=CLOSED)
     gate, person = open_gate(work), facts.find(work, subject_ref)
     works_for = sorted({purpose for grant in who.grants for purpose in grant.purposes})
     opened: set[str] = set()
+    more = False
     because: dict[str, str] = {}
     for purpose in works_for:
-        for sight in gate.look(DataQuestion(READ, fields, purpose), who, person, work.now, fields):
+        question = DataQuestion(READ, fields, purpose)
+        whole = {each.name for each in gate.look(question, who, person, work.now) if each.answer == ALLOW}
+        for sight in gate.look(question, who, person, work.now, fields):
             if sight.verdict.allowed:
                 opened.add(sight.name)
+                more = more or sight.name not in whole
             elif sight.verdict.reasons:
                 because.setdefault(sight.name, sight.verdict.reasons[0].text)
     closed = [name for name in fields if name not in opened]
     if closed:
         why = because.get(closed[0], "Who asks has no role that works for any purpose.")
         raise ConflictError(f"Broken glass does not open {', '.join(closed)}. {why}", reason=CLOSED)
+    if not more:
+        sentence = f"Whoever asks sees {', '.join(fields)} without breaking the glass."
+        raise ConflictError(sentence, reason=CLOSED)
 
 
 def get(snap: Snapshot, grant_id: str) -> Glass:

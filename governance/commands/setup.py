@@ -1,6 +1,7 @@
 """`governance init`, `tenant` and `client`: an installation, its controllers, components that may call."""
 
 import click
+from click.core import ParameterSource
 
 from governance.bootstrap import COMMAND_LINE, assemble, initialise
 from governance.callers import service as callers
@@ -59,10 +60,15 @@ def tenant_group() -> None:
 
 
 @tenant_group.command("show")
+@click.argument("name", required=False)
 @tenant_option
 @json_option
-def show_tenant(tenant: str, as_json: bool) -> None:
-    """Say what is recorded of a tenant."""
+def show_tenant(name: str | None, tenant: str, as_json: bool) -> None:
+    """Say what is recorded of a tenant: NAME, or that of `--tenant`."""
+    given = click.get_current_context().get_parameter_source("tenant") is not ParameterSource.DEFAULT
+    if name is not None and given and name != tenant:
+        raise click.UsageError("NAME and --tenant name two tenants.")
+    tenant = name or tenant
     with opened() as runtime, runtime.snapshot(tenant, COMMAND_LINE) as snapshot:
         found = tenants.get(snapshot)
     _say_tenant(found, as_json)

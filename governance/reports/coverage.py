@@ -1,12 +1,15 @@
 """Whom consent covers: by purpose, lawful basis, channel and country; and what a yes is worth there."""
 
+from collections import Counter
 from typing import Any
 
+from governance.consent.kinds import OBJECTION
 from governance.purposes import service as purposes
 from governance.reports import figures_store as store
 from governance.work import Snapshot
 
-COLUMNS = ("purpose", "lawful_basis", "channel", "country", "status", "people")
+COLUMNS = ("purpose", "lawful_basis", "channel", "country", "status", "people", "kind")
+"""`kind`: `consent`, or `objection`, whose `status` says to what: `marketing` (all of it) or `purpose`."""
 
 
 def report(snap: Snapshot) -> dict[str, Any]:
@@ -28,6 +31,7 @@ def report(snap: Snapshot) -> dict[str, Any]:
                 "country": row["country"],
                 "status": row["status"],
                 "people": row["people"],
+                "kind": row["kind"],
             }
         )
     everybody = sum(store.people(snap.connection, snap.tenant_id).values())
@@ -35,11 +39,21 @@ def report(snap: Snapshot) -> dict[str, Any]:
 
 
 def _by_purpose(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    sums: dict[tuple[Any, Any], dict[str, int]] = {}
+    """`statuses` counts everything, `objections` once more what of it is no word about consent."""
+    sums: dict[tuple[Any, Any], tuple[Counter[str], Counter[str]]] = {}
     for line in lines:
-        of = sums.setdefault((line["purpose"], line["channel"]), {})
-        of[line["status"]] = of.get(line["status"], 0) + line["people"]
+        statuses, objections = sums.setdefault((line["purpose"], line["channel"]), (Counter(), Counter()))
+        statuses[line["status"]] += line["people"]
+        if line["kind"] == OBJECTION:
+            objections[line["status"]] += line["people"]
     return [
-        {"purpose": purpose, "channel": channel, "statuses": dict(sorted(statuses.items()))}
-        for (purpose, channel), statuses in sorted(sums.items(), key=lambda each: tuple(map(str, each[0])))
+        {
+            "purpose": purpose,
+            "channel": channel,
+            "statuses": dict(sorted(statuses.items())),
+            "objections": dict(sorted(objections.items())),
+        }
+        for (purpose, channel), (statuses, objections) in sorted(
+            sums.items(), key=lambda each: tuple(map(str, each[0]))
+        )
     ]

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.consent.kinds import ACT_KINDS, CONSENT_KINDS, OBJECTION
+from governance.consent.kinds import ACT_KINDS, CONSENT, CONSENT_KINDS, OBJECTION
 from governance.consent.tables import consent_state
 from governance.erasure.tables import erasure
 from governance.lifecycle.store import transition
@@ -32,7 +32,7 @@ def people(connection: Connection, tenant_id: str) -> dict[tuple[str | None, str
 
 
 def consents(connection: Connection, tenant_id: str, now: datetime) -> Sequence[sa.RowMapping]:
-    """People by purpose, channel, country and what their consent comes to there.
+    """People by purpose, channel, country, what their consent comes to there, and kind: consent or objection.
 
     A yes counts unless a later no covers it; a yes whose own end has come is `expired`, a
     claim without proof `unproven`. A no counts under its own word unless a later yes lifted it at its place.
@@ -45,12 +45,13 @@ def consents(connection: Connection, tenant_id: str, now: datetime) -> Sequence[
             query.c.channel,
             subject.c.country,
             query.c.status,
+            query.c.kind,
             sa.func.count(sa.distinct(query.c.subject_ref)).label("people"),
         )
         .join(subject, subject.c.subject_ref == query.c.subject_ref)
         .where(subject.c.tenant_id == tenant_id, *LIVING)
-        .group_by(query.c.purpose, query.c.channel, subject.c.country, query.c.status)
-        .order_by(query.c.purpose, query.c.channel, subject.c.country, query.c.status)
+        .group_by(query.c.purpose, query.c.channel, subject.c.country, query.c.status, query.c.kind)
+        .order_by(query.c.purpose, query.c.channel, subject.c.country, query.c.status, query.c.kind)
     )
     return connection.execute(found).mappings().all()
 
@@ -72,7 +73,8 @@ def _yes(tenant_id: str, now: datetime) -> sa.Select[Any]:
     )
     over = sa.and_(of.c.pos_expires_at.is_not(None), of.c.pos_expires_at <= now)
     status = sa.case((over, sa.literal("expired")), else_=of.c.pos_status).label("status")
-    return sa.select(of.c.purpose, of.c.channel, of.c.subject_ref, status).where(
+    kind = sa.literal(CONSENT).label("kind")
+    return sa.select(of.c.purpose, of.c.channel, of.c.subject_ref, status, kind).where(
         of.c.tenant_id == tenant_id,
         of.c.kind.in_(CONSENT_KINDS),
         of.c.pos_seq.is_not(None),
@@ -95,7 +97,9 @@ def _no(tenant_id: str) -> sa.Select[Any]:
         )
         .exists()
     )
-    return sa.select(of.c.purpose, of.c.channel, of.c.subject_ref, of.c.neg_status.label("status")).where(
+    kind = sa.case((of.c.kind == OBJECTION, OBJECTION), else_=CONSENT).label("kind")
+    status = of.c.neg_status.label("status")
+    return sa.select(of.c.purpose, of.c.channel, of.c.subject_ref, status, kind).where(
         of.c.tenant_id == tenant_id,
         of.c.kind.in_([*CONSENT_KINDS, OBJECTION]),
         of.c.neg_seq.is_not(None),

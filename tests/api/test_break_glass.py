@@ -135,6 +135,8 @@ def test_glass_that_opens_nothing_is_not_broken(any_caller: Caller) -> None:
     status, why = broken("staff", "st-sup", "iban", "health")
     assert status == 409
     assert why.startswith("Broken glass does not open health. Health, belief")
+    status, why = broken("staff", "st-sup", "first_name", "email")
+    assert (status, why) == (409, "Whoever asks sees first_name, email without breaking the glass.")
     status, why = broken("staff", "st-new", "iban")
     assert (status, why.endswith("no role that works for any purpose.")) == (409, True)
     restriction = "/v1/subjects/crm-1/restriction"
@@ -143,7 +145,7 @@ def test_glass_that_opens_nothing_is_not_broken(any_caller: Caller) -> None:
     assert (status, "Restricted data are only stored" in why) == (409, True)
     assert caller.get("/v1/access/break-glass").get_json()["items"] == [], "nothing waits for a review"
     caller.put(restriction, LIFTED)
-    status, why = broken("staff", "st-sup", "iban")
+    status, why = broken("staff", "st-sup", "first_name", "iban")
     assert status == 201, why
     for purpose, opens in (("customer_care", True), ("marketing", False)):
         assert read(caller, ("staff", "st-sup"), "iban", purpose=purpose)["decision"] is opens, purpose

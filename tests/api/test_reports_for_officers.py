@@ -74,7 +74,12 @@ def test_a_company_s_reports_tell_what_is_there(any_caller: Caller, clock: HandC
     assert lines["DE", "withdrawn"]["people"] == 1
     assert lines["DE", "granted"]["lawful_basis"] == "consent"
     assert consents["by_purpose"] == [
-        {"purpose": "marketing", "channel": "email", "statuses": {"granted": 3, "withdrawn": 1}}
+        {
+            "purpose": "marketing",
+            "channel": "email",
+            "statuses": {"granted": 3, "withdrawn": 1},
+            "objections": {},
+        }
     ]
     assert consents["opt_outs"]["systems"] == []
 
@@ -115,6 +120,22 @@ def test_a_company_s_reports_tell_what_is_there(any_caller: Caller, clock: HandC
     assert "contact_details" in marketing["data_classes"]
     assert marketing["retention"]
     assert set(ropa["data_subjects"]["countries"]) == {"DE", "FR"}
+
+
+def test_an_objection_is_told_apart_from_consent(any_caller: Caller) -> None:
+    caller = any_caller
+    someone = person(caller, 1, "DE")
+    say(caller, someone, "granted")
+    objection = {"subject": {"id": someone}, "scope": "all", "method": "reply"}
+    assert caller.post("/v1/objections", objection).status_code == 201
+    found = report(caller, "consents")
+    (line,) = [each for each in found["coverage"] if each["kind"] == "objection"]
+    assert (line["purpose"], line["status"], line["people"]) == (None, "marketing", 1)
+    (told,) = [each for each in found["by_purpose"] if each["objections"]]
+    assert told["statuses"] == told["objections"] == {"marketing": 1}
+    table = caller.get("/v1/reports/consents?format=csv").get_data(as_text=True).splitlines()
+    assert table[0].endswith(",kind")
+    assert ",,,DE,marketing,1,objection" in table
 
 
 def test_an_overdue_request_leads_the_posture(caller: Caller, clock: HandClock) -> None:

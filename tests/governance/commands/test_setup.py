@@ -39,7 +39,9 @@ def test_the_sectors_of_a_tenant_are_declared_shown_and_taken_back(any_cli: Comm
     }
     sectors = ("--sector", "health", "--sector", "finance", "--sector", "health")
     assert any_cli.json("tenant", "declare", *sectors, "--tenant", "acme")["sectors"] == ["finance", "health"]
-    assert any_cli.json("tenant", "show", "--tenant", "acme")["sectors"] == ["finance", "health"]
+    for named in (("acme",), ("--tenant", "acme"), ("acme", "--tenant", "acme")):
+        assert any_cli.json("tenant", "show", *named)["sectors"] == ["finance", "health"], named
+    assert "two tenants" in any_cli.run("tenant", "show", "acme", "--tenant", "other", code=2).stderr
     assert (
         "sectors: none declared" in any_cli.run("tenant", "declare", "--no-sector", "--tenant", "acme").stdout
     )

@@ -1,5 +1,6 @@
 """The compiled policy: vectors, thresholds, coverage, sentences, and the text of its functions."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,8 @@ import pytest
 from governance.policy.cases import run_case, run_cases
 from governance.policy.compiled import CompiledPolicy, compile_policy
 from governance.policy.durations import Duration
-from governance.policy.model import CheckedPolicies
+from governance.policy.model import CheckedPolicies, Leaf
+from governance.policy.sentences import GROUPS, condition_sentence
 
 SEND = "communication.send"
 NOW = datetime(2026, 11, 21, 15, tzinfo=UTC)
@@ -107,6 +109,19 @@ def test_the_generated_text_is_kept_and_runs_without_builtins(policy: CompiledPo
     assert source.startswith("def matching(vector):")
     assert "'ca-casl.commercial-message-needs-consent'" in source
     assert set(policy.program(SEND).matching.__globals__["__builtins__"]) == {"tuple", "enumerate", "bool"}
+
+
+def test_a_sentence_names_groups_in_words(policy: CompiledPolicy) -> None:
+    groups = {name for name in policy.vocabulary.groups if name.isupper()} - {"EU", "EEA"}
+    assert groups == set(GROUPS), "a group without words shows its own name to whoever is refused"
+    said = "\n".join(policy.text("en").values())
+    assert not [name for name in groups if re.search(rf"\b{name}\b", said)]
+    assert "the mechanism in force is an instrument that may lead to any country" in said
+    mechanism = policy.vocabulary.facts["mechanism.usable"]
+    own = Leaf(mechanism.name, "not_in", frozenset({"eu-scc"}), "OUR_OWN, eu-bcr")
+    assert condition_sentence(own, {mechanism.name: mechanism}) == (
+        "the mechanism in force is not one of the group our own or eu-bcr"
+    )
 
 
 def test_every_rule_has_a_sentence(policy: CompiledPolicy) -> None:
