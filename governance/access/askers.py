@@ -69,6 +69,18 @@ def seats(snap: Snapshot, client_id: str, staff_id: str | None) -> tuple[Seat, .
     return tuple(found)
 
 
+def seated(snap: Snapshot) -> dict[Seat, frozenset[str]]:
+    """Where components and staff with a country sit, with the purposes for which they may have data."""
+    roles = roles_of(snap)
+    found: dict[Seat, frozenset[str]] = {}
+    for record in store.every(snap.connection, snap.tenant_id, [COMPONENT, STAFF], status=ACTIVE):
+        if record.body.get("country"):
+            seat = Seat(record.body["country"], record.body.get("recipient") or record.id)
+            held_for = frozenset().union(*(grant.purposes for grant in asker_of(record, roles).grants))
+            found[seat] = found.get(seat, frozenset()) | held_for
+    return found
+
+
 def asker(snap: Snapshot, kind: str, asker_id: str, roles: Mapping[str, Role] | None = None) -> Asker:
     """Who asks, with everything that was given; UNKNOWN if nobody registered such a one.
 

@@ -17,6 +17,7 @@ from governance.access.askers import (
     owner,
     policies_dir,
     roles_of,
+    seated,
     seats,
     shipped_fields,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "owner",
     "put",
     "roles_of",
+    "seated",
     "seats",
 ]
 

@@ -155,6 +155,7 @@ def _transfer(desk: Desk, request: EvaluationRequest) -> DecisionRecord:
         request.action_properties,
         time=_timed(request),
         asked_for=desk.asked_for(request),
+        external_id=request.resource.id,
     )
 
 

@@ -73,7 +73,10 @@ def withheld(
         if each.country == gate.register.tenant_country:
             continue
         asked = Question(each.country, each.code, EVENT_CLASSES)
-        found = {ref: gate.answer(asked, ref) for ref in people}
+        found = {
+            ref: gate.of_all(asked, disclosures.towards(gate, each, disclosures.of_person(snap, ref)))
+            for ref in people
+        }
         refused |= {ref: record.codes for ref, record in found.items() if not record.allowed}
         told = Disclosure(door, EVENT_CLASSES)
         for allowed in (True, False):

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from governance.access import service as access
+from governance.access.model import Seat
 from governance.policy import service as policies
 from governance.purposes import service as purposes
 from governance.purposes.model import ACTIVE, Purpose
@@ -13,6 +15,7 @@ from governance.systems import service as systems
 from governance.systems.model import System
 from governance.tenants import store as tenants
 from governance.transfers import flows
+from governance.transfers.disclosures import EEA, at_home
 from governance.transfers.gate import FlowAnswer
 from governance.transfers.model import STOPPED
 from governance.work import Snapshot
@@ -34,9 +37,6 @@ COLUMNS = (
     "profiling",
     "description",
 )
-EEA = "EEA"
-"""The group of the vocabulary (`policies/facts.yaml`) that names the states of the European Economic Area."""
-
 NOT_DECLARED = "not_declared"
 """A recipient in a third country for whom no flow is declared, so that no mechanism is named either."""
 SECURITY = (
@@ -60,6 +60,7 @@ def report(snap: Snapshot) -> dict[str, Any]:
     declared = flows.listed(snap, limit=500)
     groups = policies.active(snap.connection, snap.tenant_id, snap.now).vocabulary.groups
     near = at_home(tenant.country, groups.get(EEA, ()))
+    away = {seat: held for seat, held in access.seated(snap).items() if seat.country not in near}
     return {
         "controller": {
             "name": tenant.name,
@@ -68,7 +69,16 @@ def report(snap: Snapshot) -> dict[str, Any]:
             "sectors": list(tenant.sectors),
         },
         "activities": [
-            _activity(each, stages, recipients, declared, near, rules) for each in purposes.every(snap)
+            _activity(
+                each,
+                stages,
+                recipients,
+                declared,
+                near,
+                rules,
+                [seat for seat, held in away.items() if each.purpose_id in held],
+            )
+            for each in purposes.every(snap)
         ],
         "data_subjects": {"stages": stages, "countries": sorted(countries)},
         "recipients": [
@@ -84,19 +94,6 @@ def report(snap: Snapshot) -> dict[str, Any]:
         "transfers": [flows.document(each) for each in declared],
         "security": list(SECURITY),
     }
-
-
-def at_home(country: str | None, eea: Iterable[str]) -> frozenset[str]:
-    """The countries that are no third countries for a controller established in `country`.
-
-    For one in a state of the EEA these are all its states (GDPR Art. 44 with the EEA Agreement); the laws of
-    the United Kingdom, of Switzerland and of others look at their own country only. Nothing is near to one
-    whose country nobody said.
-    """
-    states = frozenset(eea)
-    if country in states:
-        return states
-    return frozenset() if country is None else frozenset({country})
 
 
 def in_words(activity: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,12 +140,16 @@ def _activity(
     declared: list[FlowAnswer],
     near: frozenset[str],
     rules: Any,
+    callers: list[Seat],
 ) -> dict[str, Any]:
     held = set(purpose.data_classes)
     receiving = [each for each in systems_known if held & set(each.data_classes)]
     flowing = [each for each in declared if held & set(each.flow.data_classes)]
-    transfers = list(_transfers(receiving, flowing, near))
+    there = [(each.system_id, each.country) for each in receiving if each.country is not None]
+    there += [(each.recipient, each.country) for each in callers]
+    transfers = list(_transfers(there, flowing, near))
     recipients = [each.system_id for each in receiving] + [each.flow.recipient for each in flowing]
+    recipients += [each.recipient for each in callers]
     kept = [
         rule_document(rule)["sentence"]
         for rule in rules
@@ -178,9 +179,9 @@ def _activity(
 
 
 def _transfers(
-    receiving: Iterable[System], flowing: Iterable[FlowAnswer], near: frozenset[str]
+    there: Iterable[tuple[str, str]], flowing: Iterable[FlowAnswer], near: frozenset[str]
 ) -> Iterator[dict[str, Any]]:
-    """What goes to third countries: by declared flows, and to systems there for which none is declared."""
+    """What goes to third countries: by declared flows, and to systems and callers (`there`) without one."""
     told: set[tuple[str, str]] = set()
     for each in flowing:
         if each.flow.destination not in near:
@@ -193,13 +194,13 @@ def _transfers(
                 "mechanism": each.mechanism,
                 "mechanisms": list(each.flow.mechanisms),
             }
-    for system in receiving:
-        if system.country is None or system.country in near or (system.system_id, system.country) in told:
+    for recipient, country in dict.fromkeys(there):
+        if country in near or (recipient, country) in told:
             continue
         yield {
             "flow": None,
-            "recipient": system.system_id,
-            "destination": system.country,
+            "recipient": recipient,
+            "destination": country,
             "status": NOT_DECLARED,
             "mechanism": None,
             "mechanisms": [],

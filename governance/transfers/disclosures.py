@@ -2,6 +2,11 @@
 
 A refusal withholds the whole answer: who would be left out of a list silently would look as if there were no
 such person. Many people are decided on by sorts: where they live and what their standing is.
+
+Who sits in another state of the controller's own area (`at_home`) is in no third country: the law of the
+controller, what was declared and packs of one's own are asked, as about somebody who lives there. The law of
+where people live was met, or not, when their data came to the controller, and a restriction is for the gate
+of reading (`data.read`): both are the same for a colleague next door.
 """
 
 from collections import Counter
@@ -22,6 +27,23 @@ EVERYTHING = (*PACKAGE, "messages", "consent_proofs", "decisions", "rights_reque
 
 Sorts = Mapping[Person, int]
 """Sorts of people, with how many there are of each."""
+
+
+EEA = "EEA"
+"""The group of the vocabulary (`policies/facts.yaml`) that names the states of the European Economic Area."""
+
+
+def at_home(country: str | None, eea: Iterable[str]) -> frozenset[str]:
+    """The countries that are no third countries for a controller established in `country`.
+
+    For one in a state of the EEA these are all its states (GDPR Art. 44 with the EEA Agreement); the laws of
+    the United Kingdom, of Switzerland and of others look at their own country only. Nothing is near to one
+    whose country nobody said.
+    """
+    states = frozenset(eea)
+    if country in states:
+        return states
+    return frozenset() if country is None else frozenset({country})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +89,17 @@ def by_residence(sorts: Sorts) -> Sorts:
     return found
 
 
+def towards(gate: Gate, recipient: Recipient, sorts: Sorts) -> Sorts:
+    """The people as they are asked about: as living with the controller where the recipient is near."""
+    home = gate.register.tenant_country
+    if recipient.country not in at_home(home, gate.ground.policy.vocabulary.groups.get(EEA, ())):
+        return sorts
+    found: Counter[Person] = Counter()
+    for each, number in sorts.items():
+        found[Person(True, each.subject_ref, country=home)] += number
+    return found
+
+
 def of_everybody(snap: Snapshot) -> Sorts:
     """Everybody of the tenant, by where they live, and somebody of whom that is not known."""
     return facts.everybody(snap.connection, snap.tenant_id)
@@ -90,4 +123,5 @@ def _answer(gate: Gate, recipient: Recipient, disclosure: Disclosure, sorts: Sor
     asked = Question(recipient.country, recipient.code, disclosure.data_classes, errand=disclosure.errand)
     more = {"disclosure": disclosure.door, "people": sum(sorts.values())}
     named = [each.subject_ref for each in sorts]
-    return gate.of_all(asked, sorts, subject_ref=named[0] if len(named) == 1 else None, more=more)
+    people = towards(gate, recipient, sorts)
+    return gate.of_all(asked, people, subject_ref=named[0] if len(named) == 1 else None, more=more)

@@ -14,17 +14,21 @@ from governance.decisions.ground import Ground, stand
 from governance.decisions.model import Reason, Verdict, decide
 from governance.decisions.record import AskedFor, DecisionRecord, merged
 from governance.policy.buckets import Vector
+from governance.subjects import service as subjects
+from governance.subjects.model import SubjectReference
 from governance.transfers import checks, facts, store
 from governance.transfers.model import (
     ACTION,
     ACTIVE,
     ADEQUACY,
+    ERASURE,
     EVERYBODY,
     FALLBACK,
     GONE,
     IN_FORCE,
     PLACELESS,
     STOPPED,
+    WHO_IS_MEANT,
     Flow,
     Mechanism,
     Person,
@@ -251,14 +255,21 @@ def check(
     *,
     time: datetime | None = None,
     asked_for: AskedFor | None = None,
+    external_id: str | None = None,
 ) -> DecisionRecord:
     """Decide whether a person's data may go where the properties say (api.md §2); changes nothing.
 
+    `external_id`: the CRM's id of the person. An order to erase may be passed on late, so it is answered also
+    about somebody who was erased here, as long as it only says who is meant.
     `time`: the instant that is asked about, see `open_gate`. Raises InvalidError that names every member that
     cannot be used.
     """
     question = checks.read_question(snap, ground.policy, properties)
     more = {} if time is None else {"time": wire(time)}
+    order = question.errand == ERASURE and question.names_only(WHO_IS_MEANT)
+    if subject_ref is None and external_id is not None and order:
+        buried = subjects.find_buried(snap, SubjectReference(id=external_id))
+        subject_ref = None if buried is None else buried.subject_ref
     return open_gate(snap, ground, time).answer(question, subject_ref, asked_for=asked_for, more=more)
 
 

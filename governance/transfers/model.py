@@ -42,6 +42,9 @@ ERRANDS = (ORDINARY, OPT_OUT, ERASURE, ANSWER)
 ERRAND_CLASSES = frozenset({"identification", "contact_details", "preferences", "suppressions"})
 """What an errand may carry: who is meant, and what is said. Only the person herself is answered with more."""
 
+WHO_IS_MEANT = frozenset({"identification", "contact_details"})
+"""What an order to erase may carry of somebody who was erased here: only so much that it can be obeyed."""
+
 BEYOND_FLOW, BEYOND_ERRAND = "flow", "errand"
 """What a transfer may go beyond: the flow that was declared to its recipient, or what its errand carries."""
 

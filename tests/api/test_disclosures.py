@@ -201,6 +201,40 @@ def test_lists_go_where_everybody_may_and_staff_sit_where_their_record_says(
     assert home.get("/v1/holds").status_code == 200, "the controller's own country"
 
 
+def test_a_colleague_next_door_is_in_no_third_country(any_caller: Caller, any_runtime: Runtime) -> None:
+    any_runtime.create_tenant("rhein", name="Rhein GmbH", country="DE", address=None)
+    caller = Caller(any_caller.client, new_component(any_runtime, tenant="rhein"))
+    people(caller)
+    caller.put("/v1/subjects/hans/restriction", {"restricted": True})
+    made = new_component(any_runtime, tenant="rhein")
+    desk = Caller(caller.client, made)
+
+    def sit(country: str) -> None:
+        body = {"kind": "service", "clients": [made.component.client_id], "country": country}
+        put = caller.put("/v1/components/desk", {**body, "recipient": "callhouse"})
+        assert put.status_code in (200, 201), put.data
+
+    lists = ("/v1/rights-requests", "/v1/holds", "/v1/tenant/export", "/v1/subjects/ivan")
+    sit("FR")
+    for path in (*lists, "/v1/subjects/hans"):
+        assert desk.get(path).status_code == 200, path
+    assert desk.get("/v1/subjects/nobody").status_code == 404
+    events = desk.get("/v1/events?limit=500").get_json()["items"]
+    assert {each["data"].get("external_id") for each in events} >= {"hans", "ivan"}
+    assert not any("withheld" in each["data"] for each in events)
+    seen = caller.get("/v1/decisions?limit=100").get_json()["items"]
+    assert {each["question"]["destination"] for each in seen if "disclosure" in each["question"]} == {"FR"}
+    flow = {"origin": "DE", "destination": "FR", "recipient": "callhouse", "data_classes": ["identification"]}
+    assert caller.put("/v1/transfer-flows/calls", flow).status_code == 201
+    assert codes(desk.get("/v1/subjects/hans")) == ["transfer-outside-flow"], "what was declared counts"
+    assert desk.get("/v1/holds").status_code == 200
+    for country in ("GB", "CH"):
+        sit(country)
+        assert codes(desk.get("/v1/subjects/hans")) == ["restricted"], "adequate, and a third country"
+        for path in lists:
+            assert "localisation" in codes(desk.get(path)), path
+
+
 def test_a_country_is_checked_and_stays_until_it_is_taken_away(caller: Caller, runtime: Runtime) -> None:
     people(caller)
     for body, field in (

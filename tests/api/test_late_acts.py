@@ -23,6 +23,17 @@ PERSON = {"identifiers": [ANNA, PHONE], "attributes": {"country": "DE"}, "relati
 WEEKS = timedelta(weeks=4)
 
 
+def _order(caller: Caller, person: str, errand: str, *classes: str) -> tuple[bool, list[str]]:
+    said = {"destination": "IN", "recipient": "mailer", "errand": errand, "data_classes": classes}
+    question = {
+        "subject": {"type": "component", "id": "crm"},
+        "action": {"name": "data.transfer", "properties": said},
+        "resource": {"type": "data_subject", "id": person},
+    }
+    answer = caller.post("/access/v1/evaluation", question).get_json()
+    return answer["decision"], [each["code"] for each in answer["context"]["reasons"]]
+
+
 @pytest.fixture
 def fence(any_caller: Caller, any_runtime: Runtime, clock: HandClock) -> datetime:
     """The fence of the erasure of `crm-1`; the clock stands 25 minutes after it."""
@@ -64,6 +75,18 @@ def _batch(caller: Caller, *lines: dict[str, Any]) -> list[int]:
     body = b"\n".join(json.dumps(each).encode() for each in lines)
     answer = caller.post("/v1/consents/batch", data=body, content_type="application/x-ndjson")
     return [json.loads(each)["status"] for each in answer.get_data().splitlines()]
+
+
+@pytest.mark.usefixtures("fence")
+def test_an_order_to_erase_may_be_passed_on_after_the_person_is_gone(any_caller: Caller) -> None:
+    assert _order(any_caller, "crm-1", "erasure", "identification") == (True, [])
+    assert _order(any_caller, "crm-1", "erasure", "identification", "contact_details") == (True, [])
+    unknown = (False, ["unknown-subject"])
+    assert _order(any_caller, "crm-2", "erasure", "identification") == unknown, "nobody of this id was here"
+    assert _order(any_caller, "crm-1", "erasure", "identification", "preferences")[0] is False
+    assert _order(any_caller, "crm-1", "erasure")[0] is False, "of whatever class"
+    for errand in ("answer", "ordinary"):
+        assert _order(any_caller, "crm-1", errand, "identification")[0] is False, errand
 
 
 def test_what_is_from_before_the_fence_brings_nobody_back(any_caller: Caller, fence: datetime) -> None:

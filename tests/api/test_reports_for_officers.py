@@ -12,10 +12,11 @@ from governance.bootstrap import Runtime
 from governance.policy.documents import Node, compose
 from governance.policy.service import SHIPPED
 from governance.reports import keeping, progression
-from governance.reports.processing_record import at_home
+from governance.transfers.disclosures import at_home
 from tests.api.conftest import Caller, new_component
 from tests.conftest import HandClock
 
+SELLING = {"purposes": ["marketing"], "data_classes": ["contact_details"]}
 REPORTS = (
     "posture",
     "consents",
@@ -207,22 +208,36 @@ def test_the_record_of_processing_names_what_goes_to_third_countries(
     for name, changed in (("f3", {}), ("f4", {"recipient": "mailer4"}), ("f5", {"destination": "AT"})):
         answer = officer.put(f"/v1/transfer-flows/{name}", {**flow, **changed})
         assert answer.status_code == 201, answer.get_json()
+    seats: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("components/calls", {"kind": "service", "country": "IN", "recipient": "callhouse", **SELLING}),
+        ("components/send", {"kind": "service", "country": "US", "recipient": "mailer3", **SELLING}),
+        ("staff/st-17", {"country": "IN", "recipient": "callhouse", **SELLING}),
+        ("staff/st-18", {"country": "FR", **SELLING}),
+        ("staff/st-19", {"country": "CN", **SELLING, "purposes": ["customer_care"]}),
+        ("staff/st-20", {"country": "BR", **SELLING, "status": "left"}),
+        ("staff/st-21", {"country": "JP"}),
+    )
+    for path, body in seats:
+        answer = officer.put(f"/v1/{path}", body)
+        assert answer.status_code == 201, answer.get_json()
     marketing = next(each for each in report(officer, "ropa")["activities"] if each["purpose"] == "marketing")
-    assert marketing["recipients"] == ["boston", "oslo", "paris", "mailer3", "mailer4"]
-    assert marketing["third_countries"] == ["US"], "neither France nor Norway nor Austria"
+    assert marketing["recipients"] == ["boston", "oslo", "paris", "mailer3", "mailer4", "callhouse"]
+    assert marketing["third_countries"] == ["IN", "US"], "neither France nor Norway nor Austria"
     assert [(each["flow"], each["recipient"], each["status"]) for each in marketing["transfers"]] == [
         ("f3", "mailer3", "active"),
         ("f4", "mailer4", "stopped"),
         (None, "boston", "not_declared"),
+        (None, "callhouse", "not_declared"),
     ]
     text = officer.get("/v1/reports/ropa?format=csv").get_data(as_text=True)
     row = next(each for each in csv.DictReader(io.StringIO(text)) if each["purpose"] == "marketing")
     assert row["lawful_basis"] == "consent; in US: legitimate interests"
-    assert row["third_countries"] == "US"
+    assert row["third_countries"] == "IN US"
     assert row["transfers"] == (
         "to mailer3 in US (flow f3): rests on scc-1; "
         "to mailer4 in US (flow f4): stopped, nothing in force covers it; "
-        "to boston in US: no flow is declared"
+        "to boston in US: no flow is declared; "
+        "to callhouse in IN: no flow is declared"
     )
 
 
