@@ -117,11 +117,11 @@ class Builder:
             self.people,
             self.consents,
             self.configuration,
-            self.access,
             self.gates,
             self.requests,
             self.retention,
             self.erasure,
+            self.access,  # from the first member of staff on, two credentials are no two people
             self.sleepers,
             self.rest,
         ):
