@@ -7,7 +7,7 @@ nothing, a POST acts.
 import gettext
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from governance.database import for_reading
 from governance.errors import ExpiredError, InvalidError, NotFoundError
 from governance.rights import package, package_links, public, verification
 from governance.rights import service as rights
+from governance.rights.dossier import reading_of
 from governance.rights.letter_files import LANGUAGES, Words, words
 from governance.rights.model import CLOSED_STATES, VERIFIED, VERIFYING
 from governance.rights.periods import local_day
@@ -98,7 +99,8 @@ def status(token: str) -> Response:
         with this_runtime().snapshot(tenant_of(token), links.PERSON) as snapshot:
             dossier, identity = verification.status_of(snapshot, token)
             link = package_links.for_holder(snapshot, dossier, identity)
-        return _status(dossier, asks=identity is not None and identity.state == "challenged", link=link)
+            due = reading_of(snapshot, dossier).due_on
+        return _status(dossier, due, asks=identity is not None and identity.state == "challenged", link=link)
 
     return or_trouble(page)
 
@@ -122,7 +124,8 @@ def answer(token: str) -> Response:
                 dossier = rights.withdraw(work, found.request_id, outcome="withdrawn-by-page")
             else:
                 raise InvalidError("Press one of the buttons of the page.", fields={"action": ["Unknown."]})
-        return _status(dossier, asks=False)
+            due = reading_of(work, dossier).due_on
+        return _status(dossier, due, asks=False)
 
     return or_trouble(page)
 
@@ -223,12 +226,12 @@ def _form(controller: Tenant, shown: _Shown, status: int = 200) -> Response:
     return _page(said, body, status)
 
 
-def _status(dossier: Dossier, *, asks: bool, link: str | None = None) -> Response:
+def _status(dossier: Dossier, due_on: date, *, asks: bool, link: str | None = None) -> Response:
     """The page of a request. Before proof it shows nothing that depends on whether somebody is known."""
     said, asked = _words(), dossier.request
     closed = asked.state in CLOSED_STATES
     proved = asked.verified_at is not None
-    due = said.day(local_day(asked.due_at, asked.zone)) if proved and not closed else None
+    due = said.day(due_on) if proved and not closed else None
     body = render_template(
         "privacy_status.html",
         lang=said.language,

@@ -6,7 +6,16 @@ from datetime import date, datetime
 from typing import Any
 
 from governance.errors import ConflictError, InvalidError
-from governance.rights import clocks, erasures, letters, package_links, recipients, states, store
+from governance.rights import (
+    clocks,
+    erasures,
+    letters,
+    package_links,
+    recipients,
+    restricting,
+    states,
+    store,
+)
 from governance.rights.dossier import Dossier, clock_of, keep, open_dossier, reading_of, regime_of, rewind
 from governance.rights.execution import people_of
 from governance.rights.intake import NewRequest, take, value_of
@@ -218,6 +227,8 @@ def appeal(
 
 def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -> Dossier:
     held = erasures.held(work, dossier)
+    over = restricting.lasted(work, dossier)
+    partly = partly or recipients.never_told(work, dossier)
     case = states.fulfil(dossier.case, partly=partly)
     told = {"because": because}
     kind = "partly_fulfilled" if partly else "fulfilled"
@@ -227,7 +238,7 @@ def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -
     letters.send(
         work,
         dossier,
-        letters.FULFILMENT,
+        letters.FULFILMENT if over is None else letters.RESTRICTION_OVER,
         partly=partly,
         because=because or "",
         held=held,
@@ -235,6 +246,8 @@ def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -
         until=link.get("until", ""),
         told=did,
         untold=did_not,
+        begun="" if over is None else _day(work, dossier, over[0]),
+        ended="" if over is None else _day(work, dossier, over[1]),
     )
     return open_dossier(work, dossier.request_id)
 

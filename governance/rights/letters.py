@@ -27,8 +27,18 @@ from governance.work import Snapshot, Work
 STATUS_USE = "rights-status"
 ACKNOWLEDGEMENT, VERIFICATION, EXTENSION = "acknowledgement", "verification", "extension"
 REFUSAL, FULFILMENT, NOTHING_HELD, PACKAGE = "refusal", "fulfilment", "nothing_held", "package"
-HELD = "held"
-KINDS = (ACKNOWLEDGEMENT, VERIFICATION, EXTENSION, REFUSAL, FULFILMENT, NOTHING_HELD, PACKAGE, HELD)
+HELD, RESTRICTION_OVER = "held", "restriction_over"
+KINDS = (
+    ACKNOWLEDGEMENT,
+    VERIFICATION,
+    EXTENSION,
+    REFUSAL,
+    FULFILMENT,
+    NOTHING_HELD,
+    PACKAGE,
+    HELD,
+    RESTRICTION_OVER,
+)
 MESSAGE_CLASS, PURPOSE = "rights_correspondence", "legal"
 _SILENT: Mapping[str, object] = dict.fromkeys(
     [

@@ -13,7 +13,7 @@ from typing import Any
 
 from governance.clock import wire
 from governance.errors import InvalidError, NotFoundError, UnreadableError
-from governance.rights import letters, lifting_store, recipients
+from governance.rights import letters, lifting_store, recipients, restricting
 from governance.rights.intake import first_choice
 from governance.rights.letter_files import LANGUAGES, language_of, words, write
 from governance.rights.lifting_store import Notice
@@ -52,7 +52,8 @@ def lift(
     """Lift a person's restriction and have every system release the data; again changes nothing.
 
     Without a notice that was sent, or `informed`, nothing is lifted and the notice is written, once.
-    Raises NotFoundError, InvalidError for an instant of informing that is not over.
+    Raises NotFoundError, InvalidError for an instant of informing that is not over, or
+    was before the restriction began.
     """
     person = subjects.lock(work, subject_ref)
     if not person.restricted:
@@ -147,6 +148,11 @@ def _write(work: Work, person: Subject) -> Notice:
 def _note_informed(work: Work, subject_ref: str, informed: Informed) -> None:
     if informed.at > work.now:
         complaint = "The person is informed before the restriction is lifted, so this is over."
+        raise InvalidError(complaint, fields={"informed.at": [complaint]})
+    begun = restricting.began_at(work, subject_ref)
+    # Whoever notes the minute may leave its seconds out.
+    if begun is not None and informed.at < begun.replace(second=0, microsecond=0):
+        complaint = "This was before the restriction began, so it did not tell that it ends."
         raise InvalidError(complaint, fields={"informed.at": [complaint]})
     event_id = work.new_id("evt")
     told = {"at": wire(informed.at), "how": informed.how}

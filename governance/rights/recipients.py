@@ -32,6 +32,9 @@ from governance.work import Snapshot, Work
 
 WAITS, FAILS = "recipients", "recipients-failed"
 TYPES = (RECTIFICATION, RESTRICTION)
+LIFTED = "lifted"
+"""Why a recipient was dropped: the restriction had ended before it was told, or before it did it."""
+
 NOTES = ("done", "impossible", "retry")
 """What staff may say of a recipient: it was done in another way, it cannot be done, or ask again."""
 
@@ -114,10 +117,17 @@ def report(snap: Snapshot, dossier: Dossier) -> tuple[str, str]:
     told: dict[str, None] = {}
     untold: dict[str, None] = {}
     for each in of_request(snap, dossier.request_id):
-        if each.verb == RELEASE or each.status == DROPPED:
+        if each.verb == RELEASE or (each.status == DROPPED and each.because != LIFTED):
             continue
         (told if each.status == DONE else untold)[names.get(each.system_id, each.system_id)] = None
     return ", ".join(name for name in told if name not in untold), ", ".join(untold)
+
+
+def never_told(snap: Snapshot, dossier: Dossier) -> bool:
+    """Whether a restriction ended before each recipient had marked the data: it was done in part then."""
+    return any(
+        each.status == DROPPED and each.because == LIFTED for each in of_request(snap, dossier.request_id)
+    )
 
 
 def note(
@@ -161,8 +171,11 @@ def note(
 def lift(work: Work, subject_ref: str) -> None:
     """The restriction of a person was lifted: have every system that was to mark the data release it."""
     for each in store.of_subject(work.connection, work.tenant_id, subject_ref, RESTRICT):
-        if each.status in (PENDING, DROPPED) or task_reports.no_longer_asked(work, each.operation_id):
-            store.change(work.connection, work.tenant_id, each, {"status": DROPPED, "next_at": None})
+        if each.status == DROPPED:
+            continue
+        if each.status == PENDING or task_reports.no_longer_asked(work, each.operation_id):
+            values = {"status": DROPPED, "because": LIFTED, "next_at": None}
+            store.change(work.connection, work.tenant_id, each, values)
             continue
         release = replace(
             each,

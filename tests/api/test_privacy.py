@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -166,6 +166,8 @@ def test_the_link_confirms_by_a_press_and_a_get_changes_nothing(
     assert done.status_code == 200
     assert "We are working on it." in done.get_data(as_text=True)
     assert "Answer due by" in done.get_data(as_text=True)
+    last = date.fromisoformat(newest(caller)["clock"]["due_on"])
+    assert f"{last.day} {last:%B %Y}" in done.get_data(as_text=True), "the last day, not the one after"
     assert newest(caller)["status"] == "in_progress"
     assert client.post(path, data={"action": "confirm"}).status_code == 200, "again changes nothing"
     assert client.post(path, data={"action": "withdraw"}).status_code == 200

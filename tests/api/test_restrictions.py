@@ -11,7 +11,7 @@ from retention_jobs import tell_recipients
 from tests.api.conftest import Caller, new_component
 
 PATH = "/v1/subjects/crm-1/restriction"
-LIFTED = {"restricted": False, "informed": {"at": "2026-11-21T09:00:00Z", "how": "By telephone."}}
+LIFTED = {"restricted": False, "informed": {"at": "2026-11-21T10:00:00Z", "how": "By telephone."}}
 
 
 def person(caller: Caller, language: str | None = None, country: str = "DE") -> None:
@@ -101,6 +101,8 @@ def test_who_told_the_person_in_another_way_says_when_and_how(
     restrict(caller)
     late = {"at": "2026-11-22T10:00:00Z", "how": "By telephone."}
     assert "informed.at" in lift(caller, 422, informed=late)["errors"]
+    early = {"at": "2026-11-21T09:59:00Z", "how": "By telephone."}
+    assert "before the restriction began" in lift(caller, 422, informed=early)["errors"]["informed.at"][0]
     assert lift(caller, 422, informed={"how": "By telephone."})["errors"]["informed.at"]
     assert is_restricted(caller)
     assert caller.put(PATH, LIFTED).get_json()["standing"]["restricted"] is False

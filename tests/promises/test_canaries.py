@@ -15,6 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ class Day:
         contacted = {"event": "inquiry", "contact_point": {"type": "email", "value": some.email()}}
         self.call("POST", "/v1/subjects/crm-0/events", contacted)
         self.call("PUT", "/v1/subjects/crm-1/restriction", {"restricted": True, "because": some.text()})
-        told = {"at": "2026-01-01T00:00:00Z", "how": some.text()}
+        told = {"at": datetime.now(UTC).isoformat(), "how": some.text()}
         lifted = {"restricted": False, "because": some.text(), "informed": told}
         self.call("PUT", "/v1/subjects/crm-1/restriction", lifted)
         self.call("POST", "/v1/subjects/crm-2/merge", {"into": "crm-1"})

@@ -412,7 +412,18 @@ def test_a_restriction_that_was_lifted_meanwhile_is_no_task_any_more(any_runtime
     tell_recipients.run(any_runtime)
     with any_runtime.snapshot("acme", ACTOR) as snap:
         assert tasks.page(snap, state="open", after="", limit=10) == []
-    assert standing(any_runtime, request_id)[2] == {"paper/restrict": "dropped"}
+    state, _, told = standing(any_runtime, request_id)
+    assert (state, told) == ("partly_fulfilled", {"paper/restrict": "dropped"}), (
+        "never done, so not told as done"
+    )
+    with any_runtime.snapshot("acme", ACTOR) as snap:
+        letter = rights.letters_of(snap, request_id)[-1]
+    assert letter["kind"] == "restriction_over"
+    assert "restricted from 21 November 2026 to 21 November 2026" in letter["text"]
+    assert "can ask for a restriction again" in letter["text"]
+    assert letter["text"].count("paper") == 1
+    assert "These never restricted it" in letter["text"]
+    assert "This is done" not in letter["text"]
 
 
 def test_without_any_system_a_restriction_is_answered_at_once(any_runtime: Runtime) -> None:
