@@ -22,7 +22,14 @@ from governance.purposes.model import CapturePoint
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.lookups import read_value
-from governance.subjects.model import Absent, PutOutcome, RelationshipEvent, SubjectChange, SubjectReference
+from governance.subjects.model import (
+    Absent,
+    PointValue,
+    PutOutcome,
+    RelationshipEvent,
+    SubjectChange,
+    SubjectReference,
+)
 from governance.work import Work
 
 
@@ -148,21 +155,35 @@ def _noes(new: NewCapture) -> list[CapturedConsent]:
 
 
 def _noes_of_frozen(work: Work, desk: CapturePoint, new: NewCapture) -> CaptureOutcome | None:
-    """Take the noes of somebody who is being erased, and nothing else; None if that is not the case."""
-    person, noes = subjects.find(work, new.external_id), _noes(new)
-    if person is None or not person.erasure_pending or not (noes or new.gpc):
+    """Take the noes of somebody who is being erased, and nothing else; None if that is not the case.
+
+    Under an id that nobody has here it is whoever is being erased and reached at one of the addresses.
+    """
+    noes = _noes(new)
+    if not (noes or new.gpc):
+        return None
+    known = subjects.find(work, new.external_id)
+    person = known or subjects.frozen_as(work, _addresses(work, new))
+    if person is None or not person.erasure_pending:
         return None
     ref = person.subject_ref
     said = tuple(consents.record(work, _consent(ref, desk, new, each)) for each in noes)
     objection = objections.object_by_signal(work, ref) if new.gpc else None
     unchanged = PutOutcome(ref, created=False, changed=False)
     refused = None
-    if len(noes) < len(new.consents) or new.events:
+    if known is None or len(noes) < len(new.consents) or new.events:
         refused = ConflictError(
             "This data subject is being erased; the noes were recorded, and nothing else.",
             reason="erasure-pending",
         )
     return CaptureOutcome(work.new_id("cap"), unchanged, said, (), objection, refused)
+
+
+def _addresses(work: Work, new: NewCapture) -> list[PointValue]:
+    change = new.change.checked(work.now)
+    country = change.country if isinstance(change.country, str) else None
+    sent = () if isinstance(change.identifiers, Absent) else change.identifiers
+    return [read_value(work, each, country) for each in sent]
 
 
 def _keep_noes(work: Work, desk: CapturePoint, new: NewCapture) -> None:
@@ -174,9 +195,7 @@ def _keep_noes(work: Work, desk: CapturePoint, new: NewCapture) -> None:
         if new.gpc:
             objections.object_by_signal(work, living.subject_ref)
         return
-    country = new.change.country if isinstance(new.change.country, str) else None
-    sent = () if isinstance(new.change.identifiers, Absent) else new.change.identifiers
-    hashes = [read_value(work, each, country).suppression_hash for each in sent]
+    hashes = [each.suppression_hash for each in _addresses(work, new)]
     person = subjects.find_buried(work, SubjectReference(id=new.external_id))
     person = person or subjects.buried_as(work, hashes)
     if person is None:

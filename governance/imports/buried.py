@@ -6,6 +6,7 @@ from governance.imports.model import ImportRow
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.lookups import read_value
+from governance.subjects.model import PointValue
 from governance.subjects.service import SubjectReference
 from governance.work import Work
 
@@ -19,7 +20,7 @@ def keep_noes(work: Work, row: ImportRow, counts: dict[str, int]) -> bool:
     noes = [each for each in row.consents if each.status not in ("granted", "requested")]
     if not (row.suppressions or noes):
         return False
-    hashes = _addresses(work, row)
+    hashes = [each.suppression_hash for each in addresses(work, row)]
     person = subjects.find_buried(work, SubjectReference(id=row.external_id))
     person = person or subjects.buried_as(work, hashes)
     if person is None:
@@ -42,14 +43,15 @@ def keep_noes(work: Work, row: ImportRow, counts: dict[str, int]) -> bool:
     return True
 
 
-def _addresses(work: Work, row: ImportRow) -> list[str]:
-    """The hashes of those addresses of the row that can be read."""
-    told, found = row.attributes.get("country"), []
+def addresses(work: Work, row: ImportRow) -> list[PointValue]:
+    """Those addresses of the row that can be read, with their hashes."""
+    told = row.attributes.get("country")
+    found: list[PointValue] = []
     country = told if isinstance(told, str) else None
     for kind, value, subscriber in row.identifiers:
         try:
             sent = Identifier(kind, value, subscriber=subscriber)
-            found.append(read_value(work, sent, country).suppression_hash)
+            found.append(read_value(work, sent, country))
         except InvalidError:
             continue
     return found

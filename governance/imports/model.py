@@ -187,11 +187,7 @@ def read_row(mapping: ImportMapping, number: int, row: Mapping[str, str]) -> Imp
         number=number,
         external_id=external_id,
         attributes=attributes,
-        identifiers=[
-            (one.type, row[one.column].strip(), one.subscriber)
-            for one in mapping.identifiers
-            if row[one.column].strip()
-        ],
+        identifiers=_identifiers(mapping, row),
         relationship=_value(mapping.relationship, row),
         acquired=_value(mapping.acquired, row) or "import",
         acquired_at=_instant(mapping.acquired_at, row),
@@ -215,7 +211,21 @@ def read_opt_outs(mapping: ImportMapping, number: int, row: Mapping[str, str]) -
                 said.append(_consent(replace(rule, occurred_at=None), row))
     barred = [rule for rule in mapping.suppressions if rule.scope != "undeliverable" and rule.when.holds(row)]
     external_id = row[mapping.external_id].strip()
-    return ImportRow(number, external_id, {}, (), None, "import", None, barred, said, ())
+    try:
+        country = _value(mapping.attributes.get("country"), row)
+    except RowError:
+        country = None
+    known = {} if country is None else {"country": country}
+    addresses = _identifiers(mapping, row)
+    return ImportRow(number, external_id, known, addresses, None, "import", None, barred, said, ())
+
+
+def _identifiers(mapping: ImportMapping, row: Mapping[str, str]) -> list[tuple[str, str, str | None]]:
+    return [
+        (one.type, row[one.column].strip(), one.subscriber)
+        for one in mapping.identifiers
+        if row[one.column].strip()
+    ]
 
 
 def _value(source: Choice | str | None, row: Mapping[str, str]) -> str | None:

@@ -1,6 +1,7 @@
 """Opt-outs of rows that were refused: whatever else is wrong with a row, a no in it is taken.
 
-Only of people who are known already, or were until they were erased: of somebody new a refused row leaves
+Only of people who are known already, or were until they were erased (by an address too, of those and of who
+is being erased): of somebody new a refused row leaves
 nothing behind, and to nobody who is not there a message goes.
 """
 
@@ -34,7 +35,10 @@ def rescued(
 
 def _take(work: Work, row: ImportRow, counts: dict[str, int]) -> bool:
     """Record the noes of a row; whether there were any and all of them could be."""
-    person = subjects.find(work, row.external_id) if row.suppressions or row.consents else None
+    person = None
+    if row.suppressions or row.consents:
+        person = subjects.find(work, row.external_id)
+        person = person or subjects.frozen_as(work, buried.addresses(work, row))
     if person is None or person.erased:
         return buried.keep_noes(work, row, counts)
     ref = subjects.lock(work, person.subject_ref).subject_ref

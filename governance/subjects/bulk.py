@@ -6,6 +6,7 @@ from governance.errors import GovernanceError
 from governance.subjects import point_store, store
 from governance.subjects.model import NewSubject, PutOutcome, check_external_id
 from governance.subjects.puts import Arrival, blocked, create, prepare, put, tombstones_of, update_known
+from governance.subjects.tombstones import being_erased
 from governance.work import Work
 
 
@@ -45,14 +46,30 @@ def put_many(work: Work, rows: Sequence[NewSubject]) -> list[PutOutcome]:
 
 
 def _create_many(work: Work, arrivals: dict[int, Arrival]) -> dict[int, PutOutcome]:
-    """Create whom no tombstone bars; if another transaction came first, nobody gets an outcome here."""
+    """Create whom no tombstone bars, and who has no address of somebody being erased.
+
+    If another transaction came first, nobody gets an outcome here.
+    """
     barred = tombstones_of(work, list(arrivals.values()))
-    welcome = {number: each for number, each in arrivals.items() if each.external_id not in barred}
+    values = [value.blind_index for each in arrivals.values() for value in each.values]
+    frozen = point_store.frozen(work.connection, work.tenant_id, values)
+    shut = {
+        number
+        for number, each in arrivals.items()
+        if each.external_id not in barred and any(value.blind_index in frozen for value in each.values)
+    }
+    welcome = {
+        number: each
+        for number, each in arrivals.items()
+        if number not in shut and each.external_id not in barred
+    }
     outcomes = {
         number: blocked(work, *barred[each.external_id])
         for number, each in arrivals.items()
         if each.external_id in barred
     }
+    refused = PutOutcome("", created=False, changed=False, refusal=being_erased())
+    outcomes |= dict.fromkeys(shut, refused)
     if welcome and create(work, list(welcome.values())):
         outcomes |= {number: PutOutcome(each.subject_ref, created=True) for number, each in welcome.items()}
     return outcomes

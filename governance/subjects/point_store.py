@@ -37,6 +37,22 @@ _BY_BLIND_INDEX = (
     )
     .order_by(contact_point.c.subject_ref)
 )
+_FROZEN = (
+    sa.select(contact_point.c.blind_index, contact_point.c.subject_ref)
+    .join(
+        subject,
+        sa.and_(
+            subject.c.tenant_id == contact_point.c.tenant_id,
+            subject.c.subject_ref == contact_point.c.subject_ref,
+        ),
+    )
+    .where(
+        contact_point.c.tenant_id == sa.bindparam("tenant"),
+        contact_point.c.blind_index.in_(sa.bindparam("indexes", expanding=True)),
+        subject.c.erasure_pending,
+    )
+    .order_by(contact_point.c.subject_ref)
+)
 _BEFORE = sa.select(sa.func.coalesce(sa.func.max(relationship_event.c.seq), 0)).where(
     relationship_event.c.tenant_id == sa.bindparam("tenant_id"),
     relationship_event.c.subject_ref == sa.bindparam("subject_ref"),
@@ -95,6 +111,13 @@ def by_blind_index(connection: Connection, tenant_id: str, blind_index: str) -> 
     """Every living person's contact point with this value; not those of the erased and the merged away."""
     rows = connection.execute(_BY_BLIND_INDEX, {"tenant": tenant_id, "index": blind_index})
     return [ContactPoint(*row) for row in rows]
+
+
+def frozen(connection: Connection, tenant_id: str, blind_indexes: Iterable[str]) -> dict[str, str]:
+    """Those of the values that somebody who is being erased has, each with whose it is."""
+    wanted = list(blind_indexes)
+    rows = connection.execute(_FROZEN, {"tenant": tenant_id, "indexes": wanted}) if wanted else ()
+    return {row.blind_index: row.subject_ref for row in rows}
 
 
 def add_event(connection: Connection, tenant_id: str, happened: RelationshipEvent) -> None:

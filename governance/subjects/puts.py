@@ -40,7 +40,7 @@ from governance.subjects.sealing import (
     reveal_text,
     seal_text,
 )
-from governance.subjects.tombstones import fence_of, matching
+from governance.subjects.tombstones import being_erased, fence_of, frozen_as, matching
 from governance.vault.held import HeldKeys
 from governance.vault.model import Place
 from governance.work import Work
@@ -70,7 +70,8 @@ def put(
     act of the person (`by_act`: inquiry, consent, contract, request, complaint) done (`acted_at`, now if
     absent) after the fence of the erasure, which starts afresh.
     Raises InvalidError for what cannot be, ConflictError `use-transition` for another relationship stage,
-    `erasure-pending` for a change of somebody who is being erased (an act may change what adds no value).
+    `erasure-pending` for a change of somebody who is being erased (an act may change what adds no value), and
+    for a new record, or a sync of a known one, that brings an address of theirs.
     """
     check_external_id(external_id)
     checked = change.checked(work.now)
@@ -94,6 +95,8 @@ def put(
         matches = tombstones_of(work, [arrival], acted_at)
     if (match := matches.get(external_id)) is not None:
         return blocked(work, *match)
+    if frozen_as(work, arrival.values) is not None:
+        raise being_erased()
     if not create(work, [arrival]):
         return put(work, external_id, change, by_act=by_act, acted_at=acted_at)
     return PutOutcome(arrival.subject_ref, created=True)
@@ -194,6 +197,8 @@ def update_known(
         if barring:
             return blocked(work, sorted(barring), current.subject_ref)
     columns |= _sealed_columns(work, current, checked)
+    if plan.add and not by_act and frozen_as(work, plan.add) is not None:
+        raise being_erased()
     if not columns and plan.is_empty:
         return PutOutcome(current.subject_ref, created=False, changed=False)
     if plan.add or not by_act:

@@ -13,7 +13,7 @@ from governance.errors import ConflictError, NotFoundError
 from governance.subjects import point_store, store, tombstone_store
 from governance.subjects.identifiers import CHANNEL_POINT_TYPE, Identifier
 from governance.subjects.lookups import group, read_value, resolve
-from governance.subjects.model import Subject, SubjectReference
+from governance.subjects.model import PointValue, Subject, SubjectReference
 from governance.subjects.sealing import EXTERNAL_ID, external_id_hash
 from governance.work import Snapshot
 
@@ -32,6 +32,25 @@ def matching(snap: Snapshot, hashes: Iterable[str]) -> dict[str, Tombstone]:
     """Those of the hashes that belong to erased persons."""
     found = tombstone_store.matching(snap.connection, snap.tenant_id, list(hashes))
     return {each: Tombstone(each, *row) for each, row in found.items()}
+
+
+def frozen_as(snap: Snapshot, values: Iterable[PointValue]) -> Subject | None:
+    """The person being erased who has one of these addresses; they have their hashes."""
+    found = point_store.frozen(snap.connection, snap.tenant_id, [each.blind_index for each in values])
+    refs = iter(found.values())
+    return store.find(snap.connection, snap.tenant_id, first) if (first := next(refs, None)) else None
+
+
+def being_erased() -> ConflictError:
+    """What is answered to a record that would carry an address of somebody who is being erased.
+
+    It would outlive the erasure as a copy that no case knows of.
+    """
+    return ConflictError(
+        "An address of this record is that of a data subject who is being erased: nothing can be added with "
+        "it until the erasure has ended or was taken back.",
+        reason="erasure-pending",
+    )
 
 
 def fence_of(snap: Snapshot, subject_ref: str) -> datetime | None:

@@ -192,6 +192,26 @@ def test_the_noes_of_somebody_who_is_being_erased_are_taken(any_caller: Caller, 
     assert len(points) == 2, "the record is left as it is"
 
 
+def test_a_capture_of_a_new_id_with_the_address_leaves_its_noes_only(any_caller: Caller) -> None:
+    any_caller.put("/v1/subjects/crm-1", PERSON)
+    any_caller.put("/v1/subjects/crm-2", {"identifiers": [ANNA]})
+    any_caller.post("/v1/erasures", {"subject": {"id": "crm-1"}})
+    assert _code(any_caller.put("/v1/subjects/o9", {"identifiers": [ANNA]})) == (409, "erasure-pending")
+    other = {"subject": {"id": "o9", "identifiers": [ANNA]}}
+    assert _code(any_caller.post("/v1/captures", _capture(None) | other)) == (409, "erasure-pending")
+    noes = [{"purpose": "marketing", "status": "withdrawn", "channel": "email"}]
+    for body in (_capture(None, consents=noes), {**_capture(None, consents=noes), "events": []}):
+        assert _code(any_caller.post("/v1/captures", body | other)) == (409, "erasure-pending")
+    assert any_caller.get("/v1/subjects/o9").status_code == 404
+    state = any_caller.get("/v1/subjects/crm-1/consents").get_json()["consents"]
+    assert {each["status"] for each in state} == {"withdrawn"}
+    assert set(_bars(any_caller)) == {("purpose", "marketing")}
+    here = any_caller.post(
+        "/v1/captures", _capture(None) | {"subject": {"id": "crm-2", "identifiers": [ANNA]}}
+    )
+    assert here.status_code == 201, "who had the address before is somebody else"
+
+
 def test_an_answer_to_an_old_message_starts_nothing_and_its_unsubscribe_link_is_honoured(
     any_caller: Caller, any_runtime: Runtime, clock: HandClock
 ) -> None:

@@ -83,6 +83,44 @@ def test_nothing_joins_a_person_who_is_being_erased(world: World, change: Callab
             change(work)  # the same is taken once the order was taken back
 
 
+def _new_put(work: Work) -> None:
+    subjects.put(work, "o9", SubjectChange(identifiers=(ANNA,)))
+
+
+def _new_act(work: Work) -> None:
+    subjects.put(work, "o9", SubjectChange(identifiers=(ANNA,)), by_act=True)
+
+
+def _other_gets_it(work: Work) -> None:
+    subjects.put(work, "crm-2", SubjectChange(identifiers=(ANNA,)))
+
+
+def _new_row(work: Work) -> None:
+    rows = [NewSubject("o9", SubjectChange(identifiers=(ANNA,))), NewSubject("o10", SubjectChange())]
+    copy, other = subjects.put_many(work, rows)
+    assert other.created, "a refused row stops no other"
+    assert copy.refusal is not None
+    raise copy.refusal
+
+
+@pytest.mark.parametrize("change", [_new_put, _new_act, _other_gets_it, _new_row])
+def test_no_copy_appears_beside_a_person_who_is_being_erased(
+    world: World, change: Callable[[Work], None]
+) -> None:
+    ordered = world.order("crm-1", hours=24)
+    with pytest.raises(ConflictError) as refused, world.runtime.work("acme", ACTOR) as work:
+        change(work)
+    assert refused.value.reason == "erasure-pending"
+    assert "anna" not in refused.value.message
+    with world.runtime.snapshot("acme", ACTOR) as snap:
+        assert subjects.find(snap, "o9") is None
+    with world.runtime.work("acme", OFFICER) as work:
+        service.cancel(work, ordered.erasure_id)
+    with world.runtime.work("acme", ACTOR) as work:
+        if change is not _new_row:
+            change(work)
+
+
 def test_a_sync_that_says_nothing_new_is_no_change(world: World) -> None:
     world.order("crm-1", hours=24)
     phone = Identifier("phone", "+493012345678")

@@ -650,3 +650,22 @@ def test_a_row_of_somebody_erased_brings_nobody_back_and_its_noes_are_kept(
         ]
         refusals = [each.refusal for each in consent.record_many(work, acts)]
         assert [getattr(each, "reason", None) for each in refusals] == ["erased", "erased", None]
+
+
+def test_a_row_with_the_address_of_somebody_being_erased_leaves_its_noes_only(importer: Importer) -> None:
+    importer.run(row(id="a", country="Germany", e_mail="anna@example.org"))
+    with importer.open_work() as work:
+        ref = subjects.get(work, "a").subject_ref
+        subjects.set_erasure_pending(work, ref, True)
+        work.record("erasure.ordered", subject_ref=ref, facts={})
+    said = row(id="o9", country="Germany", e_mail="anna@example.org", do_not_email="Yes")
+    run = importer.run(said, row(id="b", country="Germany"))
+    assert adds_up(run)
+    (wrong,) = importer.errors(run)
+    assert "who is being erased" in str(wrong)
+    assert "were taken all the same" in str(wrong)
+    with importer.open_snapshot() as snapshot:
+        assert subjects.find(snapshot, "o9") is None
+        assert subjects.find(snapshot, "b") is not None
+        said_by_her = consent.lookup(snapshot, subject_ref=ref)
+        assert [bar.scope for bar in said_by_her] == ["marketing"]
