@@ -56,6 +56,7 @@ def document(snap: Snapshot, dossier: Dossier, *, opened: bool = False) -> dict[
     if opened:
         shown["details"] = content.get("details")
         shown["name"] = content.get("name")
+        shown["language_asked"] = content.get("language")
         if shown["on_behalf_of"] is not None:
             shown["on_behalf_of"]["told"] = content.get("on_behalf_of")
     return shown

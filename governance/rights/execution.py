@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from governance.events import Fact
 from governance.rights import erasures, letters, recipients, states
 from governance.rights.dossier import Dossier, keep
+from governance.rights.intake import content_of
+from governance.rights.letter_files import language_of
 from governance.rights.model import (
     ACCESS,
     ERASURE,
@@ -55,7 +57,9 @@ def settle_and_begin(work: Work, dossier: Dossier) -> Dossier:
     dossier, people = people_of(work, dossier)
     if people is None:
         return dossier
-    dossier = keep(work, dossier, "verified", facts={"people": len(people)}, verified_at=work.now)
+    language = _language(work, dossier, people)
+    facts: dict[str, Fact] = {"people": len(people), "language": language}
+    dossier = keep(work, dossier, "verified", facts=facts, verified_at=work.now, language=language)
     case = states.begin(dossier.case)
     if not people:
         dossier = keep(work, dossier, "begun", case=case, facts={"people": 0})
@@ -66,8 +70,21 @@ def settle_and_begin(work: Work, dossier: Dossier) -> Dossier:
         letters.send(work, dossier, letters.NOTHING_HELD)
         return dossier
     waits_for = STARTERS[dossier.request.type](work, dossier, people)
-    facts: dict[str, Fact] = {"people": len(people), "waits_for": waits_for}
+    facts = {"people": len(people), "waits_for": waits_for}
     return keep(work, dossier, "begun", case=case, facts=facts, waits_for=waits_for)
+
+
+def _language(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:
+    """The language of letters from proof on: the one asked for, else that on file (sooner it would tell).
+
+    Who asked for none, or for one that is not shipped, gets that of the people if they have one in common.
+    """
+    content = content_of(work, dossier.request)
+    if "language" not in content or language_of(content["language"]) is not None:
+        return dossier.request.language
+    found = {None if (one := subjects.find_by_ref(work, ref)) is None else one.language for ref in people}
+    on_file = language_of(found.pop()) if len(found) == 1 else None
+    return on_file or dossier.request.language
 
 
 def _restrict(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:

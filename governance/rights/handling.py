@@ -144,7 +144,7 @@ def refuse(work: Work, request_id: str, *, ground: str, because: str | None = No
         letters.REFUSAL,
         ground=said.grounds[ground],
         because=because or "",
-        cites="; ".join(known[ground].ground.cites),
+        cites="; ".join(known[ground].cites_of.get(dossier.request.regime, ())),
     )
     return dossier
 

@@ -74,7 +74,12 @@ def take(work: Work, new: NewRequest) -> Dossier:
     chosen = first_choice(work, new.type, received_at, country, region, new.regime)
     request_id = work.new_id("rrq")
     behalf = None if new.behalf is None else str(new.behalf["kind"])
-    content = {"details": dict(new.details), "on_behalf_of": new.behalf, "name": new.name}
+    content = {
+        "details": dict(new.details),
+        "on_behalf_of": new.behalf,
+        "name": new.name,
+        "language": new.language,
+    }
     event_id = work.new_id("evt")
     request = Request(
         request_id=request_id,
@@ -137,7 +142,7 @@ def take(work: Work, new: NewRequest) -> Dossier:
 
 
 def content_of(snap: Snapshot, request: Request) -> dict[str, Any]:
-    """What the person wrote: `details`, `on_behalf_of`, `name`; nothing once it was forgotten."""
+    """What the person wrote: `details`, `on_behalf_of`, `name`, `language`; nothing once it was forgotten."""
     place = sealing.content_place(request.request_id)
     return sealing.reveal(snap, request.request_id, place, request.content_sealed) or {}
 
@@ -192,7 +197,8 @@ def _checked(work: Work, new: NewRequest) -> datetime:
     if new.behalf is not None and new.behalf.get("kind") not in BEHALVES:
         wrong["on_behalf_of.kind"] = [f"Use one of: {', '.join(BEHALVES)}."]
     received_at = min(new.received_at or work.now, work.now)
-    if new.received_at is not None and new.received_at > work.now + SKEW:
+    ahead = new.received_at is not None and new.received_at > work.now + SKEW
+    if ahead and new.type not in ACT_ON_RECEIPT:  # a no is taken all the same, as received now
         wrong["received_at"] = ["A request cannot have been received later than now."]
     elif received_at < work.now - OLDEST:
         wrong["received_at"] = ["A request cannot have been received more than ten years ago."]

@@ -5,7 +5,7 @@ policies are (plain YAML, no tags, no duplicate keys); InvalidError names file a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -50,7 +50,7 @@ _REGIME_KEYS = frozenset(
 class Refusal:
     """A ground on which a request may be refused.
 
-    `regimes`, `types` empty: all; `identity`: nobody was proved.
+    `regimes`, `types` empty: all; `identity`: nobody was proved; `cites_of`: what a letter cites, by regime.
     """
 
     id: str
@@ -59,6 +59,7 @@ class Refusal:
     regimes: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     identity: bool = False
+    cites_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def fits(self, regime: str, type_: str) -> bool:
         """Whether a request of this type under this regime may be refused on this ground."""
@@ -156,6 +157,7 @@ def _refusals(text: str, sources: Mapping[str, bool]) -> Iterator[Refusal]:
             tuple(said.get("regimes", ())),
             _types(at, said),
             said.get("identity", False),
+            {regime: tuple(cites) for regime, cites in said.get("cites_of", {}).items()},
         )
 
 

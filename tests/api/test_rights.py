@@ -338,12 +338,12 @@ def test_a_refusal_names_ground_clause_complaint_and_appeal(caller: Caller) -> N
     text = letters(caller, made)[-1]["text"]
     for each in (
         "No pudimos comprobar",
-        "Art. 11(2)",
         "No contestó nadie.",
         "fiscal general de Virginia",
         "lo revisemos",
     ):
         assert each in text
+    assert "(EU)" not in text, "a Virginian is not refused by the law of somewhere else"
     appeal = act(caller, made, "appeal", 201, details={"why": "I answered."})
     assert (appeal["type"], appeal["appeal_of"], appeal["status"]) == ("appeal", made["id"], "in_progress")
     assert appeal["clock"]["due_on"] == "2027-01-20"
@@ -367,6 +367,29 @@ def test_a_restriction_holds_as_soon_as_it_is_verified(caller: Caller) -> None:
     assert restricted(caller) is False
     assert prove(caller, made)["waits_for"] == "recipients"
     assert restricted(caller) is True
+
+
+@pytest.mark.parametrize(
+    ("asked", "after"), [(None, "de"), ("pt", "de"), ("fr", "fr")], ids=["none", "not shipped", "shipped"]
+)
+def test_letters_are_in_the_language_on_file_from_proof_on(
+    caller: Caller, asked: str | None, after: str
+) -> None:
+    person(caller, language="de-AT")
+    made = ask(caller, **({} if asked is None else {"language": asked}))
+    first = letters(caller, made)[-1]["language"]
+    assert first == made["language"] == ("fr" if asked == "fr" else "en"), "it would tell who is known"
+    done = prove(caller, made)
+    assert done["language"] == after
+    assert caller.get(f"{PATH}/{made['id']}").get_json()["language_asked"] == asked
+    act(caller, made, "refuse", ground="identity-not-verified")
+    assert letters(caller, made)[-1]["language"] == after
+
+
+def test_a_no_that_is_dated_ahead_is_taken_as_of_now(caller: Caller) -> None:
+    person(caller)
+    done = ask(caller, "objection", received_at="2026-11-21T10:30:00Z")
+    assert (done["status"], done["received_at"][:16]) == ("fulfilled", "2026-11-21T10:00")
 
 
 def test_a_repeated_request_is_joined_and_answered_only_on_its_own_proof(caller: Caller) -> None:
