@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from governance.erasure import frozen
+from governance.erasure import frozen, passes
 from governance.erasure.model import DONE, HELD, IS_HELD, OWN, PENDING, WAITING, Before, Erasure, Part, Step
 from governance.retention import service as retention
 from governance.retention.model import KEEP, SCHEDULE, RetentionVerdict
@@ -120,6 +120,9 @@ def plan(snap: Snapshot, erasure: Erasure, step: Step, *, only: tuple[str, ...] 
     document = ErasurePlan(answer.dispositions).document()
     for name, rule in answer.rules.items():
         document[name]["rule"] = rule
+    for name, one in document.items():
+        if why := passes.waited(step, name):
+            one[passes.AFTER] = why
     still = () if only is None else tuple(part for part in step.kept if part.data_class not in classes)
     kept = (*still, *answer.kept)
     left_alone = {part.data_class for part in answer.kept}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
-from governance.erasure import frozen, keys, own, planning, service, settling, store
+from governance.erasure import frozen, keys, own, passes, planning, service, settling, store
 from governance.erasure.model import (
     DONE,
     FAILED,
@@ -199,7 +199,7 @@ def _ask(
         return Outcome(FAILED, "The person's identifiers are no longer held; order the erasure anew."), None
     dispositions = {name: _disposition(one) for name, one in step.plan.items()}
     name = f"{found.erasure_id}/{step.system}/{step.round}"
-    asked = Operation(name, step.system, ERASE, known, ErasurePlan(dispositions))
+    asked = Operation(name, step.system, ERASE, known, ErasurePlan(dispositions, passes.ended(step)))
     outcome = operations.run(opener, ACTOR, tenant_id, asked)
     if outcome.status != DONE:
         return outcome, None
@@ -250,17 +250,18 @@ def _end(work: Work, found: Erasure, step: Step, outcome: Outcome, left: Mapping
         Part(each.data_class, each.outcome, sum(each.rows.values()), each.because, each.until)
         for each in outcome.steps
     )
-    parts = tuple(replace(part, rule=_rule(step, part)) for part in parts)
+    parts = passes.checked(step, tuple(replace(part, rule=_rule(step, part)) for part in parts))
+    again_ended = passes.ended(step)
     failed = outcome.status == FAILED or any(part.outcome == "failed" for part in parts)
     ended = replace(
-        step,
+        passes.told(step, parts),
         status=FAILED if failed else DONE,
         attempts=attempts,
         parts=(
             *(each for each in step.parts if each.data_class not in {new.data_class for new in parts}),
             *parts,
         ),
-        rows=step.rows + outcome.rows,
+        rows=step.rows + outcome.rows - sum(each.rows for each in parts if each.data_class in again_ended),
         because=outcome.because or next((part.because for part in parts if part.outcome == "failed"), ""),
         next_at=None,
         left=left,

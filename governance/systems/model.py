@@ -125,9 +125,13 @@ class Disposition:
 
 @dataclass(frozen=True, slots=True)
 class ErasurePlan:
-    """What becomes of each data class. Classes that are not named are left as they are."""
+    """What becomes of each data class. Classes that are not named are left as they are.
+
+    `ended`: classes that earlier passes of the same erasure ended; rows without anything else may go whole.
+    """
 
     dispositions: Mapping[str, Disposition]
+    ended: frozenset[str] = frozenset()
 
     def of(self, data_class: str) -> Disposition | None:
         """The disposition of a class; None if the plan does not speak of it."""

@@ -20,7 +20,7 @@ from governance.systems.sql.fates import Fate, Fates
 from governance.systems.sql.mapping import SqlMapping, TableMap
 from governance.systems.sql.matching import is_text
 from governance.systems.sql.rows import Finder, RowKey, Rows, chunks
-from governance.systems.sql.schema import Reference, Schema
+from governance.systems.sql.schema import Reference, Schema, is_row, referring
 
 
 @dataclass(slots=True)
@@ -118,7 +118,8 @@ class Erasing:
 
     def _decide(self, found: Mapping[str, Rows]) -> Fates:
         today = self.context.now.date()
-        return fates.decide(self.mapping.finding_order(), self.schema.maps, found, self.plan, today)
+        order, maps = self.mapping.finding_order(), self.schema.maps
+        return fates.decide(order, maps, found, self.plan, today, self.context.pseudonym)
 
     def _would_change(self, fate: Fate) -> bool:
         return fate.deleted or bool(self._new_values(fate, 0, 1))
@@ -149,7 +150,10 @@ class Erasing:
                 if doomed:
                     changed |= self._settle(reference, doomed, decided, found, unlinks)
             if not changed:
-                return unlinks
+                break
+        if self.records is None:
+            fates.mark_bare(self.mapping.finding_order(), self.schema.maps, found, decided, self.keys)
+        return unlinks
 
     def _settle(
         self,
@@ -167,7 +171,7 @@ class Erasing:
             tuple(fate.row[each] for each in reference.parent_columns): fate for fate in doomed.values()
         }
         changed = False
-        for row in _referring(self.connection, source, reference, list(by_value)):
+        for row in referring(self.connection, source, reference, list(by_value)):
             value = tuple(row[each] for each in reference.columns)
             mine = self._fate_of(reference.table, row, decided) if child is not None else None
             if mine is not None and mine.deleted:
@@ -234,7 +238,7 @@ class Erasing:
     def _update(self, name: str, key: RowKey, values: Mapping[str, Any]) -> None:
         source = self.schema.tables[name]
         done = self.connection.execute(
-            sa.update(source).where(_is_row(source, self.schema.key(name), [key])).values(**values)
+            sa.update(source).where(is_row(source, self.schema.key(name), [key])).values(**values)
         )
         if done.rowcount != 1:
             raise Problem(
@@ -248,7 +252,7 @@ class Erasing:
             assert source is not None
             nothing = dict.fromkeys(reference.columns)
             for chunk in chunks(each.values):
-                condition = _is_row(source, reference.columns, chunk)
+                condition = is_row(source, reference.columns, chunk)
                 self.connection.execute(sa.update(source).where(condition).values(**nothing))
 
     def _delete(self, name: str, doomed: Sequence[RowKey]) -> None:
@@ -256,7 +260,7 @@ class Erasing:
         gone = 0
         for chunk in chunks(doomed):
             gone += self.connection.execute(
-                sa.delete(source).where(_is_row(source, self.schema.key(name), chunk))
+                sa.delete(source).where(is_row(source, self.schema.key(name), chunk))
             ).rowcount
         if gone != len(doomed):
             raise Problem(
@@ -270,31 +274,7 @@ class Erasing:
             self.connection.execute(
                 sa.select(sa.literal(1))
                 .select_from(source)
-                .where(_is_row(source, self.schema.key(name), chunk))
+                .where(is_row(source, self.schema.key(name), chunk))
             ).first()
             for chunk in chunks(keys)
         )
-
-
-def _is_row(source: sa.Table, columns: Sequence[str], keys: Sequence[RowKey]) -> sa.ColumnElement[bool]:
-    """Whether a row is one of these, by one column or several."""
-    if len(columns) == 1:
-        return source.c[columns[0]].in_([each[0] for each in keys])
-    return sa.or_(
-        sa.false(),
-        *(
-            sa.and_(*(source.c[name] == value for name, value in zip(columns, key, strict=True)))
-            for key in keys
-        ),
-    )
-
-
-def _referring(
-    connection: Connection, source: sa.Table, reference: Reference, values: Sequence[RowKey]
-) -> list[Mapping[str, Any]]:
-    """The rows that refer to these values of the parent's columns."""
-    found: list[Mapping[str, Any]] = []
-    for chunk in chunks([each for each in values if None not in each]):
-        query = sa.select(source).where(_is_row(source, reference.columns, chunk))
-        found += [dict(row) for row in connection.execute(query).mappings()]
-    return found

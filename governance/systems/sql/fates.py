@@ -24,7 +24,9 @@ from governance.systems.model import (
     Disposition,
     ErasurePlan,
     StepOutcome,
+    SubjectKeys,
 )
+from governance.systems.sql import passes
 from governance.systems.sql.mapping import TableMap
 from governance.systems.sql.matching import is_text
 from governance.systems.sql.rows import Row, RowKey, Rows
@@ -41,7 +43,10 @@ _SHARED = "The row is also about other people: it stays, the link to this person
 
 @dataclass(slots=True)
 class Fate:
-    """What becomes of one row. `classes` says it class by class; only what the plan speaks of."""
+    """What becomes of one row. `classes` says it class by class; only what the plan speaks of.
+
+    `bare`: it must be found again, and no key column is left that would find it.
+    """
 
     table: str
     key: RowKey
@@ -49,6 +54,7 @@ class Fate:
     deleted: bool
     left: bool = False
     shell: bool = False
+    bare: bool = False
     classes: dict[str, Disposition] = field(default_factory=dict)
 
     def outcome_of(self, data_class: str) -> tuple[str, date | None, str]:
@@ -72,6 +78,7 @@ def decide(
     rows: Mapping[str, Rows],
     plan: ErasurePlan,
     today: date,
+    pseudonym: str = "",
 ) -> Fates:
     """The fate of every row, before looking at what refers to what; `order`: parents first.
 
@@ -83,6 +90,8 @@ def decide(
         fates[name] = {}
         for key, row in rows[name].found.items():
             classes = _classes(table, row, plan, today)
+            for each in passes.emptied_before(table, row, plan, pseudonym, also_planned=bool(classes)):
+                classes[each] = _narrowed(table, row, Disposition(DELETE), today)
             if not classes:
                 continue
             if table.keep is None:
@@ -108,6 +117,27 @@ def _inherit(
                     continue
                 if mine.until is None or theirs.until > mine.until:
                     classes[data_class] = theirs
+
+
+def mark_bare(
+    order: Sequence[str],
+    maps: Mapping[str, TableMap],
+    found: Mapping[str, Rows],
+    fates: Fates,
+    keys: SubjectKeys,
+) -> None:
+    """See which rows would not be found by a later pass; after `make_shell`."""
+    going = {
+        name: {
+            key: {} if each.deleted or each.left else {one: how.kind for one, how in each.classes.items()}
+            for key, each in of_table.items()
+        }
+        for name, of_table in fates.items()
+    }
+    for name, key in passes.waiting(order, maps, found, going):
+        fate = fates.get(name, {}).get(key)
+        if fate is not None and not fate.shell:
+            fate.bare = not passes.is_anchored(maps[name], fate.row, going[name][key], keys)
 
 
 def make_shell(fate: Fate) -> None:
@@ -169,9 +199,10 @@ def new_values(
         )
         if wanted is None or wanted.kind == KEEP_UNTIL:
             continue
-        blank = each.free_text or wanted.kind != PSEUDONYMISE
+        needed = fate.bare and name in keys and fate.row[name] is not None
+        blank = not needed and (each.free_text or wanted.kind != PSEUDONYMISE)
         word = _word(table, name, each.attribute, pseudonym)
-        values[name] = _value(table, columns[name], blank, word, each.replace_with)
+        values[name] = _value(table, columns[name], blank, word, None if needed else each.replace_with)
     emptied = fate.shell or (own is not None and own.kind in (NULL, PSEUDONYMISE))
     if emptied:
         if unlisted:
@@ -181,7 +212,19 @@ def new_values(
             )
         for name in keys - set(mapped):
             values[name] = _value(table, columns[name], False, _word(table, name, None, pseudonym), None)
+    if fate.bare:
+        _check_found_again(table, fate, values, pseudonym)
     return values
+
+
+def _check_found_again(table: TableMap, fate: Fate, values: Mapping[str, Any], pseudonym: str) -> None:
+    """Problem if the row loses its keys and none of them holds the pseudonym in their place."""
+    lost = [each.column for each in table.keys if each.column in values and fate.row[each.column] is not None]
+    if lost and not any(str(values[each]).startswith(pseudonym) for each in lost):
+        raise Problem(
+            f"Other data in a row of table {table.name} must stay, and without its {lost[0]} nobody would "
+            "find it again: that column cannot hold a pseudonym. Map it to the data class of the row."
+        )
 
 
 def is_pseudonym(now: object, then: object, pseudonym: str) -> bool:

@@ -1,6 +1,6 @@
 """What a database looks like today: reflected tables and foreign keys, set beside the mapping."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -229,3 +229,34 @@ def _columns(table: TableMap) -> Iterator[tuple[str, str]]:
     for each in table.unlink:
         other, _, column = each.rpartition(".")
         yield other, column
+
+
+_CHUNK = 200
+
+
+def is_row(
+    source: sa.Table, columns: Sequence[str], keys: Sequence[tuple[Any, ...]]
+) -> sa.ColumnElement[bool]:
+    """Whether a row is one of these, by one column or several."""
+    if len(columns) == 1:
+        return source.c[columns[0]].in_([each[0] for each in keys])
+    return sa.or_(
+        sa.false(),
+        *(
+            sa.and_(*(source.c[name] == value for name, value in zip(columns, key, strict=True)))
+            for key in keys
+        ),
+    )
+
+
+def referring(
+    connection: Connection, source: sa.Table, reference: Reference, values: Sequence[tuple[Any, ...]]
+) -> list[Mapping[str, Any]]:
+    """The rows that refer to these values of the parent's columns."""
+    found: list[Mapping[str, Any]] = []
+    whole = [each for each in values if None not in each]
+    for start in range(0, len(whole), _CHUNK):
+        chunk = whole[start : start + _CHUNK]
+        query = sa.select(source).where(is_row(source, reference.columns, chunk))
+        found += [dict(row) for row in connection.execute(query).mappings()]
+    return found
