@@ -70,7 +70,9 @@ def _look(opener: Opener, tenant_id: str, found: Erasure, step: Step, known: Sub
         asked = Operation(f"{name}/look", step.system, LOOK, known)
         outcome = operations.run(opener, ACTOR, tenant_id, asked)
     if outcome.status == ANSWERED:
-        return None if outcome.rows or _more(outcome.counts, step.left or {}) else Look(PROBED)
+        # Counts hold what is kept, too; who reports without them tells only what was there again.
+        back = _more(outcome.counts, step.left or {}) if outcome.counts else outcome.rows > 0
+        return None if back else Look(PROBED)
     if outcome.status == UNSUPPORTED:
         return Look(NOT_PROBED, outcome.because)
     return Look(UNREACHABLE if outcome.status == FAILED else WAITING, outcome.because)

@@ -1,6 +1,7 @@
 """A tenant from the command line: founded, paused, exported, deleted; and what is said of nonsense."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,10 +70,12 @@ def test_what_the_command_line_does_holds_at_the_next_request_of_a_serving_proce
             cli.json("tenant", "export", "rival", *BY_7, "--output", export)["bytes"] == export.stat().st_size
         )
         assert export.stat().st_mode & 0o077 == 0
-        cli.run("tenant", "delete", "rival", *BY_7, "--grace-days", "0")
+        cli.run("tenant", "delete", "rival", *BY_7, "--grace-days", "1")
         assert asked() is True, "asking changes nothing"
         cli.run("tenant", "delete", "rival", *BY_8, "--approve")
         assert asked() == "tenant-suspended"
+        with sqlite3.connect(settings.data_dir / "governance.db") as day_later:
+            day_later.execute("UPDATE tenant_deletion SET due_at = due_at - 86400 * 1000000")
         certificate = cli.run("tenant", "delete", "rival", *BY_8, "--now").stdout
         assert client.call("POST", "/access/v1/evaluation", check_body("crm-1"))[0] == 401
         client.close()
@@ -99,7 +102,7 @@ def test_what_the_command_line_does_holds_at_the_next_request_of_a_serving_proce
         (("resume", "acme", *BY_7), "This tenant is active."),
         (("export", "nobody", *BY_7, "--output", "kept.zip"), "This tenant does not exist"),
         (("export", "acme", *BY_7, "--output", "nowhere/x.zip"), "No such file or directory"),
-        (("delete", "acme", *BY_7, "--grace-days", "400"), "A grace has 0 to 365 days."),
+        (("delete", "acme", *BY_7, "--grace-days", "400"), "A grace has 1 to 365 days."),
         (("delete", "acme", *BY_7, "--approve"), "No deletion of this tenant waits for approval."),
         (("delete", "acme", *BY_7, "--cancel"), "No deletion of this tenant can be taken back."),
         (("delete", "acme", *BY_7, "--now"), "The deletion of this tenant is not due."),

@@ -132,7 +132,7 @@ def random_now(chance: random.Random) -> datetime:
     [
         ("communication.send", 2_000),
         ("lifecycle.transition", 4_000),
-        ("data.transfer", 1_000),
+        ("data.transfer", 1_500),
         pytest.param("communication.send", 20_000, marks=pytest.mark.full),
         pytest.param("data.transfer", 10_000, marks=pytest.mark.full),
         pytest.param("lifecycle.transition", 10_000, marks=pytest.mark.full),
