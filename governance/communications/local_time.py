@@ -12,7 +12,7 @@ from heapq import merge
 from typing import Any
 
 from governance.calendar import changes, is_public_holiday, zone_info, zones_of
-from governance.policy.model import WEEKDAYS
+from governance.policy.conditions import WEEKDAYS
 
 CLOCK, WEEKDAY = "local.clock", "local.weekday"
 HOLIDAY, HOLIDAY_EVE = "local.public_holiday", "local.holiday_eve"

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from governance.policy.complaints import Complaints
+from governance.policy.conditions import WEEKDAYS
 from governance.policy.documents import Node
 from governance.policy.durations import parse_duration
 from governance.policy.grammar import CLOCK, Grammar
-from governance.policy.model import WEEKDAYS, Case, Fact, FactType, FactValue, Vocabulary
+from governance.policy.model import Case, Fact, FactType, FactValue, Vocabulary
 
 WHOLE = "whole"
 _EXPECT = ("allowed", "forbids", "codes", "obligations", "permits")

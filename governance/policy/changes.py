@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from governance.policy.compiled import CompiledPolicy
-from governance.policy.model import CheckedPack, CheckedRule, Condition, Effect
+from governance.policy.conditions import Condition
+from governance.policy.model import CheckedPack, CheckedRule, Effect
 from governance.policy.sentences import condition_sentence
 
 Changes = dict[str, dict[str, Any]]

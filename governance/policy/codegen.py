@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
+from governance.policy.conditions import AllOf, Condition, Leaf
 from governance.policy.durations import Duration
 from governance.policy.logic import breakpoints, leaves
-from governance.policy.model import AllOf, CheckedPack, CheckedRule, Condition, Effect, Fact, FactType, Leaf
+from governance.policy.model import CheckedPack, CheckedRule, Effect, Fact, FactType
 
 COUNTED = frozenset({FactType.INTEGER, FactType.COUNT})
 REDUCED = COUNTED | {FactType.AGE, FactType.LOCAL_TIME, FactType.SET, FactType.WEEKDAY}

@@ -15,6 +15,7 @@ from governance.policy.codegen import (
     lay_out,
     variable,
 )
+from governance.policy.conditions import Scalar
 from governance.policy.durations import Duration
 from governance.policy.logic import leaves
 from governance.policy.model import (
@@ -24,7 +25,6 @@ from governance.policy.model import (
     CheckedRule,
     Fact,
     Matrix,
-    Scalar,
     StageModel,
     Vocabulary,
 )

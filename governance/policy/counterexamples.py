@@ -15,10 +15,11 @@ import pycountry
 import z3
 
 from governance.clock import wire
+from governance.policy.conditions import Leaf
 from governance.policy.cuts import OTHER, Cut
 from governance.policy.durations import Duration, cutoff, minus
 from governance.policy.invariants import Invariant
-from governance.policy.model import Fact, FactType, Leaf, Problem
+from governance.policy.model import Fact, FactType, Problem
 from governance.policy.sentences import condition_sentence
 from governance.policy.worlds import Choice, World
 

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from governance.policy.codegen import COUNTED, COVERED, midnight, rule_condition
+from governance.policy.conditions import WEEKDAYS, Condition, Leaf
 from governance.policy.durations import Duration
 from governance.policy.logic import breakpoints, leaves
-from governance.policy.model import WEEKDAYS, CheckedPack, Condition, Fact, FactType, Leaf
+from governance.policy.model import CheckedPack, Fact, FactType
 
 OTHER = "(any other)"
 """Stands for every value that no condition names."""

@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from governance.policy.model import Problem, Scalar
+from governance.policy.conditions import Scalar
+from governance.policy.model import Problem
 
 _WHOLE_NUMBER = re.compile(r"^-?(0|[1-9][0-9]{0,14})$")
 _PLAIN_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}

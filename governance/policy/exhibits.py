@@ -11,6 +11,7 @@ import z3
 
 from governance.policy.buckets import Bucketer
 from governance.policy.compiled import CompiledPolicy
+from governance.policy.conditions import AllOf, AnyOf, Condition
 from governance.policy.counterexamples import (
     CounterExample,
     described,
@@ -21,7 +22,7 @@ from governance.policy.counterexamples import (
 )
 from governance.policy.invariants import Invariant, facts_in
 from governance.policy.logic import leaves
-from governance.policy.model import AllOf, AnyOf, CheckedPack, CheckedRule, Condition, Effect, Layer
+from governance.policy.model import CheckedPack, CheckedRule, Effect, Layer
 from governance.policy.outcome import Outcome, combine
 from governance.policy.program import make_program
 from governance.policy.sentences import condition_sentence

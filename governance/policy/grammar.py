@@ -10,9 +10,10 @@ from functools import cache
 import pycountry
 
 from governance.policy.complaints import Complaints
+from governance.policy.conditions import WEEKDAYS, AllOf, AnyOf, Condition, Leaf
 from governance.policy.documents import Node
 from governance.policy.durations import Duration, parse_duration
-from governance.policy.model import WEEKDAYS, AllOf, AnyOf, Condition, Fact, FactType, Leaf
+from governance.policy.model import Fact, FactType
 
 _EXACT = ("absent", "present")
 _CHOICE = ("in", "not_in")

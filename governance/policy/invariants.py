@@ -21,11 +21,12 @@ from functools import cache
 from pathlib import Path
 
 from governance.policy.complaints import Complaints, PolicyError
+from governance.policy.conditions import Condition
 from governance.policy.documents import Node, compose
 from governance.policy.grammar import Grammar
 from governance.policy.loader import INVARIANTS
 from governance.policy.logic import leaves
-from governance.policy.model import ACTIONS, Condition, Fact, Problem, Vocabulary
+from governance.policy.model import ACTIONS, Fact, Problem, Vocabulary
 
 SHIPPED = Path(__file__).resolve().parents[2] / "policies" / INVARIANTS
 """The invariants come with the service; no folder of policies replaces them."""

@@ -12,18 +12,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import TypeAlias
 
+from governance.policy.conditions import WEEKDAYS, AllOf, AnyOf, Condition, Leaf
 from governance.policy.durations import Duration
-from governance.policy.model import (
-    WEEKDAYS,
-    AllOf,
-    AnyOf,
-    CheckedRule,
-    Condition,
-    Effect,
-    Fact,
-    FactType,
-    Leaf,
-)
+from governance.policy.model import CheckedRule, Effect, Fact, FactType
 
 ABSENT = "(absent)"
 _OTHER = "(other)"

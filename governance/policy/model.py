@@ -1,4 +1,7 @@
-"""The values of the policy room: vocabulary, conditions, rules, packs, stage models and their cases. Pure."""
+"""The values of the policy room: vocabulary, rules, packs, stage models and their cases. Pure.
+
+What a rule says *when* is in `conditions`.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from governance.policy.conditions import Condition, Scalar
 from governance.policy.durations import Duration
 from governance.policy.schedules import NO_SCHEDULES, Schedules
-
-Scalar: TypeAlias = str | int | bool
 
 
 class FactType(StrEnum):
@@ -59,8 +61,6 @@ ACTIONS: Mapping[str, str] = {
     "*": "access",
 }
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -90,37 +90,6 @@ class Vocabulary:
         """Give the place of a code in the published order, after all known codes if it is unknown."""
         known = list(self.codes)
         return known.index(code) if code in known else len(known)
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One comparison: `fact`, `op` and its operand; `label` is the operand as the author wrote it.
-
-    Operands: `is` a scalar; `in`/`not_in` a frozenset; `under`/`at_least` a Duration or an integer;
-    `between` a pair of minutes of the day; `absent`/`present` True.
-    """
-
-    fact: str
-    op: str
-    value: Scalar | frozenset[str] | frozenset[int] | Duration | tuple[int, int]
-    label: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """Met when every part is."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """Met when at least one part is."""
-
-    parts: tuple[Condition, ...]
-
-
-Condition: TypeAlias = Leaf | AllOf | AnyOf
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from governance.policy.complaints import Complaints
+from governance.policy.conditions import Scalar
 from governance.policy.documents import Node
 from governance.policy.grammar import Grammar
-from governance.policy.model import (
-    ACTIONS,
-    Basis,
-    CheckedPack,
-    Entity,
-    Fact,
-    Layer,
-    Scalar,
-    Source,
-    Vocabulary,
-)
+from governance.policy.model import ACTIONS, Basis, CheckedPack, Entity, Fact, Layer, Source, Vocabulary
 from governance.policy.rules import RuleReader
 from governance.policy.vocabulary import ACCESS_PREFIXES, read_declarations
 

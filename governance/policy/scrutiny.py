@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 
 from governance.policy.complaints import Complaints
+from governance.policy.conditions import Condition
 from governance.policy.logic import Clause, Logic, both, says_as_much, spans
-from governance.policy.model import CheckedPack, CheckedRule, Condition, Effect, Fact, Problem
+from governance.policy.model import CheckedPack, CheckedRule, Effect, Fact, Problem
 
 
 def scrutinise(pack: CheckedPack, facts: Mapping[str, Fact], desk: Complaints) -> None:

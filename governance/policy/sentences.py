@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from governance.policy.conditions import AllOf, Condition, Leaf
 from governance.policy.durations import Duration
-from governance.policy.model import AllOf, CheckedRule, Condition, Effect, Fact, FactType, Leaf, Vocabulary
+from governance.policy.model import CheckedRule, Effect, Fact, FactType, Vocabulary
 
 GROUPS: Mapping[str, str] = {
     "ADEQUATE_FOR_SOMEBODY": "a country that the EU, the United Kingdom or Switzerland finds adequate",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from governance.policy.buckets import Vector
 from governance.policy.compiled import CompiledPolicy
+from governance.policy.conditions import AllOf, Condition
 from governance.policy.logic import leaves
-from governance.policy.model import AllOf, CheckedPack, CheckedRule, Condition
+from governance.policy.model import CheckedPack, CheckedRule
 from governance.policy.program import ActionProgram, Silence
 from governance.policy.sentences import condition_sentence
 

@@ -19,7 +19,8 @@ from typing import Any
 from governance.policy.buckets import Vector
 from governance.policy.codegen import Layout, Writer, variable
 from governance.policy.compiled import CompiledPolicy
-from governance.policy.model import AllOf, CheckedPack, CheckedRule, Condition, Effect, Leaf
+from governance.policy.conditions import AllOf, Condition, Leaf
+from governance.policy.model import CheckedPack, CheckedRule, Effect
 from governance.policy.program import make_program, run_text
 
 _MOST = 64

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from governance.policy.conditions import AllOf, AnyOf, Leaf
 from governance.policy.documents import Node
 from governance.policy.durations import Duration, parse_duration
 from governance.policy.model import (
-    AllOf,
-    AnyOf,
     CheckedPack,
     CheckedRule,
     Effect,
     Inactivity,
     Layer,
-    Leaf,
     Matrix,
     Stage,
     StageModel,

@@ -14,9 +14,10 @@ from typing import Any
 import z3
 
 from governance.policy.codegen import COUNTED, COVERED, midnight
+from governance.policy.conditions import AllOf, Condition, Leaf
 from governance.policy.cuts import Cut
 from governance.policy.lengths import never_longer
-from governance.policy.model import AllOf, CheckedPack, CheckedRule, Condition, Effect, FactType, Leaf
+from governance.policy.model import CheckedPack, CheckedRule, Effect, FactType
 
 _CANDIDATES = frozenset({FactType.LOCAL_TIME, FactType.WEEKDAY})
 

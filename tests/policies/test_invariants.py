@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from governance.policy.complaints import PolicyError
+from governance.policy.conditions import AllOf, AnyOf, Condition, Leaf
 from governance.policy.invariants import read_invariants, shipped_text
 from governance.policy.loader import check_documents, load, load_documents, read_documents
-from governance.policy.model import ACTIONS, AllOf, AnyOf, CheckedPolicies, Condition, Effect, Leaf
+from governance.policy.model import ACTIONS, CheckedPolicies, Effect
 from governance.policy.proof import prove as refuse
 from governance.policy.proving import proof_of, prove
 from governance.policy.service import shipped_documents

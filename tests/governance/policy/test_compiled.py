@@ -8,8 +8,9 @@ import pytest
 
 from governance.policy.cases import run_case, run_cases
 from governance.policy.compiled import CompiledPolicy, compile_policy
+from governance.policy.conditions import Leaf
 from governance.policy.durations import Duration
-from governance.policy.model import CheckedPolicies, Leaf
+from governance.policy.model import CheckedPolicies
 from governance.policy.sentences import GROUPS, condition_sentence
 
 SEND = "communication.send"

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from governance.decisions.model import decide
 from governance.policy import worlds
 from governance.policy.compiled import CompiledPolicy, compile_policy
+from governance.policy.conditions import Leaf
 from governance.policy.cuts import OTHER, Coverage, Cut, cut
 from governance.policy.loader import check_documents, read_documents
-from governance.policy.model import FactType, Leaf
+from governance.policy.model import FactType
 from governance.policy.worlds import Choice, World
 from tests.governance.policy.test_differential import random_now, random_world
 
