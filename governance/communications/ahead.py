@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from governance.communications import dealings, facts
+from governance.communications.asked import Asked
 from governance.communications.model import CheckRequest
 from governance.communications.numbers import with_numbers
 from governance.communications.opt_outs import counts_every_no
-from governance.communications.situations import Asked, Dealing, Situation
+from governance.communications.situations import Dealing, Situation
 from governance.subjects.model import CHANNEL_POINT_TYPE
 from governance.work import Snapshot
 

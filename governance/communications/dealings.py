@@ -13,8 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from governance.communications.asked import Asked
 from governance.communications.facts import Reading
-from governance.communications.situations import Asked, Dealing, Situation
+from governance.communications.situations import Dealing, Situation
 from governance.database import Prepared
 from governance.subjects.store import contact_point, relationship_event, subject
 from governance.work import Snapshot

@@ -15,6 +15,7 @@ from governance.clock import wire
 from governance.communications import capping, eligibility, facts, lasting
 from governance.communications.abroad import FACT, NOT_ABROAD, answers_for
 from governance.communications.ahead import Ahead
+from governance.communications.asked import Asked
 from governance.communications.caps import Cap
 from governance.communications.dealings import with_dealings
 from governance.communications.judged import Judged, place_of
@@ -23,13 +24,7 @@ from governance.communications.model import ACTION, CheckRequest
 from governance.communications.numbers import with_numbers
 from governance.communications.opt_outs import counts_every_no
 from governance.communications.served import find_purpose, purpose_facts
-from governance.communications.situations import (
-    UNKNOWN_PERSON,
-    Asked,
-    Point,
-    Situation,
-    told,
-)
+from governance.communications.situations import UNKNOWN_PERSON, Point, Situation, told
 from governance.consent.model import Question
 from governance.decisions.ground import Ground, stand
 from governance.decisions.model import Verdict, decide, failed

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from governance.communications import dealings
+from governance.communications.asked import Asked
 from governance.communications.situations import (
     APART,
     CALL_WINDOWS,
@@ -12,7 +13,6 @@ from governance.communications.situations import (
     LISTED,
     OPT_OUT_AGE,
     REVOKED,
-    Asked,
     dealing_facts,
 )
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from governance.communications import register_store, sent
-from governance.communications.situations import CALL_WINDOWS, Asked, Situation
+from governance.communications.asked import Asked
+from governance.communications.situations import CALL_WINDOWS, Situation
 from governance.work import Snapshot
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from governance.communications import screening_store as store
 from governance.communications.id_files import FAULTS, SENTENCES, IdFile
 from governance.communications.screening import CHUNK_PEOPLE, MAX_IDS, Audience, Screening
-from governance.communications.stream import EVERYONE, Selection
+from governance.communications.selection import EVERYONE, Selection
 from governance.errors import InvalidError, NotFoundError
 from governance.subjects.model import check_external_id
 from governance.subjects.store import subject

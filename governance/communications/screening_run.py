@@ -18,8 +18,9 @@ from governance.communications.lifting import Lifts, lifted
 from governance.communications.model import ACTION, CheckRequest
 from governance.communications.screening import CHUNK_PEOPLE, Counts, Outcome, count
 from governance.communications.screening_spool import Spool
+from governance.communications.selection import Selection
 from governance.communications.situations import UNKNOWN_PERSON
-from governance.communications.stream import Selection, vectors
+from governance.communications.stream import vectors
 from governance.decisions.model import Verdict, decide
 from governance.decisions.record import merged, obligation_documents, reason_document
 from governance.policy.buckets import Vector

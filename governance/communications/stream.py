@@ -9,7 +9,7 @@ same answer; the first of them goes through the same `Situation` as a check.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
@@ -19,19 +19,20 @@ from sqlalchemy.engine import Connection
 
 from governance.communications import dealings, facts
 from governance.communications.alike import Alike
+from governance.communications.asked import Asked
 from governance.communications.facts import Raw, Reading
 from governance.communications.given import same_for_all
 from governance.communications.local_time import CLOCK, LOCAL, WEEKDAY
 from governance.communications.model import ACTION
 from governance.communications.narrowing import Key, narrowed
 from governance.communications.passes import POINT_NAMES, Passes, Side
+from governance.communications.selection import EVERYONE, Selection
 from governance.communications.signatures import signature_of
 from governance.communications.situations import (
     CALL_WINDOWS,
     CONFIRMED,
     OPT_OUT_AGE,
     SOFT_OPT_IN_AGE,
-    Asked,
     Situation,
 )
 from governance.policy.buckets import Bucketer, Vector
@@ -60,24 +61,6 @@ _NOBODY: Raw = (None,)
 _NO_POINT = (None,) * len(POINT_NAMES)
 _MEMORY = 200_000
 """So many situations are remembered before remembering starts afresh: memory stays flat."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Whom to pass over: everyone, those of some stages and countries, or those of some references.
-
-    `after` and `until` bound the references (the first is left out, the last is not). Merged records are
-    never counted.
-    """
-
-    relationship: Sequence[str] = ()
-    country: Sequence[str] = ()
-    subject_refs: Sequence[str] | None = None
-    after: str | None = None
-    until: str | None = None
-
-
-EVERYONE = Selection()
 
 
 def vectors(

@@ -21,7 +21,7 @@ from governance.communications.register_store import register_check
 from governance.communications.screening_questions import read_question
 from governance.communications.screening_results import completed, external_ids, outcomes_of
 from governance.communications.screening_run import Inquiry
-from governance.communications.stream import Selection
+from governance.communications.selection import Selection
 from governance.consent.tables import consent_state
 from governance.errors import InvalidError
 from governance.purposes import service as purposes

@@ -9,7 +9,7 @@ from governance.access.questions import READ, USE, read_question
 from governance.communications.model import ACTION as SEND
 from governance.communications.model import CALL_MODES, CHANNELS, read_check, read_instant
 from governance.communications.screening_run import Inquiry
-from governance.communications.stream import Selection
+from governance.communications.selection import Selection
 from governance.decisions.record import DecisionRecord
 from governance.errors import InvalidError
 from governance.evaluation.desk import Desk

@@ -15,7 +15,7 @@ from governance.access import standing
 from governance.clock import wire
 from governance.communications.model import ACTION as SEND
 from governance.communications.model import WRITERS
-from governance.communications.stream import Selection
+from governance.communications.selection import Selection
 from governance.decisions.model import Verdict
 from governance.decisions.record import DecisionRecord, obligation_documents, reason_document
 from governance.errors import GovernanceError, InvalidError

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 
 from governance.communications import eligibility
+from governance.communications.asked import Asked
 from governance.communications.model import ACTION
-from governance.communications.situations import TIME_ZONE, Asked, Situation
+from governance.communications.situations import TIME_ZONE, Situation
 from governance.consent.model import Question
 from governance.decisions.model import Verdict, decide
 from governance.decisions.record import merged

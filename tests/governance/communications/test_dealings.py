@@ -9,7 +9,8 @@ import pytest
 from governance.communications import dealings
 from governance.communications.gate import open_gate
 from governance.communications.model import ACTION
-from governance.communications.stream import Selection, vectors
+from governance.communications.selection import Selection
+from governance.communications.stream import vectors
 from governance.consent import service as consents
 from governance.decisions.model import decide
 from governance.subjects import service as subjects

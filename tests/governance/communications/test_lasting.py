@@ -4,10 +4,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from governance.communications.asked import Asked
 from governance.communications.facts import ANCHORS
 from governance.communications.lasting import lasts
 from governance.communications.model import ACTION
-from governance.communications.situations import Asked, Point, Situation, born
+from governance.communications.situations import Point, Situation, born
 from governance.consent.model import Cell, Question
 from governance.decisions.model import Verdict, decide
 from governance.policy.compiled import CompiledPolicy, compile_policy

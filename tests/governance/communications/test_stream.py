@@ -13,7 +13,8 @@ from governance.communications import service as communications
 from governance.communications.gate import open_gate
 from governance.communications.model import ACTION
 from governance.communications.narrowing import narrowed, reached
-from governance.communications.stream import EVERYONE, Selection, vectors
+from governance.communications.selection import EVERYONE, Selection
+from governance.communications.stream import vectors
 from governance.consent import service as consents
 from governance.consent.service import NewObjection, NewSuppression
 from governance.database import Instant
