@@ -7,7 +7,8 @@ from typing import Any
 
 from governance.consent import store as consents
 from governance.consent.kinds import OBJECTION, PROFILING
-from governance.consent.model import LIMIT_SENSITIVE, Cell, Question, resolve
+from governance.consent.model import LIMIT_SENSITIVE, Cell, Question
+from governance.consent.resolving import resolve
 from governance.purposes.model import Purpose
 from governance.subjects import service as subjects
 from governance.subjects.model import Subject
@@ -128,7 +129,7 @@ def told(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 def _consent(cells: Sequence[Cell], asked: Question, now: datetime) -> tuple[str, bool]:
     """What holds for a purpose on any channel: a yes anywhere, else the plainest no, else what there is.
 
-    What was said about everything stands against every yes that it covers (`consent.model.resolve`).
+    What was said about everything stands against every yes that it covers (`consent.resolving.resolve`).
     """
     places = dict.fromkeys(
         Question(asked.purpose, asked.controller, cell.channel, cell.topic, cell.point_ref or None)

@@ -86,8 +86,8 @@ def joined(columns: Sequence[sa.ColumnElement[Any]], *, every_no: bool = False) 
     """The query over these columns, without its choice of people; parameters: tenant, type, purpose, channel.
 
     Only cells and suppressions that may speak about the question are joined (with `every_no`, each no of
-    the person too); `consent.model.resolve` has the last word. `coalesce` keeps SQLite from probing the index
-    once for every combination of '' and a value.
+    the person too); `consent.resolving.resolve` has the last word. `coalesce` keeps SQLite from probing the
+    index once for every combination of '' and a value.
     """
     bound: dict[str, sa.BindParameter[Any]] = {
         name: sa.bindparam(name) for name in ("tenant", "type", "purpose", "channel")

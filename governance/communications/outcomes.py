@@ -15,7 +15,8 @@ from governance.communications.messages import (
 from governance.communications.served import find_purpose
 from governance.communications.situations import Situation
 from governance.consent import service as consents
-from governance.consent.model import ConsentFacts, Question, resolve
+from governance.consent.model import ConsentFacts, Question
+from governance.consent.resolving import resolve
 from governance.consent.service import NewObjection, NewSuppression
 from governance.errors import NotFoundError
 from governance.happened import happened_at

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from governance.communications import link_tokens, preference_store
 from governance.communications.preference_store import StoredLink
 from governance.consent import service as consents
-from governance.consent.model import Cell, Question, resolve
+from governance.consent.model import Cell, Question
+from governance.consent.resolving import resolve
 from governance.consent.service import NewConsent, NewObjection
 from governance.consent.store import cells_of
 from governance.errors import ExpiredError, InvalidError

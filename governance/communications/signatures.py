@@ -1,8 +1,8 @@
 """What makes two people's situations the same: everything that rules and consent rules can tell apart. Pure.
 
-`consent.model.resolve` compares sequence numbers and instants only with each other, and instants with now; so
-only their order counts here, beside what each cell says (its words and its packed number), on which contact
-point, and the row of each point. Whoever shares a signature shares every answer.
+`consent.resolving.resolve` compares sequence numbers and instants only with each other, and those with now;
+so only their order counts here, beside what each cell says (its words and its packed number), on which
+contact point, and the row of each point. Whoever shares a signature shares every answer.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence

@@ -14,15 +14,8 @@ from governance.communications.asked import Asked
 from governance.communications.local_time import NOWHERE, Whereabouts, local_facts, whereabouts
 from governance.communications.opt_outs import revoked_since, said_no_at
 from governance.consent.kinds import NIGHT
-from governance.consent.model import (
-    ALL,
-    NOTHING,
-    Cell,
-    ConsentFacts,
-    PointBar,
-    Question,
-    resolve,
-)
+from governance.consent.model import ALL, NOTHING, Cell, ConsentFacts, PointBar, Question
+from governance.consent.resolving import resolve
 
 Bars = Mapping[str, Sequence[PointBar]]
 """Contact point reference → the unreleased suppressions of its value."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from governance.communications import facts, link_tokens, store
 from governance.communications.messages import Message
 from governance.consent import service as consents
-from governance.consent.model import Question, resolve
+from governance.consent.model import Question
+from governance.consent.resolving import resolve
 from governance.settings import Settings
 from governance.subjects import service as subjects
 from governance.subjects.model import CHANNEL_POINT_TYPE

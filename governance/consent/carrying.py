@@ -14,8 +14,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from governance.consent.kinds import ACT_KINDS, CLAIM, CONSENT, NIGHT, OBJECTION, PROFILING
-from governance.consent.model import ALL, Cell, is_later
+from governance.consent.model import ALL, Cell
 from governance.consent.projection import NEGATIVE, ConsentEvent, Place, in_force
+from governance.consent.resolving import is_later
 
 _NOES = (CONSENT, NIGHT, OBJECTION, PROFILING)
 _LIFTING = ACT_KINDS | {NIGHT}

@@ -11,11 +11,12 @@ from datetime import datetime
 from governance.consent import acts, notice_store, store
 from governance.consent.acts import Confirmation, Draft, NoticeRef
 from governance.consent.kinds import CONSENT, OBJECTION
-from governance.consent.model import ALL, Cell, Question, no_covers
+from governance.consent.model import ALL, Cell, Question
 from governance.consent.notice_store import Waiting
 from governance.consent.outcomes import ConsentOutcome, outcome, payload_of
 from governance.consent.projection import ConsentEvent, kind_of_grant
 from governance.consent.recording import append
+from governance.consent.resolving import no_covers
 from governance.errors import ConflictError, ExpiredError, NotFoundError
 from governance.subjects import service as subjects
 from governance.work import Snapshot, Work

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from governance.consent import store, suppression_store
 from governance.consent.kinds import CONSENT, OBJECTION, SCOPE_KIND
-from governance.consent.model import Cell, is_later
+from governance.consent.model import Cell
+from governance.consent.resolving import is_later
 from governance.consent.suppression_store import StoredBar
 from governance.subjects import service as subjects
 from governance.subjects.model import ContactPoint

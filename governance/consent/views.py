@@ -8,8 +8,9 @@ from sqlalchemy.engine import Connection
 
 from governance.consent import store, suppression_store
 from governance.consent.kinds import CONSENT, CONSENT_KINDS, NIGHT, OBJECTION, PROFILING, SUPPRESSION_KINDS
-from governance.consent.model import ALL, Cell, ConsentFacts, PointBar, Question, resolve
+from governance.consent.model import ALL, Cell, ConsentFacts, PointBar, Question
 from governance.consent.projection import ConsentEvent, Place, fold
+from governance.consent.resolving import resolve
 from governance.consent.suppression_store import StoredBar
 from governance.ledger import service as ledger
 from governance.subjects import service as subjects

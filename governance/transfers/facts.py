@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from governance.consent import store as consents
-from governance.consent.model import Cell, resolve
+from governance.consent.model import Cell
 from governance.consent.model import Question as Asked
+from governance.consent.resolving import resolve
 from governance.consent.tables import consent_state
 from governance.purposes import catalogue
 from governance.purposes import service as purposes
@@ -61,7 +62,7 @@ def agreed(snap: Snapshot, subject_ref: str, wanted: Iterable[str], now: datetim
     """The purposes, of those that are wanted, to which a consent of the person stands at `now`.
 
     A no or an objection counts wherever it was said, a yes only as it was given: proven, confirmed, not run
-    out, later than every no that it lifts (`consent.model.resolve`).
+    out, later than every no that it lifts (`consent.resolving.resolve`).
     """
     cells = tuple(consents.cells_of(snap.connection, snap.tenant_id, subject_ref).values())
     return frozenset(each for each in wanted if cells and _agreed(snap, cells, each, now))

@@ -28,6 +28,7 @@ from governance.bootstrap import Runtime
 from governance.consent import model, store
 from governance.consent import service as consent
 from governance.consent.model import Question
+from governance.consent.resolving import resolve
 from governance.consent.service import ImportedAct, NewConsent, NewObjection
 from governance.errors import ConflictError
 from governance.events import Actor
@@ -322,7 +323,7 @@ class Consents(RuleBasedStateMachine):
                         continue
                     asked = Asked(channel, topic, point)
                     question = Question("marketing", "", channel, topic, known[point] if point else None, ref)
-                    facts = model.resolve(list(cells.values()), question, (), now)
+                    facts = resolve(list(cells.values()), question, (), now)
                     sendable = facts.status == "granted" and facts.objection == "none"
                     if sendable:
                         assert not is_barred(self.logs[name], asked, now), (name, asked, facts)
@@ -374,8 +375,8 @@ def whoever_says_it(_: str) -> bool:
 @pytest.mark.parametrize(
     ("place", "bug"),
     [
-        ("governance.consent.model.is_later", by_client_time),
-        ("governance.consent.model.is_later", by_position),
+        ("governance.consent.resolving.is_later", by_client_time),
+        ("governance.consent.resolving.is_later", by_position),
         ("governance.consent.bulk.is_act", whoever_says_it),
     ],
 )

@@ -8,7 +8,8 @@ from typing import Any
 from governance.communications.passes import CELL_WORDS
 from governance.communications.signatures import alone, together
 from governance.consent.kinds import CLAIM, CONSENT, KINDS, OBJECTION, PROFILING, REQUEST
-from governance.consent.model import Cell, PointBar, Question, resolve
+from governance.consent.model import Cell, PointBar, Question
+from governance.consent.resolving import resolve
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,7 +9,8 @@ import pytest
 import z3
 
 from governance.consent.kinds import CONSENT, GUARDIAN, NIGHT
-from governance.consent.model import Cell, Question, resolve
+from governance.consent.model import Cell, Question
+from governance.consent.resolving import resolve
 from governance.policy.buckets import Bucketer
 from governance.policy.compiled import compile_policy
 from governance.policy.cuts import cut

@@ -15,7 +15,8 @@ from governance.consent.kinds import (
     SUPPRESSION_ALL,
     UNDELIVERABLE,
 )
-from governance.consent.model import NOTHING, Cell, ConsentFacts, PointBar, Question, resolve
+from governance.consent.model import NOTHING, Cell, ConsentFacts, PointBar, Question
+from governance.consent.resolving import resolve
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 ASKED = Question("marketing", "", "email", None, "pnt_1", "sub_1")

@@ -8,8 +8,9 @@ import pytest
 from governance.bootstrap import Runtime
 from governance.consent import service as consent
 from governance.consent.kinds import CLAIM, CONSENT, GUARDIAN, NIGHT
-from governance.consent.model import Cell, ConsentFacts, Question, resolve
+from governance.consent.model import Cell, ConsentFacts, Question
 from governance.consent.proof import is_guardian
+from governance.consent.resolving import resolve
 from governance.consent.service import NewConsent
 from governance.errors import InvalidError
 from governance.subjects import service as subjects
