@@ -4,10 +4,10 @@ from typing import Any
 
 from governance.clock import wire
 from governance.consent.kinds import NIGHT
+from governance.consent.noes import Suppression
 from governance.consent.objections import ObjectionOutcome
 from governance.consent.outcomes import ConsentOutcome
 from governance.consent.projection import ConsentEvent
-from governance.consent.suppressions import Suppression
 from governance.consent.views import ConsentState, StateEntry
 
 

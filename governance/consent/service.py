@@ -1,9 +1,9 @@
 """Use cases of consent: the one module that other rooms call.
 
 Consents live in `consents` (`withdraw` for links), double opt-in in `confirmations`, expiry in `expiry`, what
-has to be confirmed again in `reconfirming`,
-`objections`, `suppressions`, `notices`, `captures`, receipts in `receipts`, merge and split in `merging`, the
-imports' fast path in `bulk`, everything that only reads in `views`.
+has to be confirmed again in `reconfirming`, `objections`, `suppressions`, `notices`, `captures`, receipts in
+`receipts`, merge and split in `merging`, the imports' fast path in `bulk`. What only reads is in `views`, and
+in `noes`: which suppressions and objections stand.
 """
 
 from governance.consent.acts import Confirmation, ImportedAct, NewConsent, NoticeRef
@@ -22,6 +22,7 @@ from governance.consent.consents import record, withdraw
 from governance.consent.erasing import carry_noes
 from governance.consent.expiry import expire, people_with_expired
 from governance.consent.merging import merge, split
+from governance.consent.noes import Suppression, lookup, noes
 from governance.consent.notices import get_notice, put_notice, tag
 from governance.consent.objections import (
     NewObjection,
@@ -34,15 +35,7 @@ from governance.consent.outcomes import ConsentOutcome
 from governance.consent.receipts import receipt
 from governance.consent.reconfirming import Lapse, OldGrant, announce_reconfirmation
 from governance.consent.sources import sourced
-from governance.consent.suppressions import (
-    NewSuppression,
-    Suppression,
-    lookup,
-    noes,
-    release_suppression,
-    suppress,
-    suppress_point,
-)
+from governance.consent.suppressions import NewSuppression, release_suppression, suppress, suppress_point
 from governance.consent.views import ConsentState, StateEntry, bars_on, facts_for, history, rebuild, state
 
 __all__ = [

@@ -13,15 +13,14 @@ from governance.consent.acts import SUPPRESSION_SCOPES, Draft
 from governance.consent.buried import keep_no
 from governance.consent.consents import living
 from governance.consent.kinds import SCOPE_KIND
-from governance.consent.projection import ConsentEvent, in_force
+from governance.consent.noes import Suppression, of_person, of_point
 from governance.consent.proof import check_method, is_act
 from governance.consent.recording import append, seal
 from governance.consent.suppression_store import StoredBar
 from governance.errors import InvalidError, NotFoundError
-from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.lookups import read_value
-from governance.work import Snapshot, Work
+from governance.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +38,6 @@ class NewSuppression:
     method: str = "other"
     occurred_at: datetime | None = None
     evidence: Mapping[str, object] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Suppression:
-    """A suppression as it stands or stood. `scope` is `purpose` for what a withdrawal left on a contact
-    point.
-
-    `on`: `subject` or `contact_point`; `reason` a code. `kind`: `suppression`, or `objection` where a look-up
-    lists what else the person said.
-    """
-
-    suppression_id: str
-    scope: str
-    on: str
-    subject_ref: str | None
-    channel: str | None
-    purpose: str | None
-    reason: str
-    occurred_at: datetime
-    released_at: datetime | None
-    event_id: str
-    kind: str = "suppression"
 
 
 def suppress(work: Work, new: NewSuppression) -> Suppression:
@@ -95,7 +72,7 @@ def suppress(work: Work, new: NewSuppression) -> Suppression:
     event = append(work, person.subject_ref, draft)[0]
     if person.erased:
         keep_no(work, person.subject_ref, scope=scope, channel=channel, occurred_at=at)
-    return _of_person(event)
+    return of_person(event)
 
 
 def release_suppression(
@@ -132,63 +109,7 @@ def release_suppression(
             payload=payload,
         )
         released = append(work, person.subject_ref, draft)[0]
-    return _of_person(said, released=released)
-
-
-def lookup(
-    snap: Snapshot, *, subject_ref: str | None = None, contact_point: Identifier | None = None
-) -> list[Suppression]:
-    """Give the suppressions that stand.
-
-    On the person and the person's contact points, or on a contact point; oldest first.
-    """
-    found: list[Suppression] = []
-    hashes: list[str] = []
-    if subject_ref is not None:
-        found += [each for each in _said_by(snap, subject_ref) if each.kind == "suppression"]
-        hashes += [point.suppression_hash for point in subjects.points(snap, subject_ref)]
-    if contact_point is not None:
-        hashes.append(read_value(snap, contact_point).suppression_hash)
-    bars = suppression_store.standing(snap.connection, snap.tenant_id, hashes)
-    found += [_of_point(bar) for listed in bars.values() for bar in listed]
-    return sorted(found, key=_order)
-
-
-def noes(
-    snap: Snapshot, *, subject_ref: str | None = None, contact_point: Identifier | None = None
-) -> list[Suppression]:
-    """Give the suppressions and objections that stand; oldest first.
-
-    On the person and the person's contact points; or on a contact point and on everybody who has it.
-    """
-    found = {
-        each.suppression_id: each
-        for each in lookup(snap, subject_ref=subject_ref, contact_point=contact_point)
-    }
-    people = [] if subject_ref is None else [subject_ref]
-    if contact_point is not None:
-        people += _who_has(snap, read_value(snap, contact_point).blind_index)
-    for ref in people:
-        found |= {each.suppression_id: each for each in _said_by(snap, ref)}
-    return sorted(found.values(), key=_order)
-
-
-def _said_by(snap: Snapshot, subject_ref: str) -> list[Suppression]:
-    """What stands of a person's own state."""
-    events = in_force(store.events_of(snap.connection, snap.tenant_id, subject_ref))
-    return [_of_person(event) for event in events if event.status in ("suppressed", "objected")]
-
-
-def _order(each: Suppression) -> tuple[datetime, str]:
-    return each.occurred_at, each.suppression_id
-
-
-def _who_has(snap: Snapshot, blind_index: str) -> list[str]:
-    """The people who have a contact point, or had it; a merged record means its survivor."""
-    people = [
-        subjects.find_by_ref(snap, each.subject_ref) for each in subjects.shared_points(snap, blind_index)
-    ]
-    return [each.merged_into or each.subject_ref for each in people if each is not None]
+    return of_person(said, released=released)
 
 
 def suppress_point(
@@ -201,7 +122,7 @@ def suppress_point(
     )
     _record_bar(work, bar, "consent.point_suppressed", event_id)
     attesting.keep(work, [bar])
-    return _of_point(bar)
+    return of_point(bar)
 
 
 def _on_point(
@@ -215,17 +136,17 @@ def _on_point(
     bar = _bar(work, value.suppression_hash, suppression_id, scope, channel, code, at, event_id, None)
     _record_bar(work, bar, "consent.point_suppressed", event_id, _payload(new.evidence, reason=told))
     attesting.keep(work, [bar])
-    return _of_point(bar)
+    return of_point(bar)
 
 
 def _release_bar(work: Work, bar: StoredBar, payload: Mapping[str, object]) -> Suppression:
     if bar.released_at is not None:
-        return _of_point(bar)
+        return of_point(bar)
     suppression_store.release(work.connection, work.tenant_id, bar.suppression_id, work.now)
     _record_bar(work, bar, "consent.point_released", work.new_id("evt"), payload)
     released = suppression_store.find(work.connection, work.tenant_id, bar.suppression_id)
     assert released is not None
-    return _of_point(released)
+    return of_point(released)
 
 
 def _record_bar(
@@ -279,34 +200,3 @@ def _payload(evidence: Mapping[str, object] | None, **told: str | None) -> dict[
     if evidence:
         payload["evidence"] = dict(evidence)
     return payload
-
-
-def _of_person(event: ConsentEvent, *, released: ConsentEvent | None = None) -> Suppression:
-    return Suppression(
-        event.consent_id,
-        event.scope,
-        "subject",
-        event.subject_ref,
-        event.channel or None,
-        event.purpose or None,
-        event.reason or "unspecified",
-        event.occurred_at,
-        released.recorded_at if released else None,
-        event.event_id,
-        "objection" if event.status == "objected" else "suppression",
-    )
-
-
-def _of_point(bar: StoredBar) -> Suppression:
-    return Suppression(
-        bar.suppression_id,
-        bar.scope,
-        "contact_point",
-        None,
-        bar.channel or None,
-        bar.purpose or None,
-        bar.reason,
-        bar.occurred_at,
-        bar.released_at,
-        bar.event_id,
-    )
