@@ -15,17 +15,10 @@ from sqlalchemy.engine import Connection
 
 from governance.errors import ConflictError, InvalidError
 from governance.ledger import merkle, store
+from governance.ledger.canonical import canonical_object
 from governance.ledger.note import Checkpoint, NoteError, parse_vkey, verify_checkpoint
 from governance.ledger.tree import StoredTree
-from governance.ledger.verify import (
-    Reading,
-    VerifyResult,
-    canonical_object,
-    check_note,
-    read_entry,
-    read_key,
-    trusted_key,
-)
+from governance.ledger.verify import Reading, VerifyResult, check_note, read_entry, read_key, trusted_key
 
 FORM = "governance-part/1"
 _FIRST = frozenset({"part", "from", "frontier"})

@@ -1,17 +1,17 @@
 """The offline check of an export: public keys only, no database, no network, every byte of the file.
 
 Nothing here shares code with the writer but the hash functions and the note format: canonical JSON is
-produced a second way, so that a mistake in one shows in the other.
+produced a second way (`canonical`), so that a mistake in one shows in the other.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from governance.ledger import merkle
+from governance.ledger.canonical import canonical, canonical_object
 from governance.ledger.model import KIND, LEAF_MEMBERS, LEAF_VERSION
 from governance.ledger.note import (
     Checkpoint,
@@ -163,7 +163,7 @@ def read_entry(reading: Reading, line: bytes) -> None:
         problem = f"does not stand at position {reading.size}."
     else:
         # The line is canonical and so far as expected; the text of the leaf is what stands before this tail.
-        tail = _canonical({"leaf_hash": read["leaf_hash"], "position": reading.size})[1:]
+        tail = canonical({"leaf_hash": read["leaf_hash"], "position": reading.size})[1:]
         hashed = merkle.leaf_hash(line[len(b'{"leaf":') : -len(tail) - 2])
         problem = _leaf_problem(read["leaf"], reading)
         if read["leaf_hash"] != hashed.hex():
@@ -276,34 +276,6 @@ def _compare_older(
         reading.complain(f"The older checkpoint covers {older.size} entries; some have been removed since.")
     elif older.size and older.root != root:
         reading.complain(f"The first {older.size} entries are not those of the older checkpoint.")
-
-
-def canonical_object(line: bytes) -> dict[str, Any] | str:
-    """Read a line that must be one canonical JSON object and a newline; else say what is wrong with it."""
-    try:
-        read = _read_json(line.decode())
-        if not isinstance(read, dict):
-            return "is no JSON object."
-        # A surrogate written as an escape fails in encode(), a duplicate member in the comparison.
-        if _canonical(read) + b"\n" != line:
-            return "is not canonical JSON ended by one newline."
-    except (ValueError, RecursionError):
-        return "is no JSON object."
-    return read
-
-
-def _canonical(value: dict[str, Any]) -> bytes:
-    """Write JSON as RFC 8785 does, for values without fractions whose member names are ASCII."""
-    return _write_json(value).encode()
-
-
-def _refuse(number: str) -> NoReturn:
-    """Refuse fractions, infinities and NaN, which no line has."""
-    raise ValueError(number)
-
-
-_read_json = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse).decode
-_write_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def _is_number(value: object, expected: int) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from governance.errors import ConflictError
 from governance.events import Sealed
 from governance.ledger import service, verify
+from governance.ledger.canonical import canonical
 from governance.ledger.export import export_lines
 from governance.ledger.merkle import leaf_hash, tree_root
 from governance.ledger.note import Checkpoint, NoteSigner, sign_note
@@ -210,4 +211,4 @@ def test_what_is_no_export_is_refused_without_a_crash(lines: list[bytes]) -> Non
     )
 )
 def test_the_verifiers_canonical_json_equals_that_of_the_writer(value: Any) -> None:
-    assert verify._canonical({"value": value}) == rfc8785.dumps({"value": value})
+    assert canonical({"value": value}) == rfc8785.dumps({"value": value})
