@@ -14,7 +14,8 @@ from governance.erasure.model import DONE, HELD, IS_HELD, OWN, PENDING, WAITING,
 from governance.retention import service as retention
 from governance.retention.model import KEEP, SCHEDULE, RetentionVerdict
 from governance.systems import service as systems
-from governance.systems.model import DELETE, KEEP_UNTIL, KEPT_UNTIL, Disposition, ErasurePlan, erasure_order
+from governance.systems.dependencies import erasure_order
+from governance.systems.model import DELETE, KEEP_UNTIL, KEPT_UNTIL, Disposition, ErasurePlan
 from governance.work import Snapshot
 
 OWN_CLASSES = ("identification", "contact_details", "demographics", "organisation", "preferences")

@@ -15,8 +15,9 @@ from governance.settings import Settings
 from governance.systems import checking, registry, store
 from governance.systems.checking import Checked, Surroundings
 from governance.systems.connector import Connector, Context, Draft
+from governance.systems.dependencies import circle
 from governance.systems.findings import Report
-from governance.systems.model import System, circle, may_name
+from governance.systems.model import System, may_name
 from governance.vault.model import OPERATIONAL, Place, joined
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work

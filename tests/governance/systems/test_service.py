@@ -11,8 +11,9 @@ from governance.bootstrap import Runtime
 from governance.errors import InvalidError, NotFoundError, StaleError
 from governance.systems import registry
 from governance.systems import service as systems
+from governance.systems.dependencies import circle, erasure_order
 from governance.systems.findings import Finding
-from governance.systems.model import System, circle, erasure_order
+from governance.systems.model import System
 from tests.conftest import ACTOR
 from tests.fixtures import crm
 from tests.governance.systems.conftest import Crm, allowing
