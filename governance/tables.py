@@ -2,6 +2,7 @@
 
 from governance.access import store as access
 from governance.callers import issuer_store as issuers
+from governance.callers import session_store as sessions
 from governance.callers import store as callers
 from governance.callers import user_store as users
 from governance.communications import cap_store as caps
@@ -72,6 +73,7 @@ __all__ = [
     "reviews",
     "rights",
     "screenings",
+    "sessions",
     "shadows",
     "subjects",
     "systems",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from governance.callers import store, user_store
+from governance.callers import session_store, store, user_store
 from governance.callers.model import (
     Component,
     NewComponent,
@@ -124,7 +124,9 @@ def sweep(work: Work) -> int:
     door."""
     with work.bookkeeping():
         gone = store.sweep(work.connection, work.tenant_id, work.now)
-        return gone + user_store.sweep(work.connection, work.tenant_id, work.now - timedelta(days=1))
+        day_before = work.now - timedelta(days=1)
+        gone += session_store.sweep(work.connection, work.tenant_id, day_before)
+        return gone + user_store.sweep(work.connection, work.tenant_id, day_before)
 
 
 def revoke_token(work: Work, *, client_id: str, jti: str, expires_at: datetime) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from governance.callers import passwords
+from governance.callers import passwords, session_store
 from governance.callers import user_store as store
 from governance.callers.model import SCOPES
 from governance.callers.user_model import (
@@ -174,20 +174,22 @@ def begin(work: Work, proof: Proof, wish: Wish, opens: Iterable[str], lasts: tim
             "by": "totp" if proof.step is not None else "recovery-code",
         },
     )
-    store.add_session(work.connection, new, proof.user.generation, _digest(code), event.id)
+    session_store.add(work.connection, new, proof.user.generation, _digest(code), event.id)
     return code
 
 
 def find_code(snapshot: Snapshot, client_id: str, code: str) -> Session | None:
     """The session that a code of this component's was made for, used or not; None if there is none."""
-    found = store.session(snapshot.connection, snapshot.tenant_id, code_sha256=_digest(code))
+    found = session_store.find(snapshot.connection, snapshot.tenant_id, code_sha256=_digest(code))
     return None if found is None or not hmac.compare_digest(found[0].client_id, client_id) else found[0]
 
 
 def redeem(work: Work, session: Session, jti: str) -> bool:
     """Use a code up for a token. A code that comes again ends the session: False (RFC 6749 §4.1.2)."""
     with work.bookkeeping():
-        first = not session.code_used and store.use_code(work.connection, work.tenant_id, session.session_id)
+        first = not session.code_used and session_store.use_code(
+            work.connection, work.tenant_id, session.session_id
+        )
     if first:
         work.record(
             "access.token_issued",
@@ -205,18 +207,18 @@ def redeem(work: Work, session: Session, jti: str) -> bool:
 
 def end(work: Work, session_id: str, *, because: str) -> None:
     """End a session: all its tokens are refused from the next check on; again changes nothing."""
-    found = store.session(work.connection, work.tenant_id, session_id=session_id)
+    found = session_store.find(work.connection, work.tenant_id, session_id=session_id)
     if found is None or not found[0].good:
         return
     facts = {"session": session_id, "user": found[0].user_id, "because": because}
     event = work.record("access.signed_out", facts=facts)
-    store.end_session(work.connection, work.tenant_id, session_id, event.id)
+    session_store.end(work.connection, work.tenant_id, session_id, event.id)
 
 
 def standing(snapshot: Snapshot, session_id: str) -> tuple[Session, tuple[str, ...] | None] | None:
     """A session that stands as of this snapshot, and what its account opens; None if it was ended by
     anything."""
-    found = store.session(snapshot.connection, snapshot.tenant_id, session_id=session_id)
+    found = session_store.find(snapshot.connection, snapshot.tenant_id, session_id=session_id)
     if found is None or not found[0].good or not found[0].code_used or found[0].expires_at <= snapshot.now:
         return None
     return found

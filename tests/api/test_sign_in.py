@@ -14,7 +14,7 @@ from flask import Flask, current_app
 from api import bearers, code_grant, create_app, tokens
 from api import sign_in as door
 from governance.bootstrap import COMMAND_LINE, Runtime
-from governance.callers import passwords, sign_in, user_store, users
+from governance.callers import passwords, session_store, sign_in, user_store, users
 from governance.callers import service as callers
 from governance.callers.user_model import MOST_BY_NAME, STEP, WINDOW
 from governance.errors import TooManyError
@@ -493,15 +493,15 @@ def counts_in_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def leaves_the_code_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = user_store.use_code
+    real = session_store.use_code
 
     def use(connection: Any, tenant_id: str, session_id: str) -> bool:
         real(connection, tenant_id, session_id)
-        row = sa.update(user_store.user_session).values(code_used=False)
-        connection.execute(row.where(user_store.user_session.c.session_id == session_id))
+        row = sa.update(session_store.user_session).values(code_used=False)
+        connection.execute(row.where(session_store.user_session.c.session_id == session_id))
         return True
 
-    monkeypatch.setattr(user_store, "use_code", use)
+    monkeypatch.setattr(session_store, "use_code", use)
 
 
 def forgets_the_verifier(monkeypatch: pytest.MonkeyPatch) -> None:
