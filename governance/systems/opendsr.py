@@ -35,20 +35,16 @@ from governance.systems.model import (
     failed,
     unsupported,
 )
+from governance.systems.opendsr_config import POLL_HOURS, TYPES, complaints
 from governance.systems.opendsr_signature import (
     DOMAIN_HEADER,
     SIGNATURE_HEADER,
-    is_pem,
     is_signed,
     trusted_certificate,
 )
 
 VERSION = "2.0"
 
-_TYPES = {"external_id": "controller_customer_id", "email": "email"}
-_FORMATS = ("raw", "sha1", "md5", "sha256")
-_PLAIN = {"domain", "regulation", "identities", "poll_hours", "certificate", "authorities", "controller_id"}
-_POLL_HOURS = 24
 _CONFIRMED = "The processor confirmed it with its signature."
 _STATUSES = ("pending", "in_progress", "completed", "cancelled")
 
@@ -60,7 +56,7 @@ class OpenDsrConnector:
 
     def check(self, draft: Draft) -> Checked:
         """Check the config without sending anything."""
-        return Checked(_complaints(draft))
+        return Checked(complaints(draft))
 
     def probe(self, context: Context) -> Report:
         """Ask what the processor can do (`/discovery`), and see whether its certificate can be trusted."""
@@ -141,39 +137,6 @@ def _guarded(answer: Any) -> Outcome:
     except Problem as problem:
         return failed(problem.sentence, transient=problem.transient)
     return outcome
-
-
-def _complaints(draft: Draft) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    config = draft.config
-    for each in sorted(set(config) - _PLAIN):
-        found[each[:40]] = [f"Use only url, authorization, {', '.join(sorted(_PLAIN))}."]
-    wrong = far_side.check_url(draft, draft.secrets.get("url", ""))
-    if wrong:
-        found["url"] = [wrong]
-    domain = config.get("domain")
-    if not isinstance(domain, str) or not domain or domain != domain.lower() or "/" in domain:
-        found["domain"] = ["Name the processor's OpenDSR domain, in small letters, e.g. opendsr.example.com."]
-    if config.get("regulation", "gdpr") not in ("gdpr", "ccpa"):
-        found["regulation"] = ["Use gdpr or ccpa."]
-    identities = config.get("identities", [])
-    if not isinstance(identities, list) or not all(_is_identity(each) for each in identities):
-        found["identities"] = [
-            f"List objects with type ({', '.join(_TYPES)}) and format ({', '.join(_FORMATS)})."
-        ]
-    hours = config.get("poll_hours", _POLL_HOURS)
-    if isinstance(hours, bool) or not isinstance(hours, int) or not 1 <= hours <= 720:
-        found["poll_hours"] = ["Use a whole number of hours from 1 to 720."]
-    for name in ("certificate", "authorities"):
-        pem = config.get(name)
-        if pem is not None and not (isinstance(pem, str) and is_pem(pem)):
-            found[name] = ["Send certificates in PEM."]
-    return found
-
-
-def _is_identity(each: object) -> bool:
-    known = list(_TYPES)
-    return isinstance(each, Mapping) and each.get("type") in known and each.get("format") in _FORMATS
 
 
 def _discovered(context: Context) -> list[Finding]:
@@ -281,7 +244,7 @@ def _standing(context: Context, document: Mapping[str, Any]) -> Outcome:
 
 
 def _waiting(context: Context, document: Mapping[str, Any], reference: str) -> Outcome:
-    hours = timedelta(hours=context.draft.config.get("poll_hours", _POLL_HOURS))
+    hours = timedelta(hours=context.draft.config.get("poll_hours", POLL_HOURS))
     check_after = context.now + hours
     try:
         expected = datetime.fromisoformat(str(document.get("expected_completion_time")))
@@ -295,10 +258,10 @@ def _waiting(context: Context, document: Mapping[str, Any], reference: str) -> O
 
 
 def _identities(context: Context, keys: SubjectKeys) -> list[dict[str, str]]:
-    wanted = context.draft.config.get("identities") or [{"type": each, "format": "raw"} for each in _TYPES]
+    wanted = context.draft.config.get("identities") or [{"type": each, "format": "raw"} for each in TYPES]
     return [
         {
-            "identity_type": _TYPES[each["type"]],
+            "identity_type": TYPES[each["type"]],
             "identity_value": _formatted(value, each["format"]),
             "identity_format": each["format"],
         }
