@@ -13,19 +13,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from governance.errors import ConflictError, InvalidError, NotFoundError
-from governance.events import Actor, Fact
-from governance.systems import abroad, service, tasks
+from governance.errors import ConflictError, InvalidError
+from governance.events import Actor
+from governance.systems import abroad, service
 from governance.systems import operation_store as store
 from governance.systems.connector import Connector, Context
-from governance.systems.documents import (
-    read_item,
-    read_outcome,
-    read_steps,
-    write_item,
-    write_outcome,
-    write_step,
-)
+from governance.systems.documents import write_step
 from governance.systems.model import (
     COLLECT,
     CORRECT,
@@ -33,29 +26,23 @@ from governance.systems.model import (
     DISPOSE,
     DONE,
     ERASE,
-    FAILED,
     LOOK,
     RELEASE,
     RESTRICT,
-    UNSUPPORTED,
     VERBS,
     WAITING,
     Change,
     Disposal,
     ErasurePlan,
-    Item,
     Outcome,
     StepOutcome,
     SubjectKeys,
     failed,
 )
 from governance.systems.operation_store import Record
-from governance.vault.model import EVIDENCE, Place
-from governance.vault.service import Vault
+from governance.systems.settling import STARTED, kept_answer, settle
 from governance.work import Snapshot, Work
 
-STARTED = "started"
-_READS = (COLLECT, COUNT)
 _ID = re.compile(r"[!-~]{1,200}")
 
 
@@ -119,7 +106,7 @@ def run(opener: Opener, actor: Actor, tenant_id: str, asked: Operation) -> Outco
     with opener.work(tenant_id, actor) as work, work.bookkeeping():
         record = _begin(work, asked)
         if record.status == DONE and asked.verb != COUNT:  # a count is asked to know how it is now
-            kept = _kept(work, record)
+            kept = kept_answer(work, record)
             if kept is not None:
                 return kept
         connector, context = service.connect(
@@ -129,7 +116,7 @@ def run(opener: Opener, actor: Actor, tenant_id: str, asked: Operation) -> Outco
     context = replace(context, remember=_rememberer(opener, actor, tenant_id, asked.operation_id))
     outcome = _ask(connector, context, asked, record) if no is None else failed(no, transient=True)
     with opener.work(tenant_id, actor) as work:
-        return _settle(work, asked.operation_id, outcome)
+        return settle(work, asked.operation_id, outcome)
 
 
 def standing(snap: Snapshot, operation_id: str) -> Outcome | None:
@@ -137,7 +124,7 @@ def standing(snap: Snapshot, operation_id: str) -> Outcome | None:
     record = store.find(snap.connection, snap.tenant_id, operation_id)
     if record is None:
         return None
-    return _kept(snap, record) or Outcome(
+    return kept_answer(snap, record) or Outcome(
         WAITING,
         "It was begun and has not ended yet.",
         reference=record.reference,
@@ -152,7 +139,7 @@ def due(snap: Snapshot, limit: int = 100) -> list[str]:
 
 def finish(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
     """End a waiting operation with what somebody or something reported; NotFoundError if there is none."""
-    return _settle(work, operation_id, outcome)
+    return settle(work, operation_id, outcome)
 
 
 def finish_reported(
@@ -166,7 +153,7 @@ def finish_reported(
     if record is None or not record.operation_id.startswith(within):
         return False
     if record.status == WAITING:
-        _settle(work, record.operation_id, outcome)
+        settle(work, record.operation_id, outcome)
     return True
 
 
@@ -212,94 +199,6 @@ def _ask(connector: Connector, context: Context, asked: Operation, record: Recor
     except Exception as error:  # a connector may be anybody's; what it says may name a person
         kind = type(error).__name__
         return failed(f"The connector of this system failed without saying why ({kind}).", transient=True)
-
-
-def _settle(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
-    """Keep an outcome, record what was done, make the task if there is one."""
-    record = store.find(work.connection, work.tenant_id, operation_id, lock=True)
-    if record is None:
-        raise NotFoundError("There is no such operation.")
-    if record.status == DONE and record.verb not in _READS:
-        return _kept(work, record) or outcome  # another process was faster
-    if not outcome.changed and record.remembered:
-        # The work was done by an attempt that died before it could say so: these are its counts.
-        outcome = replace(outcome, steps=read_steps(record.remembered))
-    outcome = _complete(record, outcome)
-    values: dict[str, Any] = {
-        "status": outcome.status,
-        "outcome": write_outcome(outcome),
-        "reference": outcome.reference or record.reference,
-        "check_after": outcome.check_after,
-    }
-    if outcome.status == DONE and record.verb == COLLECT and record.status == WAITING:  # also nothing is kept
-        values["items_sealed"] = _sealed(work, record, outcome.items)
-    with work.bookkeeping():
-        store.change(work.connection, work.tenant_id, operation_id, work.now, values)
-    if outcome.task is not None:
-        tasks.make(work, record, outcome.task)
-    elif record.status == WAITING != outcome.status and not outcome.transient:
-        tasks.drop_of(work, operation_id)
-    if record.verb not in _READS and outcome.status in _KINDS and outcome.status != record.status:
-        work.record(
-            f"system.{_KINDS[outcome.status]}",
-            subject_ref=record.subject_ref or None,
-            facts=_facts(record, outcome),
-        )
-    return outcome
-
-
-def _complete(record: Record, outcome: Outcome) -> Outcome:
-    """An erasure is finished only when it says what became of every class that it was asked about.
-
-    One that this kind of system cannot be asked is failed: data is there, and somebody must see to it.
-    """
-    if record.verb in (ERASE, DISPOSE) and outcome.status == UNSUPPORTED:
-        return failed(outcome.because)
-    said = {each.data_class for each in outcome.steps}
-    missing = sorted({each["data_class"] for each in record.remembered} - said)
-    if record.verb not in (ERASE, DISPOSE) or outcome.status != DONE or not missing:
-        return outcome
-    return failed(f"The system does not say what became of {', '.join(missing)}.")
-
-
-_KINDS = {DONE: "answered", WAITING: "asked", FAILED: "failed"}
-"""The ledger's word for each status: a status that did not change is not told again."""
-
-
-def _facts(record: Record, outcome: Outcome) -> dict[str, Fact]:
-    return {
-        "operation": record.operation_id,
-        "system": record.system_id,
-        "verb": record.verb,
-        "rows": outcome.rows,
-        "outcomes": sorted({each.outcome for each in outcome.steps}),
-    }
-
-
-def _kept(snap: Snapshot, record: Record) -> Outcome | None:
-    """What was answered; None for what was collected and not kept, and for what has not ended."""
-    if record.outcome is None or record.status == STARTED:
-        return None
-    if record.verb == COLLECT and record.status == DONE:
-        if record.items_sealed is None:
-            return None
-        place = _place(record.operation_id)
-        plain = snap.resource(Vault).reveal(
-            snap.tenant_id, record.subject_ref, EVIDENCE, place, record.items_sealed
-        )
-        return read_outcome(record.outcome, [read_item(each) for each in json.loads(plain)])
-    kept = read_outcome(record.outcome)
-    return replace(kept, reference=record.reference, check_after=record.check_after)
-
-
-def _sealed(work: Work, record: Record, items: Sequence[Item]) -> bytes:
-    plain = json.dumps([write_item(each) for each in items]).encode()
-    place = _place(record.operation_id)
-    return work.resource(Vault).seal(work.tenant_id, record.subject_ref, EVIDENCE, place, plain)
-
-
-def _place(operation_id: str) -> Place:
-    return Place("system_operation", "items_sealed", operation_id)
 
 
 def _rememberer(opener: Opener, actor: Actor, tenant_id: str, operation_id: str) -> Any:
