@@ -1,6 +1,7 @@
-"""Reports for those who answer for compliance."""
+"""Reports for those who answer for compliance: each read from one snapshot, as JSON or as a table in CSV."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import marshmallow as ma
@@ -24,6 +25,7 @@ from governance.reports import (
     request_clocks,
 )
 from governance.reports import policy_reviews as reviews
+from governance.work import Snapshot
 
 room = Room("reports", description="What those look at who answer for compliance.")
 
@@ -63,26 +65,61 @@ class ConsentsReport(Answer):
     opt_outs = ma.fields.Nested(OptOutsReply, required=True)
 
 
-@room.get("/v1/reports/message-classes", scope="communications:read")
-@room.tables()
-@room.query(shapes.Period)
-@room.answers(200, MessageClassesReply)
-def message_class_report(query: Mapping[str, Any]) -> Response:
+Query = Mapping[str, Any]
+Report = Callable[[Snapshot, Query], Mapping[str, Any]]
+Table = str | Callable[[Any], Iterable[Mapping[str, Any]]]
+
+
+def report(
+    path: str,
+    answer: type[ma.Schema],
+    columns: Sequence[str],
+    table: Table,
+    *,
+    scope: str = "audit:read",
+    query: type[ma.Schema] = shapes.Format,
+) -> Callable[[Report], Report]:
+    """Declare a report; the function makes it of a snapshot and the query.
+
+    `table`: what goes into a CSV of these columns: the name of a member, or the rows made of the report.
+    """
+
+    def declare(make: Report) -> Report:
+        @room.get(path, scope=scope)
+        @room.tables()
+        @room.query(query)
+        @room.answers(200, answer)
+        @wraps(make)
+        def view(asked: Query) -> Response:
+            with request_snapshot() as snapshot:
+                found = make(snapshot, asked)
+            if asked["format"] == "json":
+                return reply(found)
+            rows = found[table] if isinstance(table, str) else table(found)
+            return Response(b"".join(spreadsheets.table(columns, rows)), content_type=spreadsheets.MEDIA_TYPE)
+
+        return make
+
+    return declare
+
+
+@report(
+    "/v1/reports/message-classes",
+    MessageClassesReply,
+    message_classes.COLUMNS,
+    "findings",
+    scope="communications:read",
+    query=shapes.Period,
+)
+def message_class_report(snapshot: Snapshot, query: Query) -> Mapping[str, Any]:
     """List messages whose declared class looks wrong, with counts and samples by reference."""
-    with request_snapshot() as snapshot:
-        found = message_classes.report(snapshot, since=query.get("since"), until=query.get("until"))
-    return _given(query, found, message_classes.COLUMNS, "findings")
+    return message_classes.report(snapshot, since=query.get("since"), until=query.get("until"))
 
 
-@room.get("/v1/reports/consents", scope="audit:read")
-@room.tables()
-@room.query(shapes.Format)
-@room.answers(200, ConsentsReport)
-def consents(query: Mapping[str, Any]) -> Response:
+@report("/v1/reports/consents", ConsentsReport, coverage.COLUMNS, "coverage")
+def consents(snapshot: Snapshot, query: Query) -> Mapping[str, Any]:
     """Report on consents: whom they cover, by purpose, basis and country; how fast opt-outs arrive."""
-    with request_snapshot() as snapshot:
-        covered = coverage.report(snapshot)
-        found = reach.of_opt_outs(snapshot)
+    found = reach.of_opt_outs(snapshot)
     opt_outs = {
         "systems": list(found.systems),
         "told": found.told,
@@ -90,95 +127,55 @@ def consents(query: Mapping[str, Any]) -> Response:
         "given_up": found.given_up,
         "seconds": spread(found.lag),
     }
-    return _given(query, {**covered, "opt_outs": opt_outs}, coverage.COLUMNS, "coverage")
+    return {**coverage.report(snapshot), "opt_outs": opt_outs}
 
 
-@room.get("/v1/reports/posture", scope="audit:read")
-@room.tables()
-@room.query(shapes.Format)
-@room.answers(200, shapes.Posture)
-def where_we_stand(query: Mapping[str, Any]) -> Response:
+@report("/v1/reports/posture", shapes.Posture, posture.COLUMNS, "lines")
+def where_we_stand(snapshot: Snapshot, query: Query) -> Mapping[str, Any]:
     """Report where we stand: every duty that can be late or broken, the worst first."""
-    with request_snapshot() as snapshot:
-        return _given(query, posture.report(snapshot), posture.COLUMNS, "lines")
+    return posture.report(snapshot)
 
 
-@room.get("/v1/reports/requests", scope="audit:read")
-@room.tables()
-@room.query(shapes.Format)
-@room.answers(200, shapes.Requests)
-def requests(query: Mapping[str, Any]) -> Response:
+@report("/v1/reports/requests", shapes.Requests, request_clocks.COLUMNS, "open")
+def requests(snapshot: Snapshot, query: Query) -> Mapping[str, Any]:
     """Report on requests of people: overdue clocks first, then what is due soon; how many were in time."""
-    with request_snapshot() as snapshot:
-        return _given(query, request_clocks.report(snapshot), request_clocks.COLUMNS, "open")
+    return request_clocks.report(snapshot)
 
 
-@room.get("/v1/reports/retention", scope="audit:read")
-@room.tables()
-@room.query(shapes.Format)
-@room.answers(200, shapes.Retention)
-def retention(query: Mapping[str, Any]) -> Response:
+@report("/v1/reports/retention", shapes.Retention, keeping.COLUMNS, keeping.table)
+def retention(snapshot: Snapshot, query: Query) -> Mapping[str, Any]:
     """Report on retention: what should be gone, what goes in the next twelve months, what keeps it."""
-    with request_snapshot() as snapshot:
-        found = keeping.report(snapshot)
-    return _given(query, found, keeping.COLUMNS, keeping.table(found))
+    return keeping.report(snapshot)
 
 
-@room.get("/v1/reports/decisions", scope="audit:read")
-@room.tables()
-@room.query(shapes.Period)
-@room.answers(200, shapes.Decisions)
-def decisions(query: Mapping[str, Any]) -> Response:
+@report("/v1/reports/decisions", shapes.Decisions, refusals.COLUMNS, "by_rule", query=shapes.Period)
+def decisions(snapshot: Snapshot, query: Query) -> Mapping[str, Any]:
     """Report on decisions of a period (30 days): how many were allowed, which rules refused the others."""
-    with request_snapshot() as snapshot:
-        found = refusals.report(snapshot, since=query.get("since"), until=query.get("until"))
-    return _given(query, found, refusals.COLUMNS, "by_rule")
+    return refusals.report(snapshot, since=query.get("since"), until=query.get("until"))
 
 
-@room.get("/v1/reports/lifecycle", scope="audit:read")
-@room.tables()
-@room.query(shapes.LifecyclePeriod)
-@room.answers(200, shapes.Lifecycle)
-def lifecycle(query: Mapping[str, Any]) -> Response:
+@report(
+    "/v1/reports/lifecycle",
+    shapes.Lifecycle,
+    progression.COLUMNS,
+    progression.table,
+    query=shapes.LifecyclePeriod,
+)
+def lifecycle(snapshot: Snapshot, query: Query) -> Mapping[str, Any]:
     """Report on the lifecycle: people by stage, moves of a period (90 days); small numbers are left out."""
-    with request_snapshot() as snapshot:
-        found = progression.report(
-            snapshot, model=query["model"], since=query.get("since"), until=query.get("until")
-        )
-    return _given(query, found, progression.COLUMNS, progression.table(found))
+    period = {"since": query.get("since"), "until": query.get("until")}
+    return progression.report(snapshot, model=query["model"], **period)
 
 
-@room.get("/v1/reports/ropa", scope="audit:read")
-@room.tables()
-@room.query(shapes.Format)
-@room.answers(200, shapes.ProcessingRecord)
-def record_of_processing(query: Mapping[str, Any]) -> Response:
+@report("/v1/reports/ropa", shapes.ProcessingRecord, processing_record.COLUMNS, processing_record.table)
+def record_of_processing(snapshot: Snapshot, query: Query) -> Mapping[str, Any]:
     """Give the record of processing activities (GDPR Art. 30), made from what is in force."""
-    with request_snapshot() as snapshot:
-        found = processing_record.report(snapshot)
-    rows = map(processing_record.in_words, found["activities"])
-    return _given(query, found, processing_record.COLUMNS, rows)
+    return processing_record.report(snapshot)
 
 
-@room.get("/v1/reports/policy-reviews", scope="policies:read")
-@room.tables()
-@room.query(shapes.Format)
-@room.answers(200, shapes.PolicyReviews)
-def policy_reviews(query: Mapping[str, Any]) -> Response:
+@report(
+    "/v1/reports/policy-reviews", shapes.PolicyReviews, reviews.COLUMNS, reviews.table, scope="policies:read"
+)
+def policy_reviews(snapshot: Snapshot, query: Query) -> Mapping[str, Any]:
     """List rules whose day of review has passed or is within 90 days, and rollbacks to look at."""
-    with request_snapshot() as snapshot:
-        found = reviews.report(snapshot)
-    return _given(query, found, reviews.COLUMNS, reviews.table(found))
-
-
-def _given(
-    query: Mapping[str, Any],
-    found: Mapping[str, Any],
-    columns: Sequence[str],
-    table: str | Iterable[Mapping[str, Any]],
-) -> Response:
-    """The report as JSON, or its main table (the name of a member, or the rows themselves) as CSV."""
-    if query["format"] == "json":
-        return reply(found)
-    rows = found[table] if isinstance(table, str) else table
-    return Response(b"".join(spreadsheets.table(columns, rows)), content_type=spreadsheets.MEDIA_TYPE)
+    return reviews.report(snapshot)

@@ -96,13 +96,16 @@ def report(snap: Snapshot) -> dict[str, Any]:
     }
 
 
-def in_words(activity: Mapping[str, Any]) -> dict[str, Any]:
-    """An activity as a row of a table: every cell is a text that an officer can read."""
-    return {
-        **activity,
-        "lawful_basis": _basis(activity["lawful_basis"]),
-        "transfers": "; ".join(map(_transfer_words, activity["transfers"])),
-    }
+def table(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The activities as rows of COLUMNS: every cell is a text that an officer can read."""
+    return [
+        {
+            **activity,
+            "lawful_basis": _basis(activity["lawful_basis"]),
+            "transfers": "; ".join(map(_transfer_words, activity["transfers"])),
+        }
+        for activity in found["activities"]
+    ]
 
 
 def _basis(basis: str | Mapping[str, Any] | None) -> str:
