@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -15,45 +14,29 @@ from governance.ledger.store import ledger_entry
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.model import SubjectChange
-from governance.systems import service as systems
 from retention_jobs import run_erasures
 from retention_jobs.schedule import Job
-from tests.promises.job_kills import LEASE, Flow
+from tests.promises import far_crm
+from tests.promises.job_kills import LEASE, Flow, counted
 
 _AT_ONCE = 3
-
-
-def crm_file(runtime: Runtime) -> Path:
-    """Where the CRM's database lies; the folder is what the operator allows."""
-    return runtime.settings.data_dir / "far" / "crm.db"
-
-
-def _crm(runtime: Runtime) -> sa.Engine:
-    path = crm_file(runtime)
-    path.parent.mkdir(exist_ok=True)
-    return sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
-
-
-def _register(runtime: Runtime) -> None:
-    with _crm(runtime).begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE contact (id TEXT PRIMARY KEY, email TEXT)")
-        connection.exec_driver_sql("CREATE TABLE note (id INTEGER PRIMARY KEY, of_contact TEXT, body TEXT)")
-    tables = {
-        "contact": {
-            "data_class": "identification",
-            "person": True,
-            "keys": [{"column": "id", "matches": "external_id"}],
-            "fields": {"email": "contact_details"},
-        },
-        "note": {
-            "data_class": "interactions",
-            "keys": [{"column": "of_contact", "matches": "external_id"}],
-            "fields": {"body": {"data_class": "interactions", "free_text": True}},
-        },
-    }
-    body = {"kind": "sql", "config": {"url": f"sqlite:///{crm_file(runtime)}", "tables": tables}}
-    with runtime.work("acme", COMMAND_LINE) as work:
-        systems.put(work, "crm", body, None)
+_TABLES = {
+    "contact": {
+        "data_class": "identification",
+        "person": True,
+        "keys": [{"column": "id", "matches": "external_id"}],
+        "fields": {"email": "contact_details"},
+    },
+    "note": {
+        "data_class": "interactions",
+        "keys": [{"column": "of_contact", "matches": "external_id"}],
+        "fields": {"body": {"data_class": "interactions", "free_text": True}},
+    },
+}
+_SCHEMA = (
+    "CREATE TABLE contact (id TEXT PRIMARY KEY, email TEXT)",
+    "CREATE TABLE note (id INTEGER PRIMARY KEY, of_contact TEXT, body TEXT)",
+)
 
 
 def _make(runtime: Runtime, number: int) -> list[str]:
@@ -62,9 +45,9 @@ def _make(runtime: Runtime, number: int) -> list[str]:
     Each has two rows there; one of them holds two classes of data, so a step counts three.
     """
     if number == 0:
-        _register(runtime)
+        far_crm.register(runtime, _TABLES, *_SCHEMA)
     ids = [f"crm-{number}-{each}" for each in range(_AT_ONCE + 1)]
-    with _crm(runtime).begin() as connection:
+    with far_crm.engine(runtime).begin() as connection:
         for each in ids:
             connection.execute(sa.text("INSERT INTO contact VALUES (:id, :id)"), {"id": each})
             connection.execute(sa.text("INSERT INTO note (of_contact, body) VALUES (:id, 'x')"), {"id": each})
@@ -78,15 +61,13 @@ def _make(runtime: Runtime, number: int) -> list[str]:
 
 
 def _left(runtime: Runtime) -> int:
-    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
-        query = sa.select(sa.func.count()).where(erasure.c.status.in_(OPEN))
-        return snapshot.connection.scalar(query) or 0
+    return counted(runtime, sa.select(sa.func.count()).where(erasure.c.status.in_(OPEN)))
 
 
 def _faults(runtime: Runtime, made: Sequence[list[str]]) -> Iterator[str]:
     gone = [each for ids in made for each in ids[:-1]]
     stay = [ids[-1] for ids in made]
-    with _crm(runtime).connect() as connection:
+    with far_crm.engine(runtime).connect() as connection:
         contacts = sorted(connection.exec_driver_sql("SELECT id FROM contact").scalars())
         notes = sorted(connection.exec_driver_sql("SELECT of_contact FROM note").scalars())
     if contacts != sorted(stay) or notes != sorted(stay):

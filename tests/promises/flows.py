@@ -24,7 +24,7 @@ from governance.subjects import service as subjects
 from governance.subjects.model import SubjectChange
 from retention_jobs import expire_consents, run_imports
 from retention_jobs.schedule import Job
-from tests.promises.job_kills import LEASE, Flow
+from tests.promises.job_kills import LEASE, Flow, counted
 from tests.promises.servers import ROOT
 
 # Work with an effect that nothing keeps unique: rows in a table, one for each slot that was put by name.
@@ -52,10 +52,10 @@ def _left_tally(runtime: Runtime) -> int:
 
 def _tally_faults(runtime: Runtime, made: Sequence[list[str]]) -> Iterator[str]:
     with runtime.engine.connect() as connection:
-        counted = Counter(connection.scalars(sa.select(tally.c.slot)))
+        found = Counter(connection.scalars(sa.select(tally.c.slot)))
     wanted = Counter(slot for slots in made for slot in slots)
-    both = sorted(wanted | counted)
-    yield from (f"{counted[slot]} times: {slot}" for slot in both if counted[slot] != wanted[slot])
+    both = sorted(wanted | found)
+    yield from (f"{found[slot]} times: {slot}" for slot in both if found[slot] != wanted[slot])
 
 
 def _count(own: Runtime) -> int:
@@ -114,9 +114,7 @@ def _sample(number: int) -> bytes:
 
 
 def _left_imports(runtime: Runtime) -> int:
-    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
-        query = sa.select(sa.func.count()).where(import_store.import_run.c.state == "running")
-        return snapshot.connection.scalar(query) or 0
+    return counted(runtime, sa.select(sa.func.count()).where(import_store.import_run.c.state == "running"))
 
 
 def _import_faults(runtime: Runtime, made: Sequence[str]) -> Iterator[str]:
@@ -127,11 +125,11 @@ def _import_faults(runtime: Runtime, made: Sequence[str]) -> Iterator[str]:
             if (run.state, wanted) != ("completed", {"rows": _ROWS, "created": _ROWS}):
                 yield f"{import_id} is {run.state} with {wanted}"
         kinds = sa.select(ledger_entry.c.kind, sa.func.count()).group_by(ledger_entry.c.kind)
-        counted = {row[0]: row[1] for row in snapshot.connection.execute(kinds)}
-    if counted["subject.created"] != _ROWS * len(made):
-        yield f"{counted['subject.created']} people were created of {_ROWS * len(made)}"
-    if counted["import.completed"] != len(made):
-        yield f"{counted['import.completed']} imports ended of {len(made)}"
+        told = {row[0]: row[1] for row in snapshot.connection.execute(kinds)}
+    if told["subject.created"] != _ROWS * len(made):
+        yield f"{told['subject.created']} people were created of {_ROWS * len(made)}"
+    if told["import.completed"] != len(made):
+        yield f"{told['import.completed']} imports ended of {len(made)}"
 
 
 def _shorten_imports() -> None:

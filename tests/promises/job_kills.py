@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
 from click.testing import CliRunner
 
-from governance.bootstrap import Runtime, assemble
+from governance.bootstrap import COMMAND_LINE, Runtime, assemble
 from governance.commands import main
 from governance.settings import Settings
 from retention_jobs.schedule import Job
@@ -51,6 +52,12 @@ class Flow:
     left: Callable[[Runtime], int]
     faults: Callable[[Runtime, Sequence[Any]], Iterable[str]]
     shorten: Callable[[], None] = _nothing
+
+
+def counted(runtime: Runtime, *queries: sa.Select[tuple[int]]) -> int:
+    """What these queries count, all together: how a flow says what is `left`."""
+    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
+        return sum(snapshot.connection.scalar(query) or 0 for query in queries)
 
 
 class Nurse:

@@ -20,7 +20,7 @@ from governance.subjects.model import SubjectChange, SubjectReference
 from governance.vault.model import EVIDENCE
 from retention_jobs import end_own_data
 from retention_jobs.schedule import Job
-from tests.promises.job_kills import Flow
+from tests.promises.job_kills import Flow, counted
 
 _OLD = datetime(2010, 1, 1, tzinfo=UTC)
 _AT_ONCE = 5
@@ -99,8 +99,7 @@ def _left(runtime: Runtime) -> int:
         sa.select(sa.func.count()).where(message.c.authorised_at == _OLD),
         sa.select(sa.func.count()).where(rights_request.c.closed_at == _OLD, forgotten),
     )  # fmt: skip
-    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
-        return sum(snapshot.connection.scalar(query) or 0 for query in queries)
+    return counted(runtime, *queries)
 
 
 def _faults(runtime: Runtime, made: Sequence[Made]) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -17,48 +16,35 @@ from governance.rights.recipient_store import DONE
 from governance.rights.tables import rights_request
 from governance.subjects import service as subjects
 from governance.subjects.model import SubjectChange, SubjectReference
-from governance.systems import service as systems
 from retention_jobs import tell_recipients
 from retention_jobs.schedule import Job
-from tests.promises.job_kills import Flow
+from tests.promises import far_crm
+from tests.promises.job_kills import Flow, counted
 
 _AT_ONCE = 3
 _NAMED = ("rights.recipient_told", "rights.fulfilled")
-
-
-def _crm(runtime: Runtime) -> sa.Engine:
-    path: Path = runtime.settings.data_dir / "far" / "crm.db"
-    path.parent.mkdir(exist_ok=True)
-    return sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
-
-
-def _register(runtime: Runtime) -> None:
-    with _crm(runtime).begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE contact (id TEXT PRIMARY KEY, name TEXT, stopped INTEGER)")
-        connection.exec_driver_sql("CREATE TABLE marked (contact TEXT)")
-        connection.exec_driver_sql(
-            "CREATE TRIGGER note AFTER UPDATE OF stopped ON contact "
-            "BEGIN INSERT INTO marked VALUES (NEW.id); END"
-        )
-    contact = {
+_TABLES = {
+    "contact": {
         "data_class": "identification",
         "person": True,
         "keys": [{"column": "id", "matches": "external_id"}],
         "fields": {"name": "identification"},
         "restriction": {"column": "stopped", "on": 1, "off": 0},
     }
-    url = f"sqlite:///{runtime.settings.data_dir / 'far' / 'crm.db'}"
-    with runtime.work("acme", COMMAND_LINE) as work:
-        body = {"kind": "sql", "config": {"url": url, "tables": {"contact": contact}}}
-        systems.put(work, "crm", body, None)
+}
+_SCHEMA = (
+    "CREATE TABLE contact (id TEXT PRIMARY KEY, name TEXT, stopped INTEGER)",
+    "CREATE TABLE marked (contact TEXT)",
+    "CREATE TRIGGER note AFTER UPDATE OF stopped ON contact BEGIN INSERT INTO marked VALUES (NEW.id); END",
+)
 
 
 def _make(runtime: Runtime, number: int) -> list[tuple[str, str]]:
     """Three people who ask for a restriction, and one who does not; gives their ids and the requests'."""
     if number == 0:
-        _register(runtime)
+        far_crm.register(runtime, _TABLES, *_SCHEMA)
     ids = [f"crm-{number}-{each}" for each in range(_AT_ONCE + 1)]
-    with _crm(runtime).begin() as connection:
+    with far_crm.engine(runtime).begin() as connection:
         for each in ids:
             connection.execute(sa.text("INSERT INTO contact VALUES (:id, 'x', 0)"), {"id": each})
     made = []
@@ -74,14 +60,12 @@ def _make(runtime: Runtime, number: int) -> list[tuple[str, str]]:
 
 
 def _left(runtime: Runtime) -> int:
-    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
-        query = sa.select(sa.func.count()).where(rights_request.c.state.in_(OPEN_STATES))
-        return snapshot.connection.scalar(query) or 0
+    return counted(runtime, sa.select(sa.func.count()).where(rights_request.c.state.in_(OPEN_STATES)))
 
 
 def _faults(runtime: Runtime, made: Sequence[list[tuple[str, str]]]) -> Iterator[str]:
     asked = [pair for pairs in made for pair in pairs]
-    with _crm(runtime).connect() as connection:
+    with far_crm.engine(runtime).connect() as connection:
         stopped = set(connection.exec_driver_sql("SELECT id FROM contact WHERE stopped = 1").scalars())
         marked = Counter(connection.exec_driver_sql("SELECT contact FROM marked").scalars())
     if stopped != {external_id for external_id, _ in asked}:

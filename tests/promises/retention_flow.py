@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -14,51 +13,41 @@ from governance.retention.disposition_store import OPEN_STATES
 from governance.retention.records import NewRecord
 from governance.retention.run_store import disposition
 from governance.retention.store import governed_record
-from governance.systems import service as systems
 from retention_jobs import carry_out_retention, sweep_retention
 from retention_jobs.schedule import Job
-from tests.promises.job_kills import LEASE, Flow
+from tests.promises import far_crm
+from tests.promises.job_kills import LEASE, Flow, counted
 
 _AT_ONCE = 12
 _OLD, _YOUNG = datetime(2012, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def _crm(runtime: Runtime) -> sa.Engine:
-    path: Path = runtime.settings.data_dir / "far" / "crm.db"
-    path.parent.mkdir(exist_ok=True)
-    return sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
-
-
-def _register(runtime: Runtime) -> None:
-    with _crm(runtime).begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE contact (id TEXT PRIMARY KEY)")
-        connection.exec_driver_sql("CREATE TABLE answer (id TEXT PRIMARY KEY, of_contact TEXT, body TEXT)")
-    tables = {
-        "contact": {
-            "data_class": "identification",
-            "person": True,
-            "keys": [{"column": "id", "matches": "external_id"}],
-            "fields": {"id": "identification"},
-        },
-        "answer": {
-            "data_class": "decisions",
-            "keys": [{"column": "of_contact", "matches": "external_id"}],
-            "fields": {"body": "decisions"},
-            "record_key": "id",
-        },
-    }
-    url = f"sqlite:///{runtime.settings.data_dir / 'far' / 'crm.db'}"
-    with runtime.work("acme", COMMAND_LINE) as work:
-        systems.put(work, "crm", {"kind": "sql", "config": {"url": url, "tables": tables}}, None)
-        settings.put(work, percent=100, count=1_000_000)
+_TABLES = {
+    "contact": {
+        "data_class": "identification",
+        "person": True,
+        "keys": [{"column": "id", "matches": "external_id"}],
+        "fields": {"id": "identification"},
+    },
+    "answer": {
+        "data_class": "decisions",
+        "keys": [{"column": "of_contact", "matches": "external_id"}],
+        "fields": {"body": "decisions"},
+        "record_key": "id",
+    },
+}
+_SCHEMA = (
+    "CREATE TABLE contact (id TEXT PRIMARY KEY)",
+    "CREATE TABLE answer (id TEXT PRIMARY KEY, of_contact TEXT, body TEXT)",
+)
 
 
 def _make(runtime: Runtime, number: int) -> list[str]:
     """Some records whose time is over, and one whose is not."""
     if number == 0:
-        _register(runtime)
+        far_crm.register(runtime, _TABLES, *_SCHEMA)
+        with runtime.work("acme", COMMAND_LINE) as work:
+            settings.put(work, percent=100, count=1_000_000)
     ids = [f"r-{number}-{each}" for each in range(_AT_ONCE + 1)]
-    with _crm(runtime).begin() as connection:
+    with far_crm.engine(runtime).begin() as connection:
         for each in ids:
             connection.execute(sa.text("INSERT INTO answer VALUES (:id, 'crm-0', 'x')"), {"id": each})
     with runtime.work("acme", COMMAND_LINE) as work:
@@ -70,19 +59,16 @@ def _make(runtime: Runtime, number: int) -> list[str]:
 
 
 def _left(runtime: Runtime) -> int:
-    with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
-        over = sa.select(sa.func.count()).where(
-            governed_record.c.tenant_id == "acme", governed_record.c.created_at == _OLD
-        )
-        waiting = sa.select(sa.func.count()).where(disposition.c.state.in_(OPEN_STATES))
-        found: int = snapshot.connection.scalar(over) + snapshot.connection.scalar(waiting)  # type: ignore[operator]
-        return found
+    over = sa.select(sa.func.count()).where(
+        governed_record.c.tenant_id == "acme", governed_record.c.created_at == _OLD
+    )
+    return counted(runtime, over, sa.select(sa.func.count()).where(disposition.c.state.in_(OPEN_STATES)))
 
 
 def _faults(runtime: Runtime, made: Sequence[list[str]]) -> Iterator[str]:
     gone = [each for ids in made for each in ids[:-1]]
     stay = sorted(ids[-1] for ids in made)
-    with _crm(runtime).connect() as connection:
+    with far_crm.engine(runtime).connect() as connection:
         if sorted(connection.exec_driver_sql("SELECT id FROM answer").scalars()) != stay:
             yield "the CRM does not hold exactly what is to stay"
     with runtime.snapshot("acme", COMMAND_LINE) as snapshot:
