@@ -1,13 +1,14 @@
 """One transaction, at one instant, by one actor, for one tenant."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
 
+from governance.clock import Clock
 from governance.database import Writes
 from governance.errors import UnrecordedWriteError
 from governance.events import Actor, Event, Fact, Sealed, Sealing
@@ -142,3 +143,27 @@ class Work(Snapshot):
         for sealing in self.sealer(self):
             self.sealings[sealing.event_id] = sealing
         self.events = []
+
+
+class Opener(Protocol):
+    """What a use case needs of the runtime that takes several transactions."""
+
+    def work(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Work]:
+        """Open a unit of work."""
+
+    def snapshot(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Snapshot]:
+        """Open a consistent view."""
+
+
+class Workplace(Opener, Protocol):
+    """What a worker of the jobs needs of it as well: the clock, the tenants, and whether to stop."""
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the present instant."""
+
+    def tenant_ids(self, *, active: bool = False) -> list[str]:
+        """The ids of all tenants, or of those that are not suspended."""
+
+    def heed(self) -> None:
+        """Say that a batch is finished; raises if the worker is to stop."""

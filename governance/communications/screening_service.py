@@ -6,12 +6,11 @@ under a lease with a fence, and one whose worker died is taken up again after a 
 """
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
-from governance.clock import Clock, wire
+from governance.clock import wire
 from governance.communications import screening_answers as answers
 from governance.communications import screening_audience as audiences
 from governance.communications import screening_leases as leases
@@ -26,7 +25,7 @@ from governance.errors import GovernanceError, NotFoundError
 from governance.events import Actor
 from governance.ids import new_secret
 from governance.vault.service import Vault
-from governance.work import Snapshot, Work
+from governance.work import Snapshot, Work, Workplace
 
 WORKER = Actor("job:screenings", "job")
 _BEAT = timedelta(seconds=2)
@@ -34,26 +33,6 @@ _BEAT = timedelta(seconds=2)
 
 class _LostError(Exception):
     """Another worker has the lease."""
-
-
-class Opener(Protocol):
-    """What a worker needs of the runtime: units of work, snapshots, the clock, and the tenants."""
-
-    @property
-    def clock(self) -> Clock:
-        """What tells the present instant."""
-
-    def work(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Work]:
-        """Open a unit of work."""
-
-    def snapshot(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Snapshot]:
-        """Open a consistent view."""
-
-    def tenant_ids(self, *, active: bool = False) -> list[str]:
-        """The ids of all tenants, or of those that are not suspended."""
-
-    def heed(self) -> None:
-        """Say that a batch is finished; raises if the worker is to stop."""
 
 
 def create(work: Work, question: Mapping[str, Any], audience: Mapping[str, Any] | IdFile) -> Screening:
@@ -102,7 +81,7 @@ def find(snap: Snapshot, screening_id: str) -> Screening:
     return found
 
 
-def run_due(opener: Opener, *, most: int = 10) -> int:
+def run_due(opener: Workplace, *, most: int = 10) -> int:
     """Work off up to `most` waiting screenings of all tenants; returns how many were finished.
 
     Safe in several threads and processes at once. A screening that fails is marked `failed`; one that cannot
@@ -120,7 +99,7 @@ def run_due(opener: Opener, *, most: int = 10) -> int:
     return finished
 
 
-def run(opener: Opener, tenant_id: str, screening_id: str) -> bool:
+def run(opener: Workplace, tenant_id: str, screening_id: str) -> bool:
     """Answer everyone a screening asks about; False if another worker has it or it is finished already."""
     held = _claim(opener, tenant_id, screening_id)
     if held is None:
@@ -143,7 +122,7 @@ def run(opener: Opener, tenant_id: str, screening_id: str) -> bool:
         raise
 
 
-def _answer(opener: Opener, snap: Snapshot, kept: Screening, held: leases.Lease, spool: Spool) -> Answered:
+def _answer(opener: Workplace, snap: Snapshot, kept: Screening, held: leases.Lease, spool: Spool) -> Answered:
     renewed = opener.clock()
 
     def beat(progress: int) -> None:
@@ -159,18 +138,18 @@ def _answer(opener: Opener, snap: Snapshot, kept: Screening, held: leases.Lease,
     return answer_everyone(snap, read_question(kept.question), selections, strangers, spool, beat)
 
 
-def _claim(opener: Opener, tenant_id: str, screening_id: str) -> leases.Lease | None:
+def _claim(opener: Workplace, tenant_id: str, screening_id: str) -> leases.Lease | None:
     with opener.work(tenant_id, WORKER) as work, work.bookkeeping():
         return leases.claim(work.connection, tenant_id, screening_id, new_secret(), work.now)
 
 
-def _release(opener: Opener, tenant_id: str, held: leases.Lease) -> None:
+def _release(opener: Workplace, tenant_id: str, held: leases.Lease) -> None:
     with opener.work(tenant_id, WORKER) as work, work.bookkeeping():
         leases.release(work.connection, tenant_id, held)
 
 
 def _finish(
-    opener: Opener,
+    opener: Workplace,
     tenant_id: str,
     kept: Screening,
     held: leases.Lease,
@@ -231,7 +210,7 @@ def _completed(
     )
 
 
-def _fail(opener: Opener, tenant_id: str, held: leases.Lease, failure: str) -> bool:
+def _fail(opener: Workplace, tenant_id: str, held: leases.Lease, failure: str) -> bool:
     with opener.work(tenant_id, WORKER) as work:
         with work.bookkeeping():
             if not leases.hold(work.connection, tenant_id, held):

@@ -32,8 +32,8 @@ from governance.systems.model import (
     SubjectKeys,
 )
 from governance.systems.model import Disposition as Fate
-from governance.systems.operations import Opener, Operation
-from governance.work import Work
+from governance.systems.operations import Operation
+from governance.work import Opener, Work
 
 ACTOR = Actor("job:carry-out-retention", "job")
 REASON = "retention"

@@ -33,8 +33,8 @@ from governance.settings import Settings
 from governance.systems import operations, task_reports
 from governance.systems.model import COUNT, FAILED, LOOK, UNSUPPORTED, SubjectKeys
 from governance.systems.model import DONE as ANSWERED
-from governance.systems.operations import Opener, Operation
-from governance.work import Work
+from governance.systems.operations import Operation
+from governance.work import Opener, Work
 
 _AGAIN = "Data of the person were there again when the system was read a second time."
 _NO_ANSWER = "It did not answer until the term of the second look, {day}. "

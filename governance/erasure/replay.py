@@ -13,10 +13,9 @@ from governance.erasure.model import CANCELLED, UNDO_WINDOW
 from governance.errors import NotReadyError
 from governance.events import Actor, Fact
 from governance.subjects import service as subjects
-from governance.systems.operations import Opener
 from governance.vault.model import OPERATIONAL
 from governance.vault.service import Vault
-from governance.work import Snapshot, Work
+from governance.work import Opener, Snapshot, Work
 
 ACTOR = Actor("job:replay-erasures", "job")
 _BATCH = 500

@@ -18,9 +18,8 @@ from governance.events import Actor
 from governance.systems import operations
 from governance.systems import service as systems
 from governance.systems.model import Received
-from governance.systems.operations import Opener
 from governance.systems.store import system_operation
-from governance.work import Snapshot, Work
+from governance.work import Opener, Snapshot, Work
 
 Waiting = tuple[str, str]
 """An erasure and a system of it."""

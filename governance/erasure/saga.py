@@ -31,8 +31,8 @@ from governance.erasure.store import Claim
 from governance.events import Actor
 from governance.systems import operations
 from governance.systems.model import COUNT, ERASE, Disposition, ErasurePlan, Outcome, SubjectKeys
-from governance.systems.operations import Opener, Operation
-from governance.work import Snapshot, Work
+from governance.systems.operations import Operation
+from governance.work import Opener, Snapshot, Work
 
 ACTOR = Actor("job:run-erasures", "job")
 _HOLD_LOOK = timedelta(hours=1)

@@ -5,11 +5,9 @@ open; write down what happened. Killed anywhere in between, a status is told aga
 """
 
 import json
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from governance.clock import Clock
 from governance.egress.addresses import Target, read_target
 from governance.egress.client import Egress
 from governance.egress.model import Attempt
@@ -21,34 +19,18 @@ from governance.opendsr.model import Report
 from governance.opendsr.signing import Signer, signer
 from governance.outbox.model import next_try
 from governance.settings import Settings
-from governance.work import Snapshot, Work
+from governance.work import Snapshot, Workplace
 
 WORKER = Actor("job:report-opendsr", "job")
 BATCH = 50
 
 
-class Opener(Protocol):
-    """What a worker needs of the runtime."""
-
-    @property
-    def clock(self) -> Clock:
-        """What tells the present instant."""
+class Opener(Workplace, Protocol):
+    """What a worker needs of the runtime: how the installation is set up, too."""
 
     @property
     def settings(self) -> Settings:
         """How the installation is set up."""
-
-    def work(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Work]:
-        """Open a unit of work."""
-
-    def snapshot(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Snapshot]:
-        """Open a consistent view."""
-
-    def tenant_ids(self) -> list[str]:
-        """All tenants."""
-
-    def heed(self) -> None:
-        """Say that a batch is finished; raises if the worker is to stop."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,8 @@ again under the same ids. An event that fails is tried again later and does not 
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from governance.clock import Clock
 from governance.egress import signatures
@@ -37,7 +35,7 @@ from governance.outbox.model import (
     pause,
 )
 from governance.settings import Settings
-from governance.work import Snapshot, Work
+from governance.work import Snapshot, Work, Workplace
 
 WORKER = Actor("job:deliver-webhooks", "job")
 BATCH = 50
@@ -52,26 +50,6 @@ KEEP_DEAD = timedelta(days=90)
 
 _BUDGET = 40.0
 """Seconds of sending after which a batch ends: well before its lease does."""
-
-
-class Opener(Protocol):
-    """What a worker needs of the runtime: units of work, snapshots, the clock, and the tenants."""
-
-    @property
-    def clock(self) -> Clock:
-        """What tells the present instant."""
-
-    def work(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Work]:
-        """Open a unit of work."""
-
-    def snapshot(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Snapshot]:
-        """Open a consistent view."""
-
-    def tenant_ids(self, *, active: bool = False) -> list[str]:
-        """All tenants."""
-
-    def heed(self) -> None:
-        """Say that a batch is finished; raises if the worker is to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +79,7 @@ class Sent:
     in_a_row: int
 
 
-def run_due(opener: Opener, egress: Egress) -> int:
+def run_due(opener: Workplace, egress: Egress) -> int:
     """Send what is due to all webhooks of all tenants; returns how many events were acknowledged.
 
     Safe in several threads and processes at once. Slow receivers hold up nobody but themselves, until all
@@ -119,7 +97,7 @@ def run_due(opener: Opener, egress: Egress) -> int:
         return sum(pool.map(lambda each: serve(opener, egress, *each), due))
 
 
-def serve(opener: Opener, egress: Egress, tenant_id: str, webhook_id: str) -> int:
+def serve(opener: Workplace, egress: Egress, tenant_id: str, webhook_id: str) -> int:
     """Send to one webhook until nothing is due or its turn is over; returns how many were acknowledged."""
     count = 0
     for _ in range(MOST_BATCHES):
@@ -131,7 +109,7 @@ def serve(opener: Opener, egress: Egress, tenant_id: str, webhook_id: str) -> in
     return count
 
 
-def deliver_batch(opener: Opener, egress: Egress, tenant_id: str, webhook_id: str) -> int | None:
+def deliver_batch(opener: Workplace, egress: Egress, tenant_id: str, webhook_id: str) -> int | None:
     """Send one batch; returns how many were acknowledged, None if there is nothing to do (for us)."""
     with opener.work(tenant_id, WORKER) as work, work.bookkeeping():
         owner = work.new_id("wrk")
@@ -150,7 +128,7 @@ def deliver_batch(opener: Opener, egress: Egress, tenant_id: str, webhook_id: st
     return sum(attempt.delivered for _, attempt in sent.done)
 
 
-def forget_old(opener: Opener) -> int:
+def forget_old(opener: Workplace) -> int:
     """Forget deliveries that are long past (a week; 90 days if given up); returns how many."""
     count = 0
     for tenant_id in opener.tenant_ids():
@@ -290,7 +268,7 @@ def _fate(parcel: Parcel, attempt: Attempt) -> Delivery:
     return replace(fate, state=DEAD if due is None else PENDING, next_at=due)
 
 
-def _give_back(opener: Opener, tenant_id: str, held: Lease) -> None:
+def _give_back(opener: Workplace, tenant_id: str, held: Lease) -> None:
     with opener.work(tenant_id, WORKER) as work, work.bookkeeping():
         leases.finish(
             work.connection,

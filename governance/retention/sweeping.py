@@ -4,13 +4,9 @@ A dry run reads everything in one view and writes at its end. A real run goes on
 committed: its cursor, its counts and the dispositions that it proposed stand in one transaction.
 """
 
-from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Protocol
 
-from governance.clock import Clock
 from governance.errors import GovernanceError
-from governance.events import Actor
 from governance.policy import service as policies
 from governance.retention import run_store, settings
 from governance.retention.proposing import (
@@ -24,34 +20,14 @@ from governance.retention.proposing import (
 )
 from governance.retention.runs import APPROVING, CANCELLING, COMPLETED, FAILED, QUEUED, pages
 from governance.retention.tally import Tally
-from governance.work import Snapshot, Work
+from governance.work import Workplace
 
-__all__ = ["WORKER", "Opener", "run", "run_due"]
+__all__ = ["WORKER", "run", "run_due"]
 
 _BEAT = timedelta(seconds=5)
 
 
-class Opener(Protocol):
-    """What a worker needs of the runtime: units of work, views, the clock, and the tenants."""
-
-    @property
-    def clock(self) -> Clock:
-        """What tells the present instant."""
-
-    def work(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Work]:
-        """Open a unit of work."""
-
-    def snapshot(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Snapshot]:
-        """Open a consistent view."""
-
-    def tenant_ids(self) -> list[str]:
-        """The ids of all tenants."""
-
-    def heed(self) -> None:
-        """Stop here if the process is to stop."""
-
-
-def run_due(opener: Opener) -> int:
+def run_due(opener: Workplace) -> int:
     """Work off the runs that wait, of all tenants; gives how many were brought to an end or to approval."""
     done = 0
     for tenant_id in opener.tenant_ids():
@@ -62,7 +38,7 @@ def run_due(opener: Opener) -> int:
     return done
 
 
-def run(opener: Opener, tenant_id: str, run_id: str) -> bool:
+def run(opener: Workplace, tenant_id: str, run_id: str) -> bool:
     """Work off one run; False if somebody else has it, or nothing is left to do."""
     with opener.work(tenant_id, WORKER) as work, work.bookkeeping():
         fence = run_store.claim(work.connection, tenant_id, run_id, work.new_id("wrk"), work.now)
@@ -85,7 +61,7 @@ def run(opener: Opener, tenant_id: str, run_id: str) -> bool:
         return _fail(opener, tenant_id, run_id, fence, getattr(problem, "code", type(problem).__name__))
 
 
-def _count(opener: Opener, tenant_id: str, run_id: str, fence: int) -> bool:
+def _count(opener: Workplace, tenant_id: str, run_id: str, fence: int) -> bool:
     """Count everything in one view, then write what came of it."""
     counted, renewed = Tally(), opener.clock()
     with opener.snapshot(tenant_id, WORKER) as snap:
@@ -119,7 +95,7 @@ def _count(opener: Opener, tenant_id: str, run_id: str, fence: int) -> bool:
     return True
 
 
-def _batch(opener: Opener, tenant_id: str, run_id: str, fence: int) -> bool:
+def _batch(opener: Workplace, tenant_id: str, run_id: str, fence: int) -> bool:
     """Do the next batch of a real run, or of a run called off; True when the run needs nothing more now."""
     with opener.work(tenant_id, WORKER) as work:
         row = run_store.find(work.connection, tenant_id, run_id, lock=True)
@@ -132,7 +108,7 @@ def _batch(opener: Opener, tenant_id: str, run_id: str, fence: int) -> bool:
         return True
 
 
-def _fail(opener: Opener, tenant_id: str, run_id: str, fence: int, failure: str) -> bool:
+def _fail(opener: Workplace, tenant_id: str, run_id: str, fence: int, failure: str) -> bool:
     with opener.work(tenant_id, WORKER) as work:
         event = work.record("retention.run_failed", facts={"run": run_id, "failure": failure})
         advance(

@@ -31,10 +31,10 @@ from governance.settings import Settings
 from governance.systems import operations
 from governance.systems import service as systems
 from governance.systems.model import COLLECT, DONE, Item, SubjectKeys
-from governance.systems.operations import Opener, Operation
+from governance.systems.operations import Operation
 from governance.vault.model import EVIDENCE, Place
 from governance.vault.service import Vault
-from governance.work import Snapshot, Work
+from governance.work import Opener, Snapshot, Work
 
 ACTOR = Actor("job:build-packages", "job")
 WAITS, INCOMPLETE = "package", "package-incomplete"

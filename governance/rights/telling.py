@@ -19,8 +19,8 @@ from governance.subjects import service as subjects
 from governance.systems import model as asked
 from governance.systems import operations
 from governance.systems.model import Outcome
-from governance.systems.operations import Opener, Operation
-from governance.work import Snapshot, Work
+from governance.systems.operations import Operation
+from governance.work import Opener, Snapshot, Work
 
 ACTOR = Actor("job:tell-recipients", "job")
 

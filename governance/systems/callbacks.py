@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from governance.events import Actor
 from governance.systems import operations, service
 from governance.systems.model import Received
-from governance.systems.operations import Opener
+from governance.work import Opener
 
 REPORTER = Actor("system-callback", "system")
 

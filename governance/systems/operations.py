@@ -9,9 +9,8 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from governance.errors import ConflictError, InvalidError
 from governance.events import Actor
@@ -41,19 +40,9 @@ from governance.systems.model import (
 )
 from governance.systems.operation_store import Record
 from governance.systems.settling import STARTED, kept_answer, settle
-from governance.work import Snapshot, Work
+from governance.work import Opener, Snapshot, Work
 
 _ID = re.compile(r"[!-~]{1,200}")
-
-
-class Opener(Protocol):
-    """What an operation needs of the runtime."""
-
-    def work(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Work]:
-        """Open a unit of work."""
-
-    def snapshot(self, tenant_id: str, actor: Actor) -> AbstractContextManager[Snapshot]:
-        """Open a consistent view."""
 
 
 @dataclass(frozen=True, slots=True)
