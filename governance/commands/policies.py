@@ -9,11 +9,11 @@ from governance.access import service as access
 from governance.bootstrap import COMMAND_LINE
 from governance.commands.console import json_option, opened, say, settings, tenant_option
 from governance.policy import service
-from governance.policy.cases import CaseResult, run_cases
+from governance.policy.cases import run_cases
 from governance.policy.complaints import PolicyError
 from governance.policy.loader import check_documents
 from governance.policy.proof import examined
-from governance.policy.schedule_cases import ScheduleCaseResult, run_schedule_cases
+from governance.policy.schedule_cases import run_schedule_cases
 from governance.purposes import service as purposes
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def test(folder: Path | None, as_json: bool) -> None:
         say(as_json, {"ok": False, "problems": [str(one) for one in refused.problems]}, refused.message)
         raise SystemExit(1) from None
     retention = checked.retention
-    results: list[CaseResult | ScheduleCaseResult] = list(run_cases(checked))
-    results += run_schedule_cases(retention.schedules, retention.cases)
+    results = [*run_cases(checked), *run_schedule_cases(retention.schedules, retention.cases)]
     failed = [result for result in results if not result.passed]
     for result in failed:
         click.echo(f"{result.pack}: {result.name}: {result.explanation}", err=True)

@@ -3,42 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from governance.policy.case_results import CaseResult, failing, unreached
 from governance.policy.casefiles import WHOLE
 from governance.policy.compiled import CompiledPolicy, compile_policy
 from governance.policy.durations import Duration, minus
 from governance.policy.model import Case, CheckedPolicies, FactValue, Problem
 from governance.policy.outcome import Outcome, combine
-
-
-@dataclass(frozen=True, slots=True)
-class CaseResult:
-    """What a case expected and got; `needs` are the rules (id and line) without which it would fail."""
-
-    case: Case
-    differences: tuple[str, ...]
-    needs: tuple[tuple[str, int], ...]
-
-    @property
-    def passed(self) -> bool:
-        """Say whether every expectation holds."""
-        return not self.differences
-
-    @property
-    def pack(self) -> str:
-        """Give the name of the pack that the case proves, or `whole`."""
-        return self.case.pack
-
-    @property
-    def name(self) -> str:
-        """Give the name of the case."""
-        return self.case.name
-
-    @property
-    def explanation(self) -> str:
-        """Say how expectation and answer differ; empty if they agree."""
-        return "; ".join(self.differences)
 
 
 def anchors(case: Case) -> dict[str, FactValue]:
@@ -93,24 +65,4 @@ def _differences(case: Case, outcome: Outcome) -> tuple[str, ...]:
 def case_problems(checked: CheckedPolicies) -> list[Problem]:
     """Complain about cases that fail and rules that no case reaches."""
     results = run_cases(checked)
-    problems = [
-        Problem(
-            one.case.file, one.case.line, f"the case '{one.case.name}' fails: {'; '.join(one.differences)}"
-        )
-        for one in results
-        if not one.passed
-    ]
-    if problems:
-        return problems
-    return unreached(checked, results)
-
-
-def unreached(checked: CheckedPolicies, results: Sequence[CaseResult]) -> list[Problem]:
-    """Complain about rules without which every case would hold as well."""
-    reached = {need for one in results for need in one.needs}
-    return [
-        Problem(pack.file, rule.line, f"no case reaches the rule '{rule.id}': add one that fails without it")
-        for pack in checked.packs
-        for rule in pack.rules
-        if (rule.id, rule.line) not in reached
-    ]
+    return failing(results) or unreached(checked.packs, results)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from governance.errors import NotFoundError, StaleError
 from governance.policy import change_store, service, store
 from governance.policy.activation import CANCELLED
-from governance.policy.cases import CaseResult, run_cases, unreached
+from governance.policy.case_results import CaseResult, unreached
+from governance.policy.cases import run_cases
 from governance.policy.complaints import PolicyError
 from governance.policy.documents import Node, from_canonical
 from governance.policy.drafts import Draft, Sent, read_draft
@@ -192,7 +193,7 @@ def try_cases(snap: Snapshot, pack: str) -> Tried:
         if other.name not in proven
     ]
     if all(result.passed for result in results):
-        problems += unreached(checked, results)
+        problems += unreached(checked.packs, results)
     failures = [
         Problem(result.case.file, result.case.line, result.explanation)
         for result in results

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from governance.policy.case_results import CaseResult, failing, unreached
 from governance.policy.documents import Node
 from governance.policy.durations import minus_days, parse_duration
 from governance.policy.model import Problem
@@ -69,7 +70,7 @@ class ScheduleCaseReader:
             said = expect["until"]
             until = "open" if said.value == "open" else self.reader.date(said)
         return ScheduleCase(
-            schedule=schedule,
+            pack=schedule,
             name=self.reader.desk.text(members.get("name"), "name"),
             today=day,
             circumstances=self._circumstances(members["record"], day),
@@ -119,45 +120,14 @@ class ScheduleCaseReader:
         return minus_days(today, ago) if ago is not None else self.reader.date(node)
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleCaseResult:
-    """What a case expected and got; `needs` are the rules (id and line) without which it would fail."""
-
-    case: ScheduleCase
-    differences: tuple[str, ...]
-    needs: tuple[tuple[str, int], ...]
-
-    @property
-    def passed(self) -> bool:
-        """Say whether every expectation holds."""
-        return not self.differences
-
-    @property
-    def pack(self) -> str:
-        """Give the name of the schedule that the case proves, or `whole`."""
-        return self.case.schedule
-
-    @property
-    def name(self) -> str:
-        """Give the name of the case."""
-        return self.case.name
-
-    @property
-    def explanation(self) -> str:
-        """Say how expectation and answer differ; empty if they agree."""
-        return "; ".join(self.differences)
-
-
-def run_schedule_cases(
-    schedules: Sequence[Schedule], cases: Sequence[ScheduleCase]
-) -> list[ScheduleCaseResult]:
+def run_schedule_cases(schedules: Sequence[Schedule], cases: Sequence[ScheduleCase]) -> list[CaseResult]:
     """Run all cases: those of a schedule against it alone, `whole` cases against all of them together."""
     rules = {schedule.name: schedule.rules for schedule in schedules}
     rules[WHOLE] = tuple(rule for schedule in schedules for rule in schedule.rules)
-    return [_run(case, rules[case.schedule]) for case in cases]
+    return [_run(case, rules[case.pack]) for case in cases]
 
 
-def _run(case: ScheduleCase, rules: Sequence[ScheduleRule]) -> ScheduleCaseResult:
+def _run(case: ScheduleCase, rules: Sequence[ScheduleRule]) -> CaseResult:
     """Run one case, then again without each rule that spoke, to see which rules it needs."""
     outcome = _weigh(case, rules)
     found = _differences(case, outcome)
@@ -167,7 +137,7 @@ def _run(case: ScheduleCase, rules: Sequence[ScheduleRule]) -> ScheduleCaseResul
             others = [rule for rule in rules if rule is not line.rule]
             if _differences(case, _weigh(case, others)):
                 needs.append((line.rule.id, line.rule.line))
-    return ScheduleCaseResult(case, found, tuple(needs))
+    return CaseResult(case, found, tuple(needs))
 
 
 def _weigh(case: ScheduleCase, rules: Sequence[ScheduleRule]) -> Outcome:
@@ -177,7 +147,7 @@ def _weigh(case: ScheduleCase, rules: Sequence[ScheduleRule]) -> Outcome:
 def _differences(case: ScheduleCase, outcome: Outcome) -> tuple[str, ...]:
     """Say where an outcome differs from what a case expects."""
     winner = "none" if outcome.winner is None else outcome.winner.id
-    if case.schedule != WHOLE and outcome.winner is not None:
+    if case.pack != WHOLE and outcome.winner is not None:
         winner = winner.split(".", 1)[1]
     until = "open" if outcome.until == RUNNING else outcome.until
     compared = (
@@ -195,7 +165,7 @@ def _differences(case: ScheduleCase, outcome: Outcome) -> tuple[str, ...]:
 
 def schedule_case_problems(schedules: Sequence[Schedule], cases: Sequence[ScheduleCase]) -> list[Problem]:
     """Complain about schedules without cases, cases that fail and rules that no case reaches."""
-    proven = {case.schedule for case in cases}
+    proven = {case.pack for case in cases}
     problems = [
         Problem(
             schedule.file,
@@ -206,19 +176,5 @@ def schedule_case_problems(schedules: Sequence[Schedule], cases: Sequence[Schedu
         if schedule.name not in proven
     ]
     results = run_schedule_cases(schedules, cases)
-    problems += [
-        Problem(one.case.file, one.case.line, f"the case '{one.name}' fails: {one.explanation}")
-        for one in results
-        if not one.passed
-    ]
-    if problems:
-        return problems
-    reached = {need for one in results for need in one.needs}
-    return [
-        Problem(
-            schedule.file, rule.line, f"no case reaches the rule '{rule.id}': add one that fails without it"
-        )
-        for schedule in schedules
-        for rule in schedule.rules
-        if (rule.id, rule.line) not in reached
-    ]
+    problems += failing(results)
+    return problems or unreached(schedules, results)

@@ -183,9 +183,9 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleCase:
-    """A governed thing with what the schedule is expected to say about it on a day."""
+    """A governed thing with what the schedule (`pack`; or all, `whole`) is expected to say of it on a day."""
 
-    schedule: str
+    pack: str
     name: str
     today: date
     circumstances: Circumstances

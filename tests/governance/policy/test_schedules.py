@@ -152,5 +152,5 @@ def test_a_tenant_s_own_schedule_takes_the_place_of_the_shipped_one(tmp_path: Pa
     (tmp_path / "retention" / "mine.cases.yaml").write_text(CASES.replace("schedule: mine", "schedule: it"))
     found = check_documents(shipped_documents(tmp_path), proven=False).retention
     assert [rule.id for rule in found.rules if rule.schedule == "it"] == ["it.one"]
-    assert {case.schedule for case in found.cases} > {"it", "de"}
-    assert "whole" not in {case.schedule for case in found.cases}
+    assert {case.pack for case in found.cases} > {"it", "de"}
+    assert "whole" not in {case.pack for case in found.cases}
