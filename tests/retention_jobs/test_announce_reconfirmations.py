@@ -1,52 +1,30 @@
 """Consents that lapse unless they are confirmed again: announced once, ahead; lapsed ones do not count."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from governance.bootstrap import Runtime
-from governance.consent import service as consent
-from governance.consent.service import NewConsent
-from governance.ledger.store import ledger_entry
 from governance.reports import coverage, reconfirmations
 from governance.subjects import service as subjects
-from governance.subjects.model import Identifier, SubjectChange
+from governance.subjects.model import SubjectChange
 from retention_jobs import announce_reconfirmations, expire_consents
 from tests.api.conftest import Caller, any_app, any_caller, new_component
 from tests.conftest import ACTOR, HandClock
+from tests.fixtures.consent_desk import Desk
 
 __all__ = ["any_app", "any_caller"]
 
 DAY = timedelta(days=1)
 
 
-class Desk:
-    """People say yes and no; the job announces."""
+class Reconfirmations(Desk):
+    """The job announces them."""
 
-    def __init__(self, runtime: Runtime, clock: HandClock) -> None:
-        self.runtime, self.clock = runtime, clock
-
-    def person(self, external_id: str, country: str) -> str:
-        mail = Identifier("email", f"{external_id}@example.org")
-        with self.runtime.work("acme", ACTOR) as work:
-            change = SubjectChange(identifiers=[mail], country=country, relationship="lead")
-            return subjects.put(work, external_id, change).subject_ref
-
-    def say(self, ref: str, status: str = "granted", **more: Any) -> None:
-        said = {"purpose": "marketing", "method": "web_form", "channel": "email"} | more
-        if status == "granted":
-            said.setdefault("evidence", {"form_url": "https://shop.example/join"})
-        with self.runtime.work("acme", ACTOR) as work:
-            consent.record(work, NewConsent(ref, status=status, **said))
-
-    def told(self) -> list[dict[str, Any]]:
-        query = sa.select(ledger_entry.c.leaf).where(ledger_entry.c.kind == "consent.reconfirmation_due")
-        with self.runtime.engine.connect() as connection:
-            leaves = list(connection.scalars(query.order_by(ledger_entry.c.position)))
-        return [json.loads(leaf)["facts"] for leaf in leaves]
+    def due(self) -> list[dict[str, Any]]:
+        """The facts of the events that announced one, in order."""
+        return self.told("consent.reconfirmation_due")
 
     def announce(self) -> int:
         """Run the job twice: the second time nothing is left."""
@@ -56,8 +34,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(any_runtime: Runtime, clock: HandClock) -> Desk:
-    return Desk(any_runtime, clock)
+def desk(any_runtime: Runtime, clock: HandClock) -> Reconfirmations:
+    return Reconfirmations(any_runtime, clock)
 
 
 def why_not(caller: Caller, external_id: str) -> set[str]:
@@ -73,7 +51,7 @@ def why_not(caller: Caller, external_id: str) -> set[str]:
 
 
 def test_a_policy_s_term_is_announced_once_a_new_yes_begins_anew_and_a_lapsed_one_counts_no_more(
-    any_caller: Caller, desk: Desk
+    any_caller: Caller, desk: Reconfirmations
 ) -> None:
     """Korea: marketing consents are confirmed every two years."""
     ref = desk.person("crm-kr", "KR")
@@ -85,7 +63,7 @@ def test_a_policy_s_term_is_announced_once_a_new_yes_begins_anew_and_a_lapsed_on
     assert desk.announce() == 0, "more than 60 days are left"
     desk.clock.forward(20 * DAY)
     assert desk.announce() == 1
-    (told,) = desk.told()
+    (told,) = desk.due()
     assert told["due_at"].startswith("2028-11-21"), (given, told)
     assert (told["channels"], told["overdue"]) == (["email"], False)
     assert told["rule"] == "kr.consent-is-confirmed-every-two-years"
@@ -97,16 +75,16 @@ def test_a_policy_s_term_is_announced_once_a_new_yes_begins_anew_and_a_lapsed_on
     assert "consent-expired" not in why_not(caller, "crm-kr")
     desk.clock.forward(600 * DAY)
     assert desk.announce() == 1
-    assert len({each["granted_at"] for each in desk.told()}) == 2
+    assert len({each["granted_at"] for each in desk.due()}) == 2
     desk.clock.forward(61 * DAY)  # and this time nobody confirmed it
     caller = Caller(any_caller.client, new_component(desk.runtime))
     assert "consent-expired" in why_not(caller, "crm-kr")
     assert desk.announce() == 0
-    assert len(desk.told()) == 2, "nothing is said of the French consent, which grows as old"
+    assert len(desk.due()) == 2, "nothing is said of the French consent, which grows as old"
 
 
 def test_an_end_of_its_own_is_announced_ahead_told_when_it_comes_and_not_counted_after(
-    any_caller: Caller, desk: Desk
+    any_caller: Caller, desk: Reconfirmations
 ) -> None:
     ref, gone = desk.person("crm-it", "IT"), desk.person("crm-no", "IT")
     ends = desk.clock() + 100 * DAY
@@ -116,7 +94,7 @@ def test_an_end_of_its_own_is_announced_ahead_told_when_it_comes_and_not_counted
     desk.say(gone, "withdrawn")
     desk.clock.forward(45 * DAY)
     assert desk.announce() == 1, "whoever withdrew is not asked to confirm"
-    assert desk.told()[0]["due_at"].startswith(ends.isoformat()[:19])
+    assert desk.due()[0]["due_at"].startswith(ends.isoformat()[:19])
     desk.clock.forward(55 * DAY)
     assert (desk.announce(), expire_consents.run(desk.runtime)) == (0, 1)
     with desk.runtime.snapshot("acme", ACTOR) as snap:
@@ -129,7 +107,9 @@ def test_an_end_of_its_own_is_announced_ahead_told_when_it_comes_and_not_counted
     assert kinds.count("consent.reconfirmation_due") == kinds.count("consent.expired") == 1
 
 
-def test_what_does_not_lapse_is_not_looked_at_day_by_day_but_is_when_the_person_moves(desk: Desk) -> None:
+def test_what_does_not_lapse_is_not_looked_at_day_by_day_but_is_when_the_person_moves(
+    desk: Reconfirmations,
+) -> None:
     ref = desk.person("crm-fr", "FR")
     desk.say(ref)
     desk.clock.forward(800 * DAY)
@@ -143,4 +123,4 @@ def test_what_does_not_lapse_is_not_looked_at_day_by_day_but_is_when_the_person_
         assert reconfirmations.unannounced(snap) == []
     desk.clock.forward(DAY)
     assert desk.announce() == 1
-    assert desk.told()[0]["overdue"] is True, "it has lapsed already where the person lives now"
+    assert desk.due()[0]["overdue"] is True, "it has lapsed already where the person lives now"

@@ -6,49 +6,29 @@ from typing import Any
 import pytest
 
 from governance.bootstrap import Runtime
-from governance.consent import service as consent
-from governance.consent.service import NewConsent
 from governance.policy.durations import Duration
 from governance.reports import reconfirmations
 from governance.reports.reconfirmations import Reconfirmation
-from governance.subjects import service as subjects
-from governance.subjects.identifiers import Identifier
-from governance.subjects.service import SubjectChange
 from tests.conftest import ACTOR, START, HandClock
+from tests.fixtures.consent_desk import Desk
 
 DAYS = Duration(60, "day")
 RULE = "kr.consent-is-confirmed-every-two-years"
 
 
-class Desk:
-    def __init__(self, runtime: Runtime, clock: HandClock) -> None:
-        self.runtime, self.clock = runtime, clock
-
-    def person(self, external_id: str, country: str = "KR") -> str:
-        mail = Identifier("email", f"{external_id}@example.org")
-        with self.runtime.work("acme", ACTOR) as work:
-            change = SubjectChange(country=country, relationship="lead", identifiers=[mail])
-            return subjects.put(work, external_id, change).subject_ref
-
-    def say(self, ref: str, status: str = "granted", **more: Any) -> None:
-        said = {"purpose": "marketing", "method": "web_form", "channel": "email"} | more
-        if status == "granted":
-            said.setdefault("evidence", {"form_url": "https://shop.example/join"})
-        with self.runtime.work("acme", ACTOR) as work:
-            consent.record(work, NewConsent(ref, status=status, **said))
-
+class Reconfirmations(Desk):
     def due(self, **named: Any) -> list[Reconfirmation]:
         with self.runtime.snapshot("acme", ACTOR) as snap:
             return reconfirmations.due(snap, within=DAYS, **named)[0]
 
 
 @pytest.fixture
-def desk(any_runtime: Runtime, clock: HandClock) -> Desk:
-    return Desk(any_runtime, clock)
+def desk(any_runtime: Runtime, clock: HandClock) -> Reconfirmations:
+    return Reconfirmations(any_runtime, clock)
 
 
-def test_korea_asks_again_after_two_years_and_america_does_not(desk: Desk) -> None:
-    korean, american = desk.person("crm-1"), desk.person("crm-2", "US")
+def test_korea_asks_again_after_two_years_and_america_does_not(desk: Reconfirmations) -> None:
+    korean, american = desk.person("crm-1", "KR"), desk.person("crm-2", "US")
     for ref in (korean, american):
         desk.say(ref)
     two_years = datetime(2028, 11, 21, 10, tzinfo=UTC)
@@ -64,8 +44,8 @@ def test_korea_asks_again_after_two_years_and_america_does_not(desk: Desk) -> No
     assert (found.due_at, found.overdue) == (two_years, True)
 
 
-def test_a_confirmation_starts_the_two_years_anew(desk: Desk) -> None:
-    ref = desk.person("crm-1")
+def test_a_confirmation_starts_the_two_years_anew(desk: Reconfirmations) -> None:
+    ref = desk.person("crm-1", "KR")
     desk.say(ref)
     desk.clock.at = START + timedelta(days=700)
     assert len(desk.due()) == 1
@@ -73,15 +53,15 @@ def test_a_confirmation_starts_the_two_years_anew(desk: Desk) -> None:
     assert desk.due() == []
 
 
-def test_a_withdrawal_leaves_nothing_to_be_confirmed(desk: Desk) -> None:
-    ref = desk.person("crm-1")
+def test_a_withdrawal_leaves_nothing_to_be_confirmed(desk: Reconfirmations) -> None:
+    ref = desk.person("crm-1", "KR")
     desk.say(ref)
     desk.clock.at = START + timedelta(days=700)
     desk.say(ref, "withdrawn")
     assert desk.due() == []
 
 
-def test_a_consent_given_for_a_time_is_due_when_it_ends_wherever_that_is(desk: Desk) -> None:
+def test_a_consent_given_for_a_time_is_due_when_it_ends_wherever_that_is(desk: Reconfirmations) -> None:
     ref = desk.person("crm-2", "DE")
     ends = START + timedelta(days=100)
     desk.say(ref, expires_at=ends)
@@ -91,7 +71,7 @@ def test_a_consent_given_for_a_time_is_due_when_it_ends_wherever_that_is(desk: D
     assert (found.due_at, found.overdue) == (ends, False)
 
 
-def test_the_list_goes_on_where_a_page_ended(desk: Desk) -> None:
+def test_the_list_goes_on_where_a_page_ended(desk: Reconfirmations) -> None:
     for number in range(5):
         ref = desk.person(f"crm-{number}", "US" if number == 2 else "KR")
         desk.say(ref)
