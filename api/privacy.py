@@ -25,7 +25,7 @@ from governance.rights import package, package_links, public, verification
 from governance.rights import service as rights
 from governance.rights.dossier import reading_of
 from governance.rights.letter_files import LANGUAGES, Words, words
-from governance.rights.model import CLOSED_STATES, VERIFIED, VERIFYING
+from governance.rights.model import CLOSED_STATES, GRANTED, VERIFIED, VERIFYING
 from governance.rights.periods import local_day
 from governance.rights.public import Form
 from governance.rights.service import Dossier
@@ -231,6 +231,7 @@ def _status(dossier: Dossier, due_on: date, *, asks: bool, link: str | None = No
     said, asked = _words(), dossier.request
     closed = asked.state in CLOSED_STATES
     proved = asked.verified_at is not None
+    again = None if dossier.taken_up is None else dossier.taken_up.reopening.at
     due = said.day(due_on) if proved and not closed else None
     body = render_template(
         "privacy_status.html",
@@ -239,7 +240,8 @@ def _status(dossier: Dossier, due_on: date, *, asks: bool, link: str | None = No
         what=said.types[asked.type],
         received=said.day(local_day(asked.received_at, asked.zone if proved else "UTC")),
         due=due,
-        state=asked.state,
+        again=None if again is None else said.day(local_day(again, asked.zone if proved else "UTC")),
+        state="granted" if asked.outcome in GRANTED else asked.state,
         steps=[(step, step in _reached(asked.state, proved)) for step in _STEPS],
         reference=asked.request_id,
         asks=asks and not closed,

@@ -12,7 +12,6 @@ from api.rights_shapes import (
     ExtendBody,
     FulfilBody,
     MatchBody,
-    PackageLinkReply,
     PauseBody,
     RefuseBody,
     RequestBody,
@@ -25,21 +24,19 @@ from api.rights_shapes import (
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, request_work
 from api.shapes import Listing, OwnerBody
-from governance.clock import wire
 from governance.errors import InvalidError
 from governance.idempotency.model import Outcome
-from governance.rights import package, package_links, store
 from governance.rights import service as rights
+from governance.rights import store
 from governance.rights.dossier import Dossier
 from governance.rights.intake import NewRequest
+from governance.rights.model import APPEAL
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import check_external_id
-from governance.transfers.disclosures import PACKAGE
 from governance.work import Snapshot, Work
 
 room = Room("rights", description="What people ask about their data: proof, clocks, answers, letters.")
 
-_BINARY = {"type": "string", "format": "binary"}
 REFUSED = {
     "wrong-code": (409, "The code is wrong", "This is not the code; the attempt was counted."),
     "merged-since": (
@@ -53,6 +50,7 @@ REFUSED = {
 @room.post("/v1/rights-requests", scope="rights:write", even_suspended=True)
 @room.body(RequestBody)
 @room.answers(201, RequestReply)
+@room.also(200, RequestReply)
 def submit(body: Mapping[str, Any]) -> Response:
     """Take a request in. Opt-outs, objections and withdrawals act now; the rest waits for proof."""
     named = dict(body)
@@ -63,7 +61,13 @@ def submit(body: Mapping[str, Any]) -> Response:
     behalf = named.pop("on_behalf_of", None)
     details = named.pop("details", None)
     new = NewRequest(identities=given, behalf=behalf, details=details or {}, **named)
-    return act(lambda work: _kept(work, rights.submit(work, new), 201), again=_again)
+
+    def effect(work: Work) -> Reply:
+        if new.type == APPEAL and new.appeal_of is not None:
+            return _appealed(work, new.appeal_of, {"details": details, "received_at": new.received_at})
+        return _kept(work, rights.submit(work, new), 201)
+
+    return act(effect, again=_again)
 
 
 @room.get("/v1/rights-requests", scope="rights:read", discloses=of_anybody("rights_requests"))
@@ -156,7 +160,11 @@ def refuse(body: Mapping[str, Any], request_id: str) -> Response:
 @room.body(FulfilBody)
 @room.answers(200, RequestReply)
 def fulfil(body: Mapping[str, Any], request_id: str) -> Response:
-    """Close a request as answered; 409 `not-verified` as long as nobody was proved."""
+    """Close a request as answered; 409 `not-verified` as long as nobody was proved.
+
+    An appeal, or a complaint about a request, is granted by it: the request that was refused is open again,
+    with `partly` for the part that `because` names.
+    """
 
     def effect(work: Work) -> Reply | Response:
         handled = rights.fulfil(work, request_id, **body)
@@ -176,9 +184,13 @@ def withdraw(body: Mapping[str, Any], request_id: str) -> Response:
 @room.post("/v1/rights-requests/<request_id>/appeal", scope="rights:write")
 @room.body(AppealBody)
 @room.answers(201, RequestReply)
+@room.also(200, RequestReply, description="The appeal that is open already, with what was added.")
 def appeal(body: Mapping[str, Any], request_id: str) -> Response:
-    """Take an appeal in, as a request with its own clock; 409 `no-appeal` where the law gives none."""
-    return act(lambda work: _kept(work, rights.appeal(work, request_id, **body), 201), again=_again)
+    """Take an appeal in, as a request with its own clock; while one is open it is given again (200).
+
+    409 `no-appeal` where the law gives none, `not-refused`, `not-closed`, `decided` after a decision on it.
+    """
+    return act(lambda work: _appealed(work, request_id, body), again=_again)
 
 
 @room.get(
@@ -220,32 +232,6 @@ def letters(request_id: str) -> Response:
     with request_snapshot() as snapshot:
         rights.open_dossier(snapshot, request_id)
         return reply({"items": rights.letters_of(snapshot, request_id), "next": None})
-
-
-@room.get("/v1/rights-requests/<request_id>/package", scope="rights:read", discloses=of_request(*PACKAGE))
-@room.refuses(409)
-@room.answers(200, _BINARY, content_type="application/zip", description="Two files in a ZIP.")
-def get_package(request_id: str) -> Response:
-    """Give the package of an access request, one HTML and one JSON file in a ZIP; 409 until it was made."""
-    with request_work() as work:
-        content = package.read(work, request_id)
-        package.note_fetched(work, request_id)
-    headers = {"Content-Disposition": 'attachment; filename="your-data.zip"', "Cache-Control": "no-store"}
-    return Response(content, 200, headers, content_type="application/zip")
-
-
-@room.post("/v1/rights-requests/<request_id>/package/link", scope="rights:write")
-@room.refuses(409)
-@room.answers(201, PackageLinkReply)
-def renew_link(request_id: str) -> Response:
-    """Write the person a letter with a new link to their package, which works once; the one before ends."""
-
-    def effect(work: Work) -> Reply:
-        letter, link = package_links.reissue(work, request_id)
-        kept = {"letter": letter.letter_id, "expires_at": wire(link.expires_at)}
-        return Reply(201, kept, kept=kept)
-
-    return act(effect, again=lambda work, outcome: Reply(outcome.status, dict(outcome.kept)))
 
 
 @room.post("/v1/rights-requests/<request_id>/letters/<letter_id>/sent", scope="rights:write")
@@ -294,6 +280,11 @@ def _matches(snapshot: Snapshot, dossier: Dossier) -> dict[str, Any]:
 
 def _kept(work: Work, dossier: Dossier, status: int = 200) -> Reply:
     return Reply(status, rights.document(work, dossier), kept={"id": dossier.request_id})
+
+
+def _appealed(work: Work, request_id: str, told: Mapping[str, Any]) -> Reply:
+    found = rights.appeal(work, request_id, **told)
+    return _kept(work, found.dossier, 201 if found.new else 200)
 
 
 def _again(work: Work, outcome: Outcome) -> Reply:

@@ -40,7 +40,11 @@ class RequestBody(Shape):
     channel = ma.fields.String(load_default="api", validate=ma.validate.OneOf(CHANNELS))
     name = Text(256, allow_none=True)
     details = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
-    appeal_of = Text(64, allow_none=True)
+    appeal_of = Text(
+        64,
+        allow_none=True,
+        metadata={"description": "The refused request that an appeal is against, or a complaint about."},
+    )
 
 
 class RequestReply(Answer):
@@ -122,7 +126,7 @@ class RefuseBody(Shape):
 
 
 class FulfilBody(Shape):
-    """What the person is told of the answer."""
+    """What the person is told of the answer. Of an appeal: `partly` grants the part that `because` names."""
 
     partly = Flag(load_default=False)
     because = Text(4000, allow_none=True)

@@ -9,6 +9,8 @@ from sqlalchemy.engine import Connection, Row
 
 from governance.database import Instant, metadata
 from governance.opendsr.model import FINAL, OpenRequest, Report
+from governance.rights.model import OPEN_STATES
+from governance.rights.tables import rights_request
 
 opendsr_request = sa.Table(
     "opendsr_request",
@@ -73,10 +75,19 @@ def find(
 
 
 def unfinished(connection: Connection, tenant_id: str) -> list[OpenRequest]:
-    """Requests whose end was not told yet."""
+    """Requests whose end was not told yet, or that were opened again since it was told."""
+    about = rights_request.c
+    open_again = sa.exists().where(
+        about.tenant_id == tenant_id,
+        about.request_id == opendsr_request.c.request_id,
+        about.state.in_(OPEN_STATES),
+    )
     query = (
         sa.select(*_REQUEST)
-        .where(opendsr_request.c.tenant_id == tenant_id, opendsr_request.c.reported.not_in(FINAL))
+        .where(
+            opendsr_request.c.tenant_id == tenant_id,
+            sa.or_(opendsr_request.c.reported.not_in(FINAL), open_again),
+        )
         .order_by(opendsr_request.c.received_at)
     )
     return [_request(row) for row in connection.execute(query)]

@@ -14,7 +14,7 @@ from governance.lifecycle.store import transition
 from governance.outbox.store import webhook
 from governance.retention.run_store import disposition
 from governance.retention.store import governed_record, legal_hold
-from governance.rights.tables import rights_request
+from governance.rights.tables import rights_reopening, rights_request
 from governance.subjects.store import subject, subject_stage
 
 LIVING = (subject.c.merged_into.is_(None), subject.c.erased.is_(False))
@@ -129,6 +129,13 @@ def requests(connection: Connection, tenant_id: str, since: datetime) -> Sequenc
         .where(of.c.tenant_id == tenant_id, sa.or_(of.c.closed_at.is_(None), of.c.closed_at >= since))
         .order_by(of.c.due_at, of.c.request_id)
     )
+    return connection.execute(query).mappings().all()
+
+
+def reopened(connection: Connection, tenant_id: str, since: datetime) -> Sequence[sa.RowMapping]:
+    """Answers given since that an appeal or complaint took back: when each was given and was due."""
+    of = rights_reopening
+    query = sa.select(of.c.closed_at, of.c.due_at).where(of.c.tenant_id == tenant_id, of.c.closed_at >= since)
     return connection.execute(query).mappings().all()
 
 

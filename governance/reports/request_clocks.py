@@ -30,12 +30,16 @@ OVERDUE, DUE_SOON, ON_TIME = "overdue", "due_soon", "on_time"
 def report(snap: Snapshot) -> dict[str, Any]:
     """`{"open": [COLUMNS…], "overdue", "due_soon", "unacknowledged", "by_type", "by_regime", "closed"}`.
 
-    `closed` is about the last 365 days: how many were answered, how many of those in time.
+    `closed` is about the last 365 days: how many answers were given, how many of those in time, how many an
+    appeal or complaint took back (the request is open again then, or was answered once more), and how those
+    that are closed ended.
     """
     rows = store.requests(snap.connection, snap.tenant_id, snap.now - BACK)
     waiting = [row for row in rows if row["closed_at"] is None]
     lines = [_line(row, snap.now) for row in waiting]
-    answered = [row for row in rows if row["closed_at"] is not None and row["state"] in (*ANSWERED, REFUSED)]
+    closed = [row for row in rows if row["closed_at"] is not None and row["state"] in (*ANSWERED, REFUSED)]
+    taken_back = store.reopened(snap.connection, snap.tenant_id, snap.now - BACK)
+    answered = [*closed, *taken_back]  # an answer that was late stays late, also if it was taken back
     in_time = sum(row["closed_at"] <= row["due_at"] for row in answered)
     clocks = Counter(line["clock"] for line in lines)
     return {
@@ -50,6 +54,7 @@ def report(snap: Snapshot) -> dict[str, Any]:
             "answered": len(answered),
             "in_time": in_time,
             "share_in_time": round(in_time / len(answered), 4) if answered else None,
+            "taken_back": len(taken_back),
             "by_outcome": dict(
                 sorted(Counter(row["state"] for row in rows if row["closed_at"] is not None).items())
             ),

@@ -3,10 +3,11 @@
 from typing import Any
 
 from governance.clock import wire
+from governance.rights import store
 from governance.rights.clocks import Clock, Ground, Reading, is_over
 from governance.rights.dossier import Dossier, clock_of, reading_of, regime_of
 from governance.rights.intake import content_of, value_of
-from governance.rights.model import CLOSED_STATES, Match
+from governance.rights.model import CLOSED_STATES, Match, Reopening, Request
 from governance.rights.regimes import Regime
 from governance.rights.verification import methods
 from governance.subjects import service as subjects
@@ -49,12 +50,15 @@ def document(snap: Snapshot, dossier: Dossier, *, opened: bool = False) -> dict[
         "owner": said.owner,
         "outcome": said.outcome,
         "appeal_of": said.appeal_of,
+        "appeals": [_appeal(each) for each in store.about(snap.connection, snap.tenant_id, said.request_id)],
+        "reopened": None if dossier.taken_up is None else _reopened(dossier.taken_up.reopening),
         "repeats": said.duplicate_of,
         "complaint": regime.complaint,
         "appeal": None if regime.appeal is None else {"decide_within": str(regime.appeal.decide)},
     }
     if opened:
         shown["details"] = content.get("details")
+        shown["details_added"] = content.get("added", [])
         shown["name"] = content.get("name")
         shown["language_asked"] = content.get("language")
         if shown["on_behalf_of"] is not None:
@@ -83,8 +87,34 @@ def matches(snap: Snapshot, dossier: Dossier) -> list[dict[str, Any]]:
     ]
 
 
+def _appeal(said: Request) -> dict[str, Any]:
+    """An appeal against the answer to a request, or a complaint about it."""
+    return {
+        "id": said.request_id,
+        "type": said.type,
+        "status": said.state,
+        "received_at": wire(said.received_at),
+        "closed_at": _wire(said.closed_at),
+    }
+
+
+def _reopened(said: Reopening) -> dict[str, Any]:
+    """By which appeal a request was opened again last, and the answer that this took the place of."""
+    return {
+        "at": wire(said.at),
+        "by": said.appeal_id,
+        "partly": said.partly,
+        "before": {
+            "status": said.state,
+            "outcome": said.outcome,
+            "closed_at": wire(said.closed_at),
+            "due_at": wire(said.due_at),
+        },
+    }
+
+
 def _clock(snap: Snapshot, dossier: Dossier, regime: Regime) -> dict[str, Any]:
-    clock, reading = clock_of(snap, dossier.request), reading_of(snap, dossier)
+    clock, reading = clock_of(snap, dossier), reading_of(snap, dossier)
     closed = dossier.request.state in CLOSED_STATES
     return {
         "acknowledge_by": _wire(reading.acknowledge_by),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from governance.clock import wire
@@ -13,12 +14,13 @@ from governance.rights.model import (
     CLOSED_STATES,
     Identity,
     Match,
+    Reopening,
     Request,
     StoredAsk,
     StoredExtension,
 )
 from governance.rights.regime_files import law
-from governance.rights.regimes import Regime
+from governance.rights.regimes import Regime, after_appeal
 from governance.rights.states import Case, Proof
 from governance.settings import Settings
 from governance.systems import task_reports
@@ -26,14 +28,27 @@ from governance.work import Snapshot, Work
 
 
 @dataclass(frozen=True, slots=True)
+class TakenUp:
+    """How a request was opened again last, and the appeal or complaint to whose clock it runs since then."""
+
+    reopening: Reopening
+    type: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
-    """A request and its parts, as read in one snapshot."""
+    """A request and its parts, as read in one snapshot.
+
+    Of one that was opened again: what was asked and extended since, and how its appeal was extended.
+    """
 
     request: Request
     identities: tuple[Identity, ...]
     matches: tuple[Match, ...]
     asks: tuple[StoredAsk, ...]
     extensions: tuple[StoredExtension, ...]
+    taken_up: TakenUp | None = None
 
     @property
     def request_id(self) -> str:
@@ -51,14 +66,25 @@ class Dossier:
     def course(self) -> Course:
         """What its clock depends on."""
         said = self.request
+        runs = self.taken_up or said
         return Course(
-            said.type,
-            said.received_at,
+            runs.type,
+            runs.received_at,
             said.zone,
             said.holidays_of,
             tuple(Ask(each.reason, each.asked_at, each.answered_at) for each in self.asks),
             tuple(Extended(each.at, each.until) for each in self.extensions),
         )
+
+    @property
+    def begun_at(self) -> datetime:
+        """When what is to be done now began: at its receipt, or when it was opened again."""
+        return self.request.received_at if self.taken_up is None else self.taken_up.reopening.at
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it was opened again for a part only: staff see to that, nothing happens by itself."""
+        return self.taken_up is not None and self.taken_up.reopening.partly
 
     def under(
         self, *, regime: str, zone: str, holidays_of: str | None, country: str | None, region: str | None
@@ -84,12 +110,30 @@ def open_dossier(snap: Snapshot, request_id: str) -> Dossier:
     if request is None:
         raise NotFoundError("There is no request of this id.")
     at = (snap.connection, snap.tenant_id, request_id)
-    return Dossier(
+    dossier = Dossier(
         request,
         tuple(store.parts_of(*at, Identity)),
         tuple(store.parts_of(*at, Match)),
         tuple(store.parts_of(*at, StoredAsk)),
         tuple(store.parts_of(*at, StoredExtension)),
+    )
+    if request.reopened_at is None:
+        return dossier
+    reopening = max(store.parts_of(*at, Reopening), key=lambda each: each.at)
+    return since(snap, dossier, reopening)
+
+
+def since(snap: Snapshot, dossier: Dossier, reopening: Reopening) -> Dossier:
+    """A request as it stands since it was opened again."""
+    at = (snap.connection, snap.tenant_id, reopening.appeal_id)
+    appeal = store.find(*at)
+    assert appeal is not None, "a request is never deleted before its tenant"
+    later = [each for each in dossier.extensions if each.at >= reopening.at]
+    return replace(
+        dossier,
+        asks=tuple(each for each in dossier.asks if each.asked_at >= reopening.at),
+        extensions=(*store.parts_of(*at, StoredExtension), *later),
+        taken_up=TakenUp(reopening, appeal.type, appeal.received_at),
     )
 
 
@@ -98,20 +142,21 @@ def regime_of(snap: Snapshot, request: Request) -> Regime:
     return law(snap.resource(Settings).policies_dir).regimes.get(request.regime)
 
 
-def clock_of(snap: Snapshot, request: Request) -> Clock:
-    """The clock of a request: that of its regime on the day of receipt."""
-    clock = regime_of(snap, request).clock(request.type, request.received_at)
+def clock_of(snap: Snapshot, dossier: Dossier) -> Clock:
+    """The clock of a request: that of its regime on the day of receipt, or of what opened it again."""
+    request, runs = dossier.request, dossier.taken_up or dossier.request
+    clock = regime_of(snap, request).clock(runs.type, runs.received_at)
     if clock is None:  # the regime's file was changed since
         fallback = law(snap.resource(Settings).policies_dir).regimes.fallback(request.country)
-        clock = fallback.clock(request.type, request.received_at)
+        clock = fallback.clock(runs.type, runs.received_at)
     assert clock is not None
-    return clock
+    return clock if dossier.taken_up is None else after_appeal(clock)
 
 
 def reading_of(snap: Snapshot, dossier: Dossier) -> Reading:
     """What a request's clock shows now; that of a closed one stands still."""
     until = dossier.request.closed_at or snap.now
-    return read(clock_of(snap, dossier.request), dossier.course, until)
+    return read(clock_of(snap, dossier), dossier.course, until)
 
 
 def keep(

@@ -55,9 +55,12 @@ def of_request(snap: Snapshot, dossier: Dossier) -> list[Erasure]:
 
 
 def standing(snap: Snapshot, dossier: Dossier) -> str | None:
-    """What an erasure request waits for now; None if it waits for nothing more, or is no such request."""
+    """What an erasure request waits for now; None if it waits for nothing more, or is no such request.
+
+    One that was opened again for a part is carried out by staff, who say when it is done.
+    """
     said = dossier.request
-    if said.type != ERASURE or said.state != IN_PROGRESS:
+    if said.type != ERASURE or said.state != IN_PROGRESS or dossier.is_part:
         return None
     statuses = {each.status for each in of_request(snap, dossier)}
     if CANCELLED in statuses or _is_anybody_left(snap, dossier):

@@ -21,13 +21,15 @@ from governance.rights.model import (
 )
 from governance.rights.states import PROVED
 from governance.subjects import service as subjects
-from governance.systems.model import RESTRICT
+from governance.systems.model import CORRECT, RESTRICT
 from governance.work import Work
 
 Starter = Callable[[Work, Dossier, tuple[str, ...]], str]
 """Begins on a request for these people; gives the code of what it waits for."""
 
 BECAUSE = "rights-request"
+REVIEW = "review"
+"""Staff see to it: also to what was opened again for a part only, since no machine knows which."""
 
 
 def people_of(work: Work, dossier: Dossier) -> tuple[Dossier, tuple[str, ...] | None]:
@@ -69,7 +71,7 @@ def settle_and_begin(work: Work, dossier: Dossier) -> Dossier:
         )
         letters.send(work, dossier, letters.NOTHING_HELD)
         return dossier
-    waits_for = STARTERS[dossier.request.type](work, dossier, people)
+    waits_for = REVIEW if dossier.is_part else STARTERS[dossier.request.type](work, dossier, people)
     facts = {"people": len(people), "waits_for": waits_for}
     return keep(work, dossier, "begun", case=case, facts=facts, waits_for=waits_for)
 
@@ -87,10 +89,19 @@ def _language(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:
     return on_file or dossier.request.language
 
 
+def _correct(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:
+    """Wait for staff to decide what is put right; who was not told of it before is told now."""
+    if dossier.taken_up is not None:
+        recipients.tell_dropped(work, dossier, CORRECT)
+    return "correction"
+
+
 def _restrict(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:
     """Restrict at once here, and have the systems that hold copies told (Art. 19 GDPR)."""
     for subject_ref in people:
         subjects.set_restriction(work, subject_ref, True, because=BECAUSE)
+    if dossier.taken_up is not None:  # what was marked before may have been released since
+        recipients.tell_again(work, dossier, RESTRICT, None)
     return recipients.plan(work, dossier, people, RESTRICT)
 
 
@@ -98,8 +109,8 @@ STARTERS: Mapping[str, Starter] = {
     ACCESS: lambda work, dossier, people: "package",
     PORTABILITY: lambda work, dossier, people: "package",
     ERASURE: erasures.start,
-    RECTIFICATION: lambda work, dossier, people: "correction",
+    RECTIFICATION: _correct,
     RESTRICTION: _restrict,
-    HUMAN_REVIEW: lambda work, dossier, people: "review",
+    HUMAN_REVIEW: lambda work, dossier, people: REVIEW,
 }
 """How each type that needs proof begins; the rest begins in `matching`."""

@@ -1,12 +1,11 @@
-"""What staff do with a request: more time, questions to the person, refusal, answer, withdrawal, appeal."""
+"""What staff do with a request: more time, questions to the person, refusal, answer, withdrawal."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from governance.errors import ConflictError, InvalidError
 from governance.rights import (
+    appeals,
     clocks,
     erasures,
     letters,
@@ -18,26 +17,20 @@ from governance.rights import (
 )
 from governance.rights.dossier import Dossier, clock_of, keep, open_dossier, reading_of, regime_of, rewind
 from governance.rights.execution import people_of
-from governance.rights.intake import NewRequest, take, value_of
 from governance.rights.letter_files import words
-from governance.rights.matching import match
 from governance.rights.model import (
-    ANSWERED,
-    APPEAL,
+    ABOUT_AN_ANSWER,
     CLOSED_STATES,
-    EXPIRED,
     IN_PROGRESS,
     LATE_ACKNOWLEDGEMENT,
     NEED_PROOF,
     OPEN_STATES,
-    REFUSED,
     WAITING,
     StoredAsk,
     StoredExtension,
 )
 from governance.rights.regime_files import law
 from governance.settings import Settings
-from governance.subjects.model import SubjectReference
 from governance.work import Work
 
 
@@ -56,7 +49,7 @@ def extend(work: Work, request_id: str, *, because: str, until: date | None = No
     """
     dossier = _open(work, request_id)
     _needs("because", because)
-    clocks.check_extension(clock_of(work, dossier.request), reading_of(work, dossier), work.now, until)
+    clocks.check_extension(clock_of(work, dossier), reading_of(work, dossier), work.now, until)
     extension_id = work.new_id("ext")
     day = None if until is None else until.isoformat()
     dossier = keep(
@@ -86,8 +79,8 @@ def pause(work: Work, request_id: str, *, reason: str, at: datetime | None = Non
     if reason not in clocks.ASKS:
         complaint = f"Use one of: {', '.join(clocks.ASKS)}."
         raise InvalidError("This reason is not known.", fields={"reason": [complaint]})
-    asked_at = _instant(work, at, not_before=dossier.request.received_at)
-    clocks.check_ask(clock_of(work, dossier.request), dossier.request.type, reason)
+    asked_at = _instant(work, at, not_before=dossier.begun_at)
+    clocks.check_ask(clock_of(work, dossier), dossier.request.type, reason)
     if any(each.reason == reason and each.answered_at is None for each in dossier.asks):
         raise ConflictError("The clock waits for this already.", reason="already-paused")
     case = dossier.case
@@ -123,7 +116,8 @@ def resume(work: Work, request_id: str, *, at: datetime | None = None) -> Dossie
 def refuse(work: Work, request_id: str, *, ground: str, because: str | None = None) -> Dossier:
     """Refuse on a ground that the law knows, and say so with clause, complaint and appeal.
 
-    InvalidError for an unknown ground or one that does not fit the regime or type.
+    An erasure that was ordered for it is taken back. InvalidError for an unknown ground or one that does not
+    fit the regime or type; ConflictError `too-late` for an erasure that has begun.
     """
     dossier = _open(work, request_id)
     policies = work.resource(Settings).policies_dir
@@ -133,6 +127,7 @@ def refuse(work: Work, request_id: str, *, ground: str, because: str | None = No
         complaint = f"Use one of: {', '.join(fitting)}."
         raise InvalidError("This ground does not fit the request.", fields={"ground": [complaint]})
     case = states.move(dossier.case, states.REFUSE)
+    erasures.undo(work, dossier)
     facts = {"ground": ground}
     dossier = keep(
         work, dossier, "refused", case=case, facts=facts, told={"because": because}, outcome=ground
@@ -152,9 +147,14 @@ def refuse(work: Work, request_id: str, *, ground: str, because: str | None = No
 def fulfil(work: Work, request_id: str, *, partly: bool = False, because: str | None = None) -> Handled:
     """Close a request as answered, and the requests that repeat it and were proved for the same people.
 
-    Where a record was merged meanwhile, nothing is answered: it has to be verified anew (`refusal`).
+    An appeal, or a complaint about a request, is granted by it: the request that was refused is open again,
+    with `partly` for the part that `because` names. Where a record was merged meanwhile, nothing is answered:
+    it has to be verified anew (`refusal`).
     """
+    original = appeals.to_reopen(work, request_id)
     dossier = _open(work, request_id)
+    if original is not None:
+        return Handled(appeals.grant(work, dossier, original, partly=partly, because=because))
     if dossier.request.type in NEED_PROOF:
         dossier, people = people_of(work, dossier)
         if people is None:
@@ -183,52 +183,11 @@ def withdraw(
     return keep(work, dossier, "withdrawn", case=case, facts={"because": outcome}, told=told, outcome=outcome)
 
 
-def appeal(
-    work: Work,
-    request_id: str,
-    *,
-    details: Mapping[str, Any] | None = None,
-    received_at: datetime | None = None,
-) -> Dossier:
-    """Take an appeal against a closed request in, with its own clock.
-
-    ConflictError `no-appeal`, `not-closed`.
-    """
-    dossier = open_dossier(work, request_id)
-    request = dossier.request
-    if request.state not in (*ANSWERED, REFUSED, EXPIRED) or request.type == APPEAL:
-        raise ConflictError("Only an answer can be appealed against.", reason="not-closed")
-    regime = regime_of(work, request)
-    if regime.appeal is None:
-        raise ConflictError(
-            "The law that applies gives no appeal to the controller; the person may complain instead.",
-            reason="no-appeal",
-        )
-    if received_at is not None and request.closed_at is not None and received_at < request.closed_at:
-        complaint = "An appeal cannot have been received before the answer was given."
-        raise InvalidError(complaint, fields={"received_at": [complaint]})
-    named = [(each.kind, value_of(work, each)) for each in dossier.identities]
-    if any(value is None for _, value in named):
-        raise ConflictError("The request was forgotten; take the appeal in as a new one.", reason="forgotten")
-    new = NewRequest(
-        APPEAL,
-        [SubjectReference(**{kind: value}) for kind, value in named],
-        regime=request.regime,
-        country=request.country,
-        region=request.region,
-        language=request.language,
-        received_at=received_at,
-        channel=request.channel if request.channel != "web_form" else "api",
-        details=details or {},
-        appeal_of=request_id,
-    )
-    return match(work, take(work, new).request_id)
-
-
 def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -> Dossier:
     held = erasures.held(work, dossier)
     over = restricting.lasted(work, dossier)
-    partly = partly or recipients.never_told(work, dossier)
+    partly = partly or dossier.is_part or recipients.never_told(work, dossier)
+    contestable = partly and dossier.request.type not in ABOUT_AN_ANSWER
     case = states.fulfil(dossier.case, partly=partly)
     told = {"because": because}
     kind = "partly_fulfilled" if partly else "fulfilled"
@@ -241,6 +200,7 @@ def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -
         letters.FULFILMENT if over is None else letters.RESTRICTION_OVER,
         partly=partly,
         because=because or "",
+        appeal=contestable and regime_of(work, dossier.request).appeal is not None,
         held=held,
         link=link.get("link", ""),
         until=link.get("until", ""),

@@ -14,9 +14,10 @@ from governance.clock import wire
 from governance.errors import InvalidError, NotFoundError
 from governance.happened import SKEW
 from governance.rights import noes, sealing, store
-from governance.rights.dossier import Dossier, open_dossier
+from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.letter_files import LANGUAGES, language_of
 from governance.rights.model import (
+    ABOUT_AN_ANSWER,
     ACT_ON_RECEIPT,
     APPEAL,
     BEHALVES,
@@ -141,6 +142,22 @@ def take(work: Work, new: NewRequest) -> Dossier:
     return open_dossier(work, request_id)
 
 
+def add_details(work: Work, dossier: Dossier, details: Mapping[str, Any]) -> Dossier:
+    """Keep what was said again of an open request, beside what was said first; the same is kept once."""
+    request = dossier.request
+    content = content_of(work, request)
+    known = [content.get("details") or {}, *(each["details"] for each in content.get("added", []))]
+    if not details or dict(details) in known:
+        return dossier
+    added = [*content.get("added", []), {"at": wire(work.now), "details": dict(details)}]
+    if len(json.dumps(added)) > LONGEST_DETAILS:
+        complaint = f"All that was added has at most {LONGEST_DETAILS} characters."
+        raise InvalidError(complaint, fields={"details": [complaint]})
+    content["added"] = added
+    sealed = sealing.seal(work, request.request_id, sealing.content_place(request.request_id), content)
+    return keep(work, dossier, "details_added", content_sealed=sealed)
+
+
 def content_of(snap: Snapshot, request: Request) -> dict[str, Any]:
     """What the person wrote: `details`, `on_behalf_of`, `name`, `language`; nothing once it was forgotten."""
     place = sealing.content_place(request.request_id)
@@ -205,13 +222,17 @@ def _checked(work: Work, new: NewRequest) -> datetime:
     for name, told in (("details", new.details), ("on_behalf_of", new.behalf or {})):
         if len(json.dumps(dict(told))) > LONGEST_DETAILS:
             wrong[name] = [f"Write at most {LONGEST_DETAILS} characters."]
-    if (new.type == APPEAL) != (new.appeal_of is not None):
-        wrong["appeal_of"] = ["An appeal, and nothing else, names the request that it is about."]
+    if (new.type == APPEAL and new.appeal_of is None) or (
+        new.appeal_of is not None and new.type not in ABOUT_AN_ANSWER
+    ):
+        wrong["appeal_of"] = [
+            "An appeal names the request that it is about, a complaint may, nothing else does."
+        ]
     if wrong:
         raise InvalidError("This request cannot be taken in.", fields=wrong)
     noes.check_details(new.type, new.details)
     if new.appeal_of is not None and store.find(work.connection, work.tenant_id, new.appeal_of) is None:
-        raise NotFoundError("There is no request of the id that the appeal names.")
+        raise NotFoundError("There is no request of the id that `appeal_of` names.")
     return received_at
 
 

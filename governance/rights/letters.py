@@ -15,7 +15,7 @@ from governance.rights import sealing, store
 from governance.rights.dossier import Dossier, record, regime_of
 from governance.rights.intake import content_of, kept_address, value_of
 from governance.rights.letter_files import Words, words, write
-from governance.rights.model import APPEAL, OPENDSR, Identity, Letter
+from governance.rights.model import ABOUT_AN_ANSWER, OPENDSR, Identity, Letter
 from governance.rights.periods import local_day
 from governance.rights.reasons import reasons
 from governance.rights.states import PROVED
@@ -27,7 +27,7 @@ from governance.work import Snapshot, Work
 STATUS_USE = "rights-status"
 ACKNOWLEDGEMENT, VERIFICATION, EXTENSION = "acknowledgement", "verification", "extension"
 REFUSAL, FULFILMENT, NOTHING_HELD, PACKAGE = "refusal", "fulfilment", "nothing_held", "package"
-HELD, RESTRICTION_OVER = "held", "restriction_over"
+HELD, RESTRICTION_OVER, REOPENED = "held", "restriction_over", "reopened"
 KINDS = (
     ACKNOWLEDGEMENT,
     VERIFICATION,
@@ -38,6 +38,7 @@ KINDS = (
     PACKAGE,
     HELD,
     RESTRICTION_OVER,
+    REOPENED,
 )
 MESSAGE_CLASS, PURPOSE = "rights_correspondence", "legal"
 _SILENT: Mapping[str, object] = dict.fromkeys(
@@ -59,6 +60,9 @@ _SILENT: Mapping[str, object] = dict.fromkeys(
         "told",
         "untold",
         "held",
+        "whole",
+        "appealed",
+        "appeal_reference",
     ],
     "",
 )
@@ -217,5 +221,5 @@ def _facts(snap: Snapshot, dossier: Dossier, said: Words, *, proved: Identity | 
         "received": said.day(local_day(request.received_at, zone)),
         "what": said.types[request.type],
         "complaint": reasons(said.language, snap.resource(Settings).policies_dir).say(regime.complaint or ""),
-        "appeal": regime.appeal is not None and request.type != APPEAL,
+        "appeal": regime.appeal is not None and request.type not in ABOUT_AN_ANSWER,
     }

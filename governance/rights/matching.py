@@ -58,7 +58,7 @@ def match(work: Work, request_id: str) -> Dossier:
     dossier = _choose(work, dossier, people)
     others = _others(work, dossier, tuple(settled))
     own = (dossier.request.recorded_at, request_id)
-    alike = [each for each in others if each.type == dossier.request.type and each.state in OPEN_STATES]
+    alike = [each for each in others if _is_alike(each, dossier.request)]
     first = min(((each.recorded_at, each.request_id) for each in alike), default=own)
     if first < own:
         case = states.join(case, first[1])
@@ -85,6 +85,11 @@ def match(work: Work, request_id: str) -> Dossier:
             consent.object_by_signal(work, subject_ref)
     recent = sum(each.recorded_at > work.now - _QUIET for each in others)
     return _first_steps(work, dossier, quiet=dossier.request.channel == PUBLIC and recent >= _MOST_LETTERS)
+
+
+def _is_alike(other: Request, new: Request) -> bool:
+    """Whether an open request asks for the same; two appeals do if they are about the same answer."""
+    return other.type == new.type and other.appeal_of == new.appeal_of and other.state in OPEN_STATES
 
 
 def decide(work: Work, request_id: str, identity_id: str, external_id: str, confirmed: bool) -> Dossier:
@@ -170,7 +175,7 @@ def _first_steps(work: Work, dossier: Dossier, *, quiet: bool) -> Dossier:
     """What follows from the type: a no acts, a complaint begins, the rest waits for proof."""
     request = dossier.request
     if request.type in ACT_ON_RECEIPT:
-        dossier = _act(work, dossier)
+        dossier = act(work, dossier)
     elif request.type not in NEED_PROOF:
         case = states.begin(dossier.case)
         dossier = keep(work, dossier, "begun", case=case, facts={"waits_for": "review"}, waits_for="review")
@@ -191,7 +196,7 @@ def _first_steps(work: Work, dossier: Dossier, *, quiet: bool) -> Dossier:
     return dossier
 
 
-def _act(work: Work, dossier: Dossier) -> Dossier:
+def act(work: Work, dossier: Dossier) -> Dossier:
     """Record the no for everybody whom the request means for sure, and close it as done."""
     details = content_of(work, dossier.request).get("details") or {}
     people = dict.fromkeys(each.subject_ref for each in dossier.identities if each.subject_ref is not None)

@@ -41,6 +41,14 @@ OPEN_STATES = (RECEIVED, VERIFYING, VERIFIED, IN_PROGRESS, WAITING)
 CLOSED_STATES = (FULFILLED, PARTLY_FULFILLED, REFUSED, WITHDRAWN, EXPIRED)
 STATES = (*OPEN_STATES, *CLOSED_STATES)
 ANSWERED = (FULFILLED, PARTLY_FULFILLED)
+REOPENABLE = (REFUSED, PARTLY_FULFILLED)
+"""What an appeal is possible against, and a granted one opens again: a refusal, whole or in part."""
+
+ABOUT_AN_ANSWER = (APPEAL, COMPLAINT)
+"""Types that may be about an answer to an earlier request."""
+
+GRANTED = ("granted", "partly_granted")
+"""Outcomes of an appeal or complaint that opened a request again."""
 
 BEHALVES = ("authorised_agent", "guardian")
 """In what capacity somebody may ask for another."""
@@ -98,7 +106,8 @@ class Request:
 
     `zone` and `holidays_of`: where its days begin and end. `authority`: asked | accepted | rejected, for one
     who asks for another. `waits_for`: a code of what it waits for. `outcome`: the code it was closed with.
-    `opened_by` acted when it was taken in; `owner` sees to it, by an opaque id.
+    `opened_by` acted when it was taken in; `owner` sees to it, by an opaque id. `appeal_of`: the request
+    that an appeal or a complaint is about. `reopened_at`: when one of those opened it again last.
     """
 
     request_id: str
@@ -134,6 +143,7 @@ class Request:
     event_id: str
     opened_by: str | None = None
     owner: str | None = None
+    reopened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,4 +192,22 @@ class StoredExtension:
     extension_id: str
     at: datetime
     until: date | None
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """That a request was opened again because an appeal or complaint (`appeal_id`) was granted.
+
+    `partly`: for a part only, which staff see to. The rest is the answer that it took the place of.
+    """
+
+    request_id: str
+    appeal_id: str
+    at: datetime
+    partly: bool
+    state: str
+    outcome: str | None
+    closed_at: datetime
+    due_at: datetime
     event_id: str

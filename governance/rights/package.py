@@ -63,12 +63,12 @@ def build(opener: Opener, tenant_id: str, request_id: str) -> bool:
         dossier, people = _people(work, request_id)
         if people is None:
             return False
-        keys = [keys_of(work, ref) for ref in people]
+        run, keys = _run(dossier), [keys_of(work, ref) for ref in people]
         registered = systems.every(work)
-    collected = _collect(opener, tenant_id, request_id, keys, [each.system_id for each in registered])
+    collected = _collect(opener, tenant_id, run, keys, [each.system_id for each in registered])
     with opener.work(tenant_id, ACTOR) as work:
         dossier, again = _people(work, request_id)
-        if again != people:
+        if again != people or _run(dossier) != run:
             return False  # a record was merged meanwhile: it is proved anew
         _keep(work, dossier, people, collected)
         if collected.missing:
@@ -126,14 +126,20 @@ def _people(work: Work, request_id: str) -> tuple[Dossier, tuple[str, ...] | Non
     return people_of(work, dossier)
 
 
+def _run(dossier: Dossier) -> str:
+    """What the questions of this time are named by: a request that was opened again is collected anew."""
+    again = dossier.taken_up
+    return dossier.request_id if again is None else f"{dossier.request_id}/{again.reopening.appeal_id}"
+
+
 def _collect(
-    opener: Opener, tenant_id: str, request_id: str, keys: Sequence[SubjectKeys], system_ids: Sequence[str]
+    opener: Opener, tenant_id: str, run: str, keys: Sequence[SubjectKeys], system_ids: Sequence[str]
 ) -> Collected:
     items: dict[str, list[Item]] = {}
     missing: dict[str, str] = {}
     for system_id in system_ids:
         for each in keys:
-            name = f"{request_id}/{system_id}/{each.subject_ref}/collect"
+            name = f"{run}/{system_id}/{each.subject_ref}/collect"
             outcome = operations.run(opener, ACTOR, tenant_id, Operation(name, system_id, COLLECT, each))
             if outcome.status == DONE:
                 items.setdefault(system_id, []).extend(outcome.items)
@@ -154,7 +160,7 @@ def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collec
     if not collected.missing:  # else what was found, by hand perhaps, is wanted again with the rest
         for system_id in collected.items:
             for ref in people:
-                operations.forget_items(work, f"{request_id}/{system_id}/{ref}/collect")
+                operations.forget_items(work, f"{_run(dossier)}/{system_id}/{ref}/collect")
     keep(
         work,
         dossier,

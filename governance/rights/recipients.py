@@ -39,6 +39,17 @@ NOTES = ("done", "impossible", "retry")
 """What staff may say of a recipient: it was done in another way, it cannot be done, or ask again."""
 
 _OPEN, _STUCK = (PENDING, WAITING), (FAILED, UNSUPPORTED)
+_ASKED = (
+    "operation_id",
+    "status",
+    "attempts",
+    "because",
+    "rows_told",
+    "noted_by",
+    "next_at",
+    "answered_at",
+    "event_id",
+)
 
 
 def plan(work: Work, dossier: Dossier, people: Sequence[str], verb: str) -> str:
@@ -67,24 +78,42 @@ def tell_again(work: Work, dossier: Dossier, verb: str, concerned: frozenset[str
     Each is asked under an id of its own then; a task that nobody has done goes with the question before it.
     """
     for each in of_request(work, dossier.request_id):
-        if each.verb != verb or (concerned is not None and each.system_id not in concerned):
-            continue
-        if each.status == WAITING:
-            task_reports.no_longer_asked(work, each.operation_id)
-        base = f"{each.request_id}/{each.system_id}/{each.subject_ref}/{verb}"
-        turn = int(each.operation_id.removeprefix(base).removeprefix("/") or 1)
-        values = {
-            "operation_id": f"{base}/{turn + 1}",
-            "status": PENDING,
-            "attempts": 0,
-            "because": "",
-            "rows_told": 0,
-            "next_at": work.now,
-            "answered_at": None,
-            "noted_by": None,
-            "event_id": dossier.request.event_id,
-        }
-        store.change(work.connection, work.tenant_id, each, values)
+        if each.verb == verb and (concerned is None or each.system_id in concerned):
+            _ask_anew(work, dossier, each)
+
+
+def tell_dropped(work: Work, dossier: Dossier, verb: str) -> None:
+    """Have those told whom the end of the request before left out, since it was opened again."""
+    for each in of_request(work, dossier.request_id):
+        if each.verb == verb and each.status in (WAITING, DROPPED):
+            _ask_anew(work, dossier, each)
+
+
+def _ask_anew(work: Work, dossier: Dossier, each: Recipient) -> None:
+    if each.status == WAITING:
+        task_reports.no_longer_asked(work, each.operation_id)
+    turn = int(_turn(each).removeprefix("/") or 1)
+    values = {
+        "operation_id": f"{_base(each, each.verb)}/{turn + 1}",
+        "status": PENDING,
+        "attempts": 0,
+        "because": "",
+        "rows_told": 0,
+        "next_at": work.now,
+        "answered_at": None,
+        "noted_by": None,
+        "event_id": dossier.request.event_id,
+    }
+    store.change(work.connection, work.tenant_id, each, values)
+
+
+def _base(each: Recipient, verb: str) -> str:
+    return f"{each.request_id}/{each.system_id}/{each.subject_ref}/{verb}"
+
+
+def _turn(each: Recipient) -> str:
+    """Which time it is asked: nothing for the first, `/2` for the second."""
+    return each.operation_id.removeprefix(_base(each, each.verb))
 
 
 def of_request(snap: Snapshot, request_id: str) -> list[Recipient]:
@@ -180,7 +209,7 @@ def lift(work: Work, subject_ref: str) -> None:
         release = replace(
             each,
             verb=RELEASE,
-            operation_id=f"{each.request_id}/{each.system_id}/{subject_ref}/{RELEASE}",
+            operation_id=f"{_base(each, RELEASE)}{_turn(each)}",
             status=PENDING,
             attempts=0,
             because="",
@@ -189,8 +218,12 @@ def lift(work: Work, subject_ref: str) -> None:
             next_at=work.now,
             answered_at=None,
         )
-        if store.again(work.connection, work.tenant_id, release) is None:
+        before = store.again(work.connection, work.tenant_id, release)
+        if before is None:
             store.add(work.connection, work.tenant_id, [release])
+        elif before.operation_id != release.operation_id:  # it was marked again since it was released
+            values = {name: getattr(release, name) for name in _ASKED}
+            store.change(work.connection, work.tenant_id, release, values)
 
 
 def forget(work: Work, request_id: str) -> None:

@@ -6,7 +6,7 @@ the earliest end of an extension.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from governance.calendar import zones_of
@@ -16,6 +16,10 @@ from governance.rights.model import APPEAL
 from governance.rights.periods import Period
 
 EVERYWHERE = "everywhere"
+TAKEN_UP = (
+    "The law dates the decision on the appeal or complaint, not what follows; that what was granted is done "
+    "by the same day is promised."
+)
 _FAR = datetime.max.replace(tzinfo=UTC)
 
 
@@ -115,6 +119,15 @@ class Regimes:
     def fallback(self, country: str | None) -> Regime:
         """What holds where no law is in force."""
         return self._defaults(country or EVERYWHERE)[0]
+
+
+def after_appeal(clock: Clock) -> Clock:
+    """The clock of a request that was opened again, from that of the appeal or complaint that was granted.
+
+    The acts say by when the person learns of "any action taken or not taken in response to the appeal"
+    (Va. Code § 59.1-577(C) and those like it): so what is granted is done by then. See ADR 19.
+    """
+    return replace(clock, acknowledge=None, statutory=False, says=TAKEN_UP)
 
 
 @dataclass(frozen=True, slots=True)

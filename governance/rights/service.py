@@ -1,17 +1,18 @@
 """Use cases of data-subject requests: the one module that other rooms and doors call.
 
 Taking in lives in `intake`, whom a request means in `matching`, proof in `verification`, what staff do in
-`handling`, what a verified request starts in `execution`, letters in `letters`, time in `watching`.
+`handling`, what a verified request starts in `execution`, appeals in `appeals`, letters in `letters`, time in
+`watching`.
 """
 
 from governance.errors import ConflictError
 from governance.rights import package_store, recipients, sealing, store
+from governance.rights.appeals import Appealed, appeal, complain
 from governance.rights.documents import document, matches
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
 from governance.rights.handling import (
     Handled,
-    appeal,
     assign,
     extend,
     fulfil,
@@ -24,7 +25,7 @@ from governance.rights.intake import NewRequest, take
 from governance.rights.letters import listed as letters_of
 from governance.rights.letters import sent
 from governance.rights.matching import decide, match
-from governance.rights.model import APPEAL, CLOSED_STATES
+from governance.rights.model import APPEAL, CLOSED_STATES, COMPLAINT, OPEN_STATES
 from governance.rights.verification import (
     Answered,
     answer,
@@ -42,6 +43,7 @@ from governance.work import Work
 
 __all__ = [
     "Answered",
+    "Appealed",
     "Dossier",
     "Handled",
     "NewRequest",
@@ -83,10 +85,12 @@ __all__ = [
 def submit(work: Work, new: NewRequest) -> Dossier:
     """Take a request in and look at once whom it means: for components of the controller.
 
-    An appeal goes to the request that it names, under the law of that request.
+    An appeal goes to the request that it names, under the law of that request, and so does a complaint.
     """
     if new.type == APPEAL and new.appeal_of is not None:
-        return appeal(work, new.appeal_of, details=new.details, received_at=new.received_at)
+        return appeal(work, new.appeal_of, details=new.details, received_at=new.received_at).dossier
+    if new.type == COMPLAINT and new.appeal_of is not None:
+        return complain(work, new)
     return match(work, take(work, new).request_id)
 
 
@@ -107,6 +111,11 @@ def forget(work: Work, request_id: str) -> Dossier:
     dossier = open_dossier(work, request_id)
     if dossier.request.state not in CLOSED_STATES:
         raise ConflictError("This request is open; close it before it is forgotten.", reason="open")
+    at = (work.connection, work.tenant_id, request_id)
+    if any(each.state in OPEN_STATES for each in store.about(*at)):
+        raise ConflictError(
+            "An appeal or complaint about this request is open; decide it first.", reason="open"
+        )
     if dossier.request.content_sealed is None:
         return dossier
     keep(work, dossier, "forgotten")

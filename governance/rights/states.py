@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from governance.errors import ConflictError
 from governance.rights.model import (
+    ABOUT_AN_ANSWER,
     ACT_ON_RECEIPT,
     CLOSED_STATES,
     EXPIRED,
@@ -21,6 +22,7 @@ from governance.rights.model import (
     PARTLY_FULFILLED,
     RECEIVED,
     REFUSED,
+    REOPENABLE,
     VERIFIED,
     VERIFYING,
     WAITING,
@@ -33,6 +35,7 @@ ASKED, ACCEPTED, REJECTED = "asked", "accepted", "rejected"
 CHALLENGE, PROVE, SETTLE, UNSETTLE = "challenge", "prove", "settle", "unsettle"
 BEGIN, WAIT, GO_ON = "begin", "wait", "go_on"
 FULFIL, FULFIL_PARTLY, REFUSE, WITHDRAW, EXPIRE = "fulfil", "fulfil_partly", "refuse", "withdraw", "expire"
+REOPEN = "reopen"
 
 TRANSITIONS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
@@ -54,6 +57,7 @@ TRANSITIONS: Mapping[tuple[str, str], str] = MappingProxyType(
         **{(state, WITHDRAW): WITHDRAWN for state in OPEN_STATES},
         (RECEIVED, EXPIRE): EXPIRED,
         (VERIFYING, EXPIRE): EXPIRED,
+        **{(state, REOPEN): RECEIVED for state in REOPENABLE},  # and no further by itself, see `reopen`
     }
 )
 """(state, event) → state. What is not here is refused."""
@@ -173,6 +177,18 @@ def begin(case: Case) -> Case:
     if case.type in NEED_PROOF and case.state != VERIFIED:
         raise ConflictError("This request is not verified; nothing may be done yet.", reason="not-verified")
     return move(case, BEGIN)
+
+
+def reopen(case: Case) -> Case:
+    """Open an answered request again because its appeal was granted: it says nothing about who asks.
+
+    Whatever was proved stays proved; whatever was not has to be, before anything happens. ConflictError
+    `not-refused`: only a refusal, whole or in part, is taken back.
+    """
+    if case.state not in REOPENABLE or case.type in ABOUT_AN_ANSWER:
+        raise ConflictError("Only a request that was refused can be opened again.", reason="not-refused")
+    back = move(case, REOPEN)
+    return settle(replace(back, state=VERIFYING)) if case.type in NEED_PROOF else back
 
 
 def join(case: Case, earlier: str) -> Case:

@@ -13,6 +13,7 @@ from governance.rights.model import (
     Identity,
     Letter,
     Match,
+    Reopening,
     Request,
     StoredAsk,
     StoredExtension,
@@ -23,10 +24,11 @@ from governance.rights.tables import (
     rights_identity,
     rights_letter,
     rights_match,
+    rights_reopening,
     rights_request,
 )
 
-Row = TypeVar("Row", Request, Identity, Letter, Match, StoredAsk, StoredExtension)
+Row = TypeVar("Row", Request, Identity, Letter, Match, StoredAsk, StoredExtension, Reopening)
 
 
 _TABLES: Mapping[type, tuple[sa.Table, str]] = {
@@ -36,13 +38,14 @@ _TABLES: Mapping[type, tuple[sa.Table, str]] = {
     StoredAsk: (rights_ask, "ask_id"),
     StoredExtension: (rights_extension, "extension_id"),
     Letter: (rights_letter, "letter_id"),
+    Reopening: (rights_reopening, "appeal_id"),
 }
 
 
 def add(
     connection: Connection,
     tenant_id: str,
-    new: Request | Identity | Match | StoredAsk | StoredExtension | Letter,
+    new: Request | Identity | Match | StoredAsk | StoredExtension | Letter | Reopening,
 ) -> None:
     """Insert a row of any of the tables."""
     table, _ = _TABLES[type(new)]
@@ -226,6 +229,16 @@ def repeating(connection: Connection, tenant_id: str, request_id: str) -> list[s
         .order_by(rights_request.c.request_id)
     )
     return list(connection.scalars(query))
+
+
+def about(connection: Connection, tenant_id: str, request_id: str) -> list[Request]:
+    """The appeals against the answer to a request and the complaints about it, oldest first."""
+    query = (
+        _select(Request)
+        .where(rights_request.c.tenant_id == tenant_id, rights_request.c.appeal_of == request_id)
+        .order_by(rights_request.c.recorded_at, rights_request.c.request_id)
+    )
+    return [Request(*row) for row in connection.execute(query)]
 
 
 def arrived(connection: Connection, tenant_id: str, channel: str, since: datetime, most: int) -> int:

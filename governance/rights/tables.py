@@ -46,8 +46,25 @@ rights_request = sa.Table(
     _text("event_id"),
     _text("opened_by", null=True),
     _text("owner", null=True),
+    sa.Column("reopened_at", Instant),
     sa.Index("rights_request_due", "tenant_id", "state", "due_at"),
     sa.Index("rights_request_arrived", "tenant_id", "channel", "recorded_at"),
+    sa.Index("rights_request_appeal", "tenant_id", "appeal_of"),
+)
+
+rights_reopening = sa.Table(
+    "rights_reopening",
+    metadata,
+    _text("tenant_id", key=True),
+    _text("request_id", key=True),
+    _text("appeal_id", key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("partly", sa.Boolean, nullable=False),
+    _text("state"),
+    _text("outcome", null=True),
+    sa.Column("closed_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    _text("event_id"),
 )
 
 rights_identity = sa.Table(

@@ -65,7 +65,7 @@ def _due(snap: Snapshot, dossier: Dossier) -> list[Act]:
         return [_expire]
     if _fee_lapsed(snap, dossier, reading):
         return [_end_for_fee]
-    if said.type == ERASURE and said.state == IN_PROGRESS:
+    if said.type == ERASURE and said.state == IN_PROGRESS and not dossier.is_part:
         stands = erasures.standing(snap, dossier)
         if stands is None:
             return [_fulfil_erasure]
@@ -73,7 +73,7 @@ def _due(snap: Snapshot, dossier: Dossier) -> list[Act]:
             return [_note_erasure]
         if reading.due_at - snap.now <= ANSWER_BEFORE and erasures.is_only_held(snap, dossier):
             return [_answer_held]
-    if reading.paused or (unproved and said.channel == PUBLIC):
+    if reading.paused or (unproved and said.channel == PUBLIC and dossier.taken_up is None):
         return []  # nobody has shown yet that somebody asks
     due: list[Act] = []
     if reading.due_at <= snap.now:
@@ -96,11 +96,7 @@ def _left(reading: Reading, now: datetime, reminded: int) -> list[int]:
 def _fee_lapsed(snap: Snapshot, dossier: Dossier, reading: Reading) -> bool:
     """Whether a fee was not confirmed in the time that the law gives (Swiss DPO Art. 19)."""
     asked = any(each.reason == clocks.FEE and each.answered_at is None for each in dossier.asks)
-    return (
-        asked
-        and clocks.FEE_TERM in clock_of(snap, dossier.request).starts
-        and reading.waits_for != clocks.FEE
-    )
+    return asked and clocks.FEE_TERM in clock_of(snap, dossier).starts and reading.waits_for != clocks.FEE
 
 
 def _expire(work: Work, dossier: Dossier) -> None:

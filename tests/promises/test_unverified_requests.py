@@ -2,7 +2,8 @@
 
 The walk is exhaustive: two requests about the same person, the person's own and an impostor's, and everything
 that can happen to either in eight steps: codes, guesses, proofs, staff who settle whom an address means,
-duplicates, resubmissions, merges, withdrawals, approvals, timeouts. What was really proved is kept apart from
+duplicates, resubmissions, merges, withdrawals, approvals, timeouts, refusals,
+granted appeals. What was really proved is kept apart from
 the machine. Machines with seeded bugs (a duplicate that inherits the proof; a merge that carries it along)
 must be caught by the same walk.
 """
@@ -131,6 +132,8 @@ STEPS: dict[str, Step] = {
     "own.challenge": on("own", lambda case, m: m.challenge(case, "file")),
     "own.prove": prove("own", "file"),
     "own.begin": on("own", lambda case, m: m.begin(case)),
+    "own.refuse": on("own", lambda case, m: m.move(case, "refuse")),
+    "own.reopen": on("own", lambda case, m: m.reopen(case)),
     "own.withdraw": on("own", lambda case, m: m.move(case, "withdraw")),
     "other.challenge": on("other", lambda case, m: m.challenge(case, "file")),
     "other.prove own address": prove("other", "mine"),
@@ -149,6 +152,7 @@ STEPS: dict[str, Step] = {
     "other.fulfil": on("other", lambda case, m: m.fulfil(case)),
     "other.fulfil partly": on("other", lambda case, m: m.fulfil(case, partly=True)),
     "other.refuse": on("other", lambda case, m: m.move(case, "refuse")),
+    "other.reopen": on("other", lambda case, m: m.reopen(case)),
     "other.expire": on("other", lambda case, m: m.move(case, "expire")),
     "other.unsettle": on("other", lambda case, m: m.unsettle(case, "mine")),
     "resubmit": resubmit,
@@ -215,6 +219,7 @@ def machine_with(**replaced: Any) -> Machine:
         "settle",
         "unsettle",
         "fulfil",
+        "reopen",
     )
     steps = {name: getattr(states, name) for name in (*names, "entitled")}
     honest = {"join": lambda case, earlier, _: states.join(case, earlier)}
@@ -268,6 +273,52 @@ def test_a_request_that_begins_before_it_is_verified_is_caught() -> None:
 
     _, found = walk(machine_with(begin=hasty), "erasure", ("file",), depth=3)
     assert any("nobody proved anything" in each for each in found)
+
+
+def test_an_appeal_that_opens_a_request_as_if_it_were_proved_is_caught() -> None:
+    def trusting(case: Case) -> Case:
+        return replace(states.reopen(case), state="in_progress")
+
+    _, found = walk(machine_with(reopen=trusting), "access", ("file",), depth=3)
+    assert any("nobody proved anything" in each for each in found)
+
+
+def test_an_appeal_that_takes_the_identity_for_proved_is_caught() -> None:
+    def believing(case: Case) -> Case:
+        proofs = tuple(replace(each, state="verified") for each in case.proofs)
+        return states.settle(replace(states.reopen(case), proofs=proofs))
+
+    _, found = walk(machine_with(reopen=believing), "erasure", ("file", "mine"), depth=3)
+    assert any("which nobody proved" in each for each in found)
+
+
+@pytest.mark.parametrize("type_", sorted(NEED_PROOF))
+@pytest.mark.parametrize("state", ["refused", "partly_fulfilled"])
+def test_an_opened_request_is_where_its_proof_is_and_no_further(type_: str, state: str) -> None:
+    proved = Proof("file", "verified", VICTIM)
+    assert states.reopen(Case(type_, state, (proved,))).state == "verified"
+    for proofs in ((Proof("file", subject=VICTIM),), (proved, Proof("mine", "challenged"))):
+        again = states.reopen(Case(type_, state, proofs))
+        assert again.state == "verifying"
+        with pytest.raises(ConflictError):
+            states.entitled(again)
+    unsettled = states.reopen(Case(type_, state, (proved,), authority="rejected"))
+    assert states.authorise(unsettled, True).state == "verified"
+
+
+def test_nothing_else_is_opened_again() -> None:
+    for type_, state in (
+        ("access", "fulfilled"),
+        ("access", "withdrawn"),
+        ("access", "expired"),
+        ("access", "in_progress"),
+        ("appeal", "refused"),
+        ("complaint", "refused"),
+    ):
+        with pytest.raises(ConflictError) as no:
+            states.reopen(Case(type_, state))
+        assert no.value.reason == "not-refused"
+    assert states.begin(states.reopen(Case("objection", "refused"))).state == "in_progress"
 
 
 def test_the_table_has_no_way_around_verification() -> None:

@@ -123,6 +123,12 @@ def _put_on_file(story: Story, work: Work) -> None:
     subjects.ensure_point(work, story.victim, "email", IMPOSTOR)
 
 
+def _uphold(work: Work, request_id: str) -> None:
+    """Somebody complains about the answer, and staff agree: the request is open again."""
+    complaint = rights.submit(work, NewRequest("complaint", [], appeal_of=request_id))
+    rights.fulfil(work, complaint.request_id)
+
+
 STEPS: dict[str, Callable[[Story, Work], object]] = {
     "challenge": _challenge,
     "the person answers": lambda story, work: story.answer(work, "own", 0, reads=VICTIM),
@@ -134,6 +140,7 @@ STEPS: dict[str, Callable[[Story, Work], object]] = {
     "staff refuse": lambda story, work: rights.refuse(
         work, story.requests["other"], ground="identity-not-verified"
     ),
+    "staff uphold a complaint": lambda story, work: _uphold(work, story.requests["other"]),
     "withdraw": lambda story, work: rights.withdraw(work, story.requests["own"]),
     "merge": lambda story, work: subjects.move_to(work, story.victim, story.twin),
     "on file": _put_on_file,
@@ -167,6 +174,49 @@ def tell(story: Story, steps: int) -> None:
 )
 def test_no_story_touches_anybody_who_was_not_proved(runtime: Runtime, clock: HandClock, seed: int) -> None:
     tell(Story(runtime, clock, TYPES[seed % 3], random.Random(seed)), 8)
+
+
+def test_a_story_in_which_a_complaint_is_upheld_touches_nobody_either(
+    runtime: Runtime, clock: HandClock
+) -> None:
+    story = Story(runtime, clock, "restriction", random.Random(0))
+    story.begin()
+    for name in (
+        "staff refuse",
+        "staff uphold a complaint",
+        "challenge",
+        "the impostor guesses",
+        "staff fulfil",
+    ):
+        story.told.append(name)
+        try:
+            with runtime.work("acme", ACTOR) as work:
+                STEPS[name](story, work)
+        except GovernanceError:
+            pass
+        clock.forward(timedelta(seconds=1))
+        story.check()
+    with runtime.snapshot("acme", ACTOR) as snap:
+        assert rights.open_dossier(snap, story.requests["other"]).request.state == "verifying"
+
+
+def test_an_appeal_that_takes_the_identity_for_proved_is_caught_here_too(
+    runtime: Runtime, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from governance.rights import appeals, states
+
+    def believing(case: states.Case) -> states.Case:
+        proofs = tuple(states.Proof(each.identity, states.PROVED, story.victim) for each in case.proofs)
+        return states.settle(states.Case(case.type, "verifying", proofs, case.authority, case.repeats))
+
+    monkeypatch.setattr(appeals.states, "reopen", believing)
+    story = Story(runtime, clock, "restriction", random.Random(0))
+    story.begin()
+    for name in ("staff refuse", "staff uphold a complaint"):
+        with runtime.work("acme", ACTOR) as work:
+            STEPS[name](story, work)
+    with pytest.raises(AssertionError):
+        story.check()
 
 
 def test_an_unchecked_address_that_staff_settle_is_caught(
