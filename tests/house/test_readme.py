@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from retention_jobs.schedule import JOBS
 from tests.promises.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+OPERATING = (ROOT / "docs/operate.md").read_text()
 BIN = Path(sys.executable).parent
 
 
@@ -53,9 +55,20 @@ def test_the_first_conversation_goes_as_told(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    operating = (ROOT / "docs/operate.md").read_text()
     named = set(re.findall(r"GOVERNANCE_[A-Z_]+[A-Z]", (ROOT / "governance/settings.py").read_text()))
-    assert {name for name in named if name not in operating} == set()
+    assert {name for name in named if name not in OPERATING} == set()
+
+
+def test_every_job_is_documented_as_the_timetable_has_it() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\d+) (s|min|h|day) \| (.+) \|$", OPERATING, re.MULTILINE)
+    unit = {"s": 1, "min": 60, "h": 3600, "day": 86_400}
+    told = [(name, int(count) * unit[of], means) for name, count, of, means in rows]
+    assert told == [(job.name, job.every_seconds, job.means) for job in JOBS]
+
+
+def test_every_guide_is_linked_from_the_readme() -> None:
+    guides = [path.name for path in (ROOT / "docs").glob("*.md")]
+    assert [name for name in guides if f"(docs/{name})" not in README] == []
 
 
 def test_every_make_target_of_the_readme_exists() -> None:
