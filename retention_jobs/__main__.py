@@ -1,5 +1,9 @@
 """`python -m retention_jobs [run NAME | list]`: scheduler and workers in one process, or one of them."""
 
+import gc
+
+gc.disable()  # what is loaded stays: looking for garbage in it takes a fifth of the time that loading takes
+
 import json
 import os
 import signal
@@ -20,6 +24,7 @@ from retention_jobs.schedule import JOBS, Job, job
 from retention_jobs.scheduler import Scheduler
 from retention_jobs.worker import Workers
 
+gc.enable()
 WORKERS = 4
 _USAGE = "say `jobs [--workers N] [--scheduler-only | --workers-only]`, `jobs list` or `jobs run NAME`"
 

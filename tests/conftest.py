@@ -1,8 +1,10 @@
 """Fixtures: a clock moved by hand, and real installations on SQLite and PostgreSQL."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +45,9 @@ def _share_compiled_statements() -> None:
 
 
 _share_compiled_statements()
+# A process of tests holds a million objects that stay. Looking for garbage among them again and again was a
+# third of the time that the tests took; what a test leaves behind is still collected.
+gc.set_threshold(50_000, 20, 50)
 # How fast a machine is says nothing about what is tested.
 hypothesis_settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("house")
@@ -121,22 +126,62 @@ def postgres_template(
     postgres.drop(name)
 
 
+@dataclass(frozen=True)
+class Filling:
+    """What a test begins with beside the tenant: made once in a process of tests, then copied."""
+
+    name: str
+    fill: Callable[["Runtime"], None]
+
+
+@pytest.fixture(scope="session")
+def filled_templates() -> dict[tuple[str, str], tuple[Path, str | None]]:
+    """The installations that were filled, by the kind of database and the name of what is in them."""
+    return {}
+
+
 @pytest.fixture
-def make_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Settings]]:
-    """Make a fresh installation on `sqlite` or `postgresql`, with the tenant `acme`."""
+def make_settings(
+    request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Settings]]:
+    """Make a fresh installation on `sqlite` or `postgresql`: the tenant `acme`, and what `filling` says."""
     made: list[tuple[Server, str]] = []
 
-    def make(kind: str) -> Settings:
-        folder = tmp_path / f"data-{kind}"
-        if kind == "sqlite":
-            shutil.copytree(request.getfixturevalue("sqlite_template"), folder)
-            return settings_in(folder)
-        source, template = request.getfixturevalue("postgres_template")
-        running: Server = request.getfixturevalue("postgres")
+    def copy(kind: str, source: Path, template: str | None, folder: Path) -> tuple[Settings, str | None]:
         shutil.copytree(source, folder)
+        if kind == "sqlite":
+            return settings_in(folder), None
+        running: Server = request.getfixturevalue("postgres")
         name = running.create(template=template)
-        made.append((running, name))
-        return settings_in(folder, running.url(name))
+        return settings_in(folder, running.url(name)), name
+
+    def plain(kind: str) -> tuple[Path, str | None]:
+        if kind == "sqlite":
+            return request.getfixturevalue("sqlite_template"), None
+        found: tuple[Path, str] = request.getfixturevalue("postgres_template")
+        return found
+
+    def filled(kind: str, filling: Filling) -> tuple[Path, str | None]:
+        from governance.bootstrap import assemble
+
+        known: dict[tuple[str, str], tuple[Path, str | None]] = request.getfixturevalue("filled_templates")
+        if (kind, filling.name) not in known:
+            folder = tmp_path_factory.mktemp("filled") / "data"
+            settings, name = copy(kind, *plain(kind), folder)
+            runtime = assemble(settings, clock=HandClock())
+            try:
+                filling.fill(runtime)
+            finally:
+                runtime.close()
+            known[kind, filling.name] = folder, name
+        return known[kind, filling.name]
+
+    def make(kind: str, filling: Filling | None = None) -> Settings:
+        source, template = plain(kind) if filling is None else filled(kind, filling)
+        settings, name = copy(kind, source, template, tmp_path / f"data-{kind}")
+        if name is not None:
+            made.append((request.getfixturevalue("postgres"), name))
+        return settings
 
     yield make
     for running, name in made:

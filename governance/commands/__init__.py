@@ -5,21 +5,55 @@ Every command exits 0 on success, 1 when what it checked does not hold, 2 when i
 `--json` prints one JSON document on standard output; what went wrong is one sentence on standard error.
 """
 
+import gc
+from collections import UserDict
+from importlib import import_module
 from typing import Any
 
 import click
 
-from governance.commands.auditing import audit, fsck
-from governance.commands.demonstration import demo, demo_data
-from governance.commands.erasures import erasures
-from governance.commands.evidence import evidence
-from governance.commands.importing import import_group
-from governance.commands.policies import policies
-from governance.commands.serving import jobs, serve
-from governance.commands.setup import client, init
-from governance.commands.tenancy import tenant_group
-from governance.commands.users import user_group
 from governance.errors import GovernanceError
+
+
+class _Loading(UserDict[str, Any]):
+    """Commands by name, each as the place where it stands until it is asked for.
+
+    Loading all of them is loading half of the service, and whoever calls one waits for that one only.
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        found = self.data[name]
+        if isinstance(found, str):
+            module, attribute = found.split(":")
+            # What is loaded stays: looking for garbage in it takes a fifth of the time that loading takes.
+            collecting = gc.isenabled()
+            gc.disable()
+            try:
+                found = self.data[name] = getattr(import_module(f"governance.commands.{module}"), attribute)
+            finally:
+                if collecting:
+                    gc.enable()
+        return found
+
+
+_COMMANDS = _Loading(
+    {
+        "init": "setup:init",
+        "tenant": "tenancy:tenant_group",
+        "client": "setup:client",
+        "user": "users:user_group",
+        "serve": "serving:serve",
+        "jobs": "serving:jobs",
+        "demo": "demonstration:demo",
+        "demo-data": "demonstration:demo_data",
+        "import": "importing:import_group",
+        "policies": "policies:policies",
+        "audit": "auditing:audit",
+        "erasures": "erasures:erasures",
+        "evidence": "evidence:evidence",
+        "fsck": "auditing:fsck",
+    }
+)
 
 
 class _Sentences(click.Group):
@@ -42,26 +76,7 @@ class _Sentences(click.Group):
             ctx.exit(2)
 
 
-@click.group(cls=_Sentences, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Sentences, commands=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="governance")
 def main() -> None:
     """Consent, access and retention for a CRM: the system of record that says yes or no, and why."""
-
-
-for command in (
-    init,
-    tenant_group,
-    client,
-    user_group,
-    serve,
-    jobs,
-    demo,
-    demo_data,
-    import_group,
-    policies,
-    audit,
-    erasures,
-    evidence,
-    fsck,
-):
-    main.add_command(command)

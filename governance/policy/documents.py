@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -186,6 +187,11 @@ def canonical(trees: Mapping[str, Node]) -> bytes:
 
 def from_canonical(text: bytes) -> dict[str, Node]:
     """Read trees back from their canonical form; lines are 0."""
+    return dict(_trees(text))
+
+
+@lru_cache(maxsize=2)  # whoever works at a draft asks for what is in force at every step
+def _trees(text: bytes) -> Mapping[str, Node]:
     body = json.loads(text)
     return {path: _located(value) for path, value in body["documents"].items()}
 

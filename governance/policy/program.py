@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from governance.policy.buckets import Vector
@@ -87,5 +89,11 @@ def run_text(source: str, name: str) -> dict[str, Any]:
     """Compile generated text into a space without builtins but the three that it uses."""
     space: dict[str, Any] = {"__builtins__": {"tuple": tuple, "enumerate": enumerate, "bool": bool}}
     # Generated from checked rules: names match a fixed pattern, values are rendered with repr.
-    exec(compile(source, f"<policy {name}>", "exec"), space)  # noqa: S102
+    exec(_code(source, f"<policy {name}>"), space)  # noqa: S102
     return space
+
+
+@lru_cache(maxsize=1024)
+def _code(source: str, name: str) -> CodeType:
+    """Compile a text. A change of one pack writes the same text for all the others, case for case."""
+    return compile(source, name, "exec")

@@ -22,7 +22,7 @@ from governance.policy.counterexamples import CounterExample, unproved
 from governance.policy.cuts import Cut, cut
 from governance.policy.exhibits import Exhibit
 from governance.policy.invariants import Invariant, Invariants, NoHelp, read_invariants, shipped_text
-from governance.policy.model import CheckedPolicies
+from governance.policy.model import CheckedPack, CheckedPolicies
 from governance.policy.refusals import Wordless, wordless
 from governance.policy.worlds import World
 
@@ -55,55 +55,83 @@ def prove(checked: CheckedPolicies) -> list[CounterExample]:
     `checked` is the whole policy as the loader gives it (`check_documents`): a draft is proved together with
     everything that is in force beside it. An empty list means: proved, over all facts at all instants, and
     the policy may be put in force. Each counter-example has `str()` for people, `problem()` (file, line,
-    sentence) for complaints and `document()` for machines. Takes a second or two, never longer than
-    `SECONDS`; what was proved once in a process is not proved again. `governance.policy.proof` calls this
-    before a policy is proposed, activated or adopted. Raises PolicyError if the vocabulary lacks a fact
-    that an invariant speaks of.
+    sentence) for complaints and `document()` for machines. Takes half a second, never longer than `SECONDS`;
+    an action of which everything was proved once in a process is not proved again. `governance.policy.proof`
+    calls this before a policy is proposed, activated or adopted. Raises PolicyError if the vocabulary lacks a
+    fact that an invariant speaks of.
     """
     return list(proof_of(checked).found)
 
 
-_known: OrderedDict[str, Proof] = OrderedDict()
-_lock = Lock()
+class _Kept:
+    """What holds, by the name of all that was looked at: such a name means one policy for ever."""
+
+    def __init__(self, size: int) -> None:
+        self._held: OrderedDict[str, Proof | None] = OrderedDict()
+        self._size = size
+        self._lock = Lock()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._held
+
+    def get(self, name: str) -> Proof | None:
+        """Give what was kept under a name, None if nothing was."""
+        return self._held.get(name)
+
+    def put(self, name: str, proof: Proof | None = None) -> None:
+        """Keep what holds; what was kept longest makes room."""
+        with self._lock:
+            self._held[name] = proof
+            while len(self._held) > self._size:
+                self._held.popitem(last=False)
+
+
+_known = _Kept(_KEPT)
+_actions = _Kept(_KEPT * 8)
+"""The actions of which everything was proved: who changes transfers leaves messages as they were."""
 
 
 def proof_of(checked: CheckedPolicies, text: str | None = None, *, seconds: float = SECONDS) -> Proof:
     """Prove a policy, unless it was proved before; `text` are the invariants (else the shipped ones)."""
     said = shipped_text() if text is None else text
-    key = _named(checked, said)
-    with _lock:
-        held = _known.get(key)
+    key = _named(said, _unplaced(checked.packs), checked.vocabulary, checked.declared)
+    held = _known.get(key)
     if held is not None:
         return held
     proof = _prove(checked, said, seconds)
     if proof.holds:
-        with _lock:
-            _known[key] = proof
-            while len(_known) > _KEPT:
-                _known.popitem(last=False)
+        _known.put(key, proof)
     return proof
 
 
-def _named(checked: CheckedPolicies, text: str) -> str:
-    """Give a name of all that a proof looks at; on which lines the rules stand is nothing to it.
+def _named(*looked_at: object) -> str:
+    """Give a name of all that a proof looks at.
 
     The digest of the documents would say nothing of a policy that was put together by hand.
     """
-    packs = [
-        replace(pack, rules=tuple(replace(rule, line=0) for rule in pack.rules)) for pack in checked.packs
-    ]
-    looked_at = repr((text, packs, checked.vocabulary, checked.declared))
-    return hashlib.sha256(looked_at.encode()).hexdigest()
+    return hashlib.sha256(repr(looked_at).encode()).hexdigest()
+
+
+def _unplaced(packs: Iterable[CheckedPack]) -> list[CheckedPack]:
+    """Give packs without the lines on which their rules stand: they are nothing to a proof."""
+    return [replace(pack, rules=tuple(replace(rule, line=0) for rule in pack.rules)) for pack in packs]
 
 
 def _prove(checked: CheckedPolicies, text: str, seconds: float) -> Proof:
     began = time.monotonic()
     policy = compile_policy(checked)
     invariants = read_invariants(text, policy.vocabulary, policy.programs)
+    beside = _named(text, policy.vocabulary, policy.coverage)
     found: list[CounterExample] = []
     for action in invariants.actions:
+        name = _named(beside, action, _unplaced(policy.program(action).packs))
+        if name in _actions:
+            continue
         ground = Ground.of(policy, action, invariants, began + seconds)
-        found += [one for invariant in invariants.about(action) for one in ground.broken(invariant)]
+        broken = [one for invariant in invariants.about(action) for one in ground.broken(invariant)]
+        if not broken:
+            _actions.put(name)
+        found += broken
     return Proof(len(invariants.invariants), round((time.monotonic() - began) * 1000), tuple(found))
 
 

@@ -87,7 +87,7 @@ def adopt(work: Work, *, documents: Mapping[str, Node]) -> str:
         counted={"packs": len(compiled.packs), "rules": len(compiled.rules)},
     )
     texts.keep(work, documents, event_id)
-    return compiled.digest
+    return _CACHE.put(compiled).digest
 
 
 def active(

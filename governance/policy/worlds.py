@@ -49,12 +49,18 @@ class Marks:
 
 def _any(parts: Iterable[Any], ctx: Any) -> Any:
     listed = list(parts)
-    return z3.Or(listed) if listed else z3.BoolVal(False, ctx)
+    return _joined(z3.Z3_mk_or, listed, ctx) if listed else z3.BoolVal(False, ctx)
 
 
 def _all(parts: Iterable[Any], ctx: Any) -> Any:
     listed = list(parts)
-    return z3.And(listed) if listed else z3.BoolVal(True, ctx)
+    return _joined(z3.Z3_mk_and, listed, ctx) if listed else z3.BoolVal(True, ctx)
+
+
+def _joined(make: Any, parts: Sequence[Any], ctx: Any) -> Any:
+    """Join formulas as `z3.And` and `z3.Or` do, which look at every part four times to see that it is one."""
+    asts = (z3.Ast * len(parts))(*(part.as_ast() for part in parts))
+    return z3.BoolRef(make(ctx.ref(), len(parts), asts), ctx)
 
 
 @dataclass(slots=True)
@@ -68,6 +74,7 @@ class World:
     limits: list[Any] = field(default_factory=list)
     epoch: Any = None
     _leaves: dict[tuple[Leaf, bool], Any] = field(default_factory=dict)
+    _allowed: dict[int, tuple[Sequence[CheckedPack], Any]] = field(default_factory=dict)
 
     @classmethod
     def new(cls, ctx: Any, cut: Cut) -> World:
@@ -271,5 +278,9 @@ class World:
         )
 
     def allowed(self, packs: Sequence[CheckedPack]) -> Any:
-        """The formula that the answer is yes: some rule permits and none forbids."""
-        return z3.And(self.matching(packs, Effect.PERMIT), z3.Not(self.matching(packs, Effect.FORBID)))
+        """The formula that the answer is yes: some rule permits and none forbids; made once."""
+        made = self._allowed.get(id(packs))
+        if made is None or made[0] is not packs:
+            permitted, forbidden = (self.matching(packs, effect) for effect in (Effect.PERMIT, Effect.FORBID))
+            made = self._allowed[id(packs)] = (packs, z3.And(permitted, z3.Not(forbidden)))
+        return made[1]

@@ -1,7 +1,11 @@
 """The migrations make, from empty, exactly the tables that the code speaks of; the fences stand."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from governance import migrations
 from governance.bootstrap import Runtime
@@ -25,6 +29,14 @@ def test_the_schema_made_by_migrations_is_the_schema_of_the_code(any_runtime: Ru
             assert migrations.is_current(connection, store), store
             assert migrations.differences(connection, registry) == [], store
         engine.dispose()
+
+
+@pytest.mark.parametrize("store", [migrations.MAIN, migrations.KEYRING, migrations.DECISION_LOG])
+def test_the_newest_migration_is_the_one_that_alembic_would_end_at(store: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent / store))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [migrations.newest(store)]
 
 
 def test_upgrading_twice_changes_nothing(any_runtime: Runtime) -> None:

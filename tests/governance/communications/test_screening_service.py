@@ -1,12 +1,13 @@
 import random
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from governance.bootstrap import Runtime
+from governance.bootstrap import Runtime, assemble
 from governance.communications import gate as gates
 from governance.communications import screening_leases as leases
 from governance.communications import screening_service as screenings
@@ -18,11 +19,12 @@ from governance.consent import service as consents
 from governance.consent.service import NewConsent, NewObjection, NewSuppression, NoticeRef
 from governance.errors import ConflictError, InvalidError, NotFoundError
 from governance.ledger import service as ledger
+from governance.settings import Settings
 from governance.subjects import service as subjects
 from governance.subjects.model import Identifier
 from governance.subjects.service import SubjectChange, SubjectReference
 from governance.work import Work
-from tests.conftest import ACTOR, HandClock
+from tests.conftest import ACTOR, Filling, HandClock
 
 EMAIL = {
     "action": "communication.send",
@@ -127,6 +129,22 @@ def _somebody(work: Work, chance: random.Random, number: int) -> None:
         subjects.record_event(work, ref, event=happened, occurred_at=past)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_runtime(
+    request: pytest.FixtureRequest, make_settings: Callable[..., Settings], clock: HandClock
+) -> Iterator[Runtime]:
+    """An installation on each database, with as many people of all kinds as the test says (`people`)."""
+    marker = request.node.get_closest_marker("people")
+    filling = None
+    if marker is not None:
+        (people,) = marker.args
+        filling = Filling(f"{people} people of all kinds", lambda runtime: populate(runtime, people))
+    runtime = assemble(make_settings(request.param, filling), clock=clock)
+    yield runtime
+    runtime.close()
+
+
+@pytest.mark.people(160)
 @pytest.mark.parametrize(
     "question",
     [
@@ -141,7 +159,6 @@ def _somebody(work: Work, chance: random.Random, number: int) -> None:
 def test_a_screening_and_the_single_checks_give_the_same_answer_for_everyone(
     any_runtime: Runtime, question: dict[str, Any]
 ) -> None:
-    populate(any_runtime, 160)
     done = screen(any_runtime, question=question)
     assert done.status == "completed", done.failure
     found = answers(any_runtime, done)
@@ -164,8 +181,8 @@ def test_a_screening_and_the_single_checks_give_the_same_answer_for_everyone(
     assert sum(people for _, people in done.counts.waterfall) == done.counts.denied
 
 
+@pytest.mark.people(120)
 def test_everyone_is_counted_and_merged_records_are_not_people(any_runtime: Runtime) -> None:
-    populate(any_runtime, 120)
     done = screen(any_runtime)
     merged = len(range(0, 100, 40))
     assert done.counts.total == 120 - merged
@@ -204,8 +221,8 @@ def test_a_changed_answer_no_longer_fits_the_receipt(runtime: Runtime, column: s
         assert not verify(snap, done.screening_id)
 
 
+@pytest.mark.people(120)
 def test_a_filter_asks_only_those_that_it_names(any_runtime: Runtime) -> None:
-    populate(any_runtime, 120)
     everyone = answers(any_runtime, screen(any_runtime))
     done = screen(any_runtime, {"filter": {"relationship": ["lead", "client"], "country": ["DE", "US"]}})
     found = answers(any_runtime, done)
@@ -218,8 +235,8 @@ def test_a_filter_asks_only_those_that_it_names(any_runtime: Runtime) -> None:
     assert all(everyone[external] == answer for external, answer in found.items())
 
 
+@pytest.mark.people(60)
 def test_of_a_list_of_ids_none_is_lost_and_each_is_counted_once(any_runtime: Runtime) -> None:
-    populate(any_runtime, 60)
     everyone = answers(any_runtime, screen(any_runtime))
     asked = ["crm-5", "nobody-1", "crm-7", "crm-5", "nobody-2", "crm-8"]
     done = screen(any_runtime, {"ids": asked})
@@ -348,11 +365,11 @@ def test_delta_since_its_own_epoch_compares_the_screening_with_now(
         changes(done.epoch + 1000)
 
 
+@pytest.mark.people(80)
 def test_delta_is_exactly_what_two_rounds_of_single_checks_tell_apart(
     any_runtime: Runtime, clock: HandClock
 ) -> None:
     audience = {"filter": {"country": ["DE", "US", "CA"]}}
-    populate(any_runtime, 80)
     done = screen(any_runtime, audience)
     before = answers(any_runtime, done)
     clock.forward(timedelta(days=45))
@@ -380,8 +397,8 @@ def test_delta_is_exactly_what_two_rounds_of_single_checks_tell_apart(
     assert len(found) > 10
 
 
+@pytest.mark.people(40)
 def test_only_one_of_several_workers_runs_a_screening(any_runtime: Runtime) -> None:
-    populate(any_runtime, 40)
     with any_runtime.work("acme", ACTOR) as work:
         queued = [screenings.create(work, EMAIL, ALL).screening_id for _ in range(3)]
     done: list[int] = []
