@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -190,10 +190,15 @@ def from_canonical(text: bytes) -> dict[str, Node]:
     return dict(_trees(text))
 
 
+def some_from_canonical(text: bytes, wanted: Callable[[str], bool]) -> dict[str, Node]:
+    """Read back only the trees whose path is wanted."""
+    documents = json.loads(text)["documents"]
+    return {path: _located(value) for path, value in documents.items() if wanted(path)}
+
+
 @lru_cache(maxsize=2)  # whoever works at a draft asks for what is in force at every step
 def _trees(text: bytes) -> Mapping[str, Node]:
-    body = json.loads(text)
-    return {path: _located(value) for path, value in body["documents"].items()}
+    return some_from_canonical(text, lambda _: True)
 
 
 def _located(value: Any) -> Node:

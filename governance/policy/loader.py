@@ -9,7 +9,7 @@ from pathlib import Path
 from governance.policy.casefiles import WHOLE, CaseReader
 from governance.policy.cases import case_problems
 from governance.policy.complaints import Complaints, PolicyError
-from governance.policy.documents import Node, canonical, compose, from_canonical, read_files
+from governance.policy.documents import Node, canonical, compose, read_files, some_from_canonical
 from governance.policy.model import (
     ACTIONS,
     Alias,
@@ -32,6 +32,7 @@ from governance.policy.vocabulary import read_declarations, read_sources, read_v
 FACTS = "facts.yaml"
 SOURCES = "sources.yaml"
 INVARIANTS = "invariants.yaml"
+_CASES = ".cases.yaml"
 # What lies in the same directory and is no candidate: data of other rooms, packs that a tenant may choose,
 # and what is proved of every candidate.
 _ELSEWHERE = ("catalogue", "vendor", "rights", INVARIANTS)
@@ -79,13 +80,14 @@ def _superseded(path: str, tree: Node, added: Mapping[str, Node]) -> bool:
     if name is not None and name in {_named(other, node) for other, node in added.items()}:
         return True
     room = path.split("/", 1)[0]
-    changed = {other.split("/", 1)[0] for other in added if not other.endswith(".cases.yaml")}
+    changed = {other.split("/", 1)[0] for other in added if not other.endswith(_CASES)}
     return name in (f"cases {WHOLE}", f"schedule cases {WHOLE}") and room in changed
 
 
 def load_documents(text: bytes) -> CheckedPolicies:
-    """Read policies back from their canonical form, which was checked when it was stored."""
-    return check_documents(from_canonical(text), scrutinised=True)
+    """Read policies without their cases back from their canonical form, which was checked when stored."""
+    trees = some_from_canonical(text, lambda path: is_schedule(path) or not path.endswith(_CASES))
+    return check_documents(trees, scrutinised=True, proven=False, text=text)
 
 
 def _named(path: str, tree: Node) -> str | None:
@@ -121,22 +123,24 @@ def check_documents(
     scrutinised: bool = False,
     proven: bool = True,
     about: Collection[str] | None = None,
+    text: bytes | None = None,
 ) -> CheckedPolicies:
     """Check documents; `scrutinised` skips what was proved before (logic and cases).
 
     Without `proven` a pack may lack cases: for drafts that are looked at before their cases are written.
-    `about`: the files that are new among documents whose logic was checked together before.
+    `about`: the files that are new among documents whose logic was checked together before. `text`: the
+    canonical form, where they were read from it.
 
     Raises PolicyError with a line for every complaint.
     """
     found = _foundation(trees)
     rule_files = [path for path in sorted(trees) if path not in (FACTS, SOURCES) and not is_schedule(path)]
     for path in rule_files:
-        if not path.endswith(".cases.yaml") and not _is_aliases(trees[path]):
+        if not path.endswith(_CASES) and not _is_aliases(trees[path]):
             known = scrutinised or (about is not None and path not in about)
             _read_rules(path, trees[path], found, known)
     for path in rule_files:
-        if path.endswith(".cases.yaml"):
+        if path.endswith(_CASES):
             _read_cases(path, trees[path], found)
         elif _is_aliases(trees[path]):
             _read_aliases(path, trees[path], found)
@@ -158,7 +162,7 @@ def check_documents(
         declared=found.declared,
         aliases=tuple(found.aliases),
         retention=retention,
-        canonical=canonical(trees),
+        canonical=canonical(trees) if text is None else text,
     )
     if not found.problems and not scrutinised and proven:
         found.problems += case_problems(checked)

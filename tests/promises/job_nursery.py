@@ -7,6 +7,7 @@ to die by itself. The answer is its exit status (negative: the signal), None whi
 how many moments it `passed`.
 """
 
+import gc
 import json
 import os
 import signal
@@ -76,6 +77,7 @@ def _live(flow: Flow, moment: str | None, number: int, told: int) -> None:
 def main(name: str) -> None:
     module, _, attribute = name.partition(":")
     flow = getattr(import_module(module), attribute)
+    gc.freeze()  # children share what is loaded as long as no collector touches it
     nursery = Nursery(flow)
     for line in sys.stdin:
         order = json.loads(line)
