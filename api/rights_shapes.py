@@ -129,6 +129,10 @@ class FulfilBody(Shape):
     """What the person is told of the answer. Of an appeal: `partly` grants the part that `because` names."""
 
     partly = Flag(load_default=False)
+    reopen = Flag(
+        load_default=True,
+        metadata={"description": "`false`: a complaint is right though the answer that it is about stands."},
+    )
     because = Text(4000, allow_none=True)
 
 

@@ -117,20 +117,22 @@ def complain(work: Work, new: NewRequest) -> Dossier:
     return _take(work, dossier, new)
 
 
-def to_reopen(work: Work, request_id: str) -> Dossier | None:
+def to_reopen(work: Work, request_id: str, *, reopen: bool = True) -> Dossier | None:
     """The refused request that this appeal or complaint opens again if it is granted; locked, and first.
 
-    None if it is about none, or about one that is open or was answered otherwise. ConflictError `forgotten`.
+    None if it is about none, or about one that is open, was answered otherwise or was forgotten. `reopen`
+    False: a complaint that is right about something else than the answer, which stands; InvalidError for an
+    appeal.
     """
     said = store.find(work.connection, work.tenant_id, request_id)
     if said is None or said.appeal_of is None:
         return None
+    if not reopen and said.type == APPEAL:
+        complaint = "An appeal that is granted opens the request again; refuse it if the answer stands."
+        raise InvalidError(complaint, fields={"reopen": [complaint]})
     dossier = open_dossier(work, said.appeal_of)
-    if dossier.request.state not in REOPENABLE:
-        return None
-    if dossier.request.content_sealed is None:
-        raise _forgotten()
-    return dossier
+    kept = dossier.request.content_sealed is not None
+    return dossier if reopen and kept and dossier.request.state in REOPENABLE else None
 
 
 def grant(work: Work, dossier: Dossier, original: Dossier, *, partly: bool, because: str | None) -> Dossier:

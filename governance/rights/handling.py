@@ -144,14 +144,17 @@ def refuse(work: Work, request_id: str, *, ground: str, because: str | None = No
     return dossier
 
 
-def fulfil(work: Work, request_id: str, *, partly: bool = False, because: str | None = None) -> Handled:
+def fulfil(
+    work: Work, request_id: str, *, partly: bool = False, because: str | None = None, reopen: bool = True
+) -> Handled:
     """Close a request as answered, and the requests that repeat it and were proved for the same people.
 
     An appeal, or a complaint about a request, is granted by it: the request that was refused is open again,
-    with `partly` for the part that `because` names. Where a record was merged meanwhile, nothing is answered:
+    with `partly` for the part that `because` names; not with `reopen` False, for a complaint that is right
+    though the answer stands. Where a record was merged meanwhile, nothing is answered:
     it has to be verified anew (`refusal`).
     """
-    original = appeals.to_reopen(work, request_id)
+    original = appeals.to_reopen(work, request_id, reopen=reopen)
     dossier = _open(work, request_id)
     if original is not None:
         return Handled(appeals.grant(work, dossier, original, partly=partly, because=because))

@@ -146,6 +146,7 @@ def test_one_appeal_is_open_at_a_time_and_keeps_what_is_said_again(caller: Calle
     assert both["details"] == {"why": "I answered."}
     assert [each["details"] for each in both["details_added"]] == [{"why": "And here is my number."}]
     assert len(shown(caller, made)["appeals"]) == 1
+    act(caller, first, "fulfil", 422, reopen=False)
     denied = act(caller, first, "refuse", ground="not-upheld", because="Nothing new was said.")
     assert (denied["status"], shown(caller, made)["status"]) == ("refused", "refused")
     text = letters(caller, first)[-1]["text"]
@@ -266,6 +267,9 @@ def test_a_complaint_that_is_upheld_opens_the_request_that_it_is_about(
     assert (said.status_code, complaint["regime"], complaint["appeal_of"]) == (201, "uk-gdpr", made["id"])
     assert complaint["clock"]["acknowledge_by"] == "2026-12-21T00:00:00.000000Z"
     assert shown(caller, made)["appeals"][0]["type"] == "complaint"
+    late = caller.post(PATH, body).get_json()
+    act(caller, late, "fulfil", because="Our letter was rude.", reopen=False)
+    assert shown(caller, made)["status"] == "refused", "the complaint was right, the answer stands"
     act(caller, complaint, "fulfil", because="You are right.")
     again = shown(caller, made)
     assert (again["status"], again["waits_for"]) == ("in_progress", "package")
