@@ -60,12 +60,13 @@ def missed(connection: Connection, now: datetime) -> list[Row]:
 
 def lines(found: Sequence[Row]) -> list[str]:
     """The rows as lines of a table for people."""
-    head = f"{'job':<22} {'every':>7} {'last run':<20} {'next':<20} {'lag':>7} {'backlog':>7} "
+    wide = max((len(str(row["name"])) for row in found), default=0)
+    head = f"{'job':<{wide}} {'every':>7} {'last run':<20} {'next':<20} {'lag':>7} {'backlog':>7} "
     head += f"{'failed':>6} {'missed':>6}"
     return [
         head,
         *(
-            f"{row['name']:<22} {row['every_seconds']:>5} s {_short(row['last_ended_at']):<20} "
+            f"{row['name']:<{wide}} {row['every_seconds']:>5} s {_short(row['last_ended_at']):<20} "
             f"{_short(row['next_at']):<20} {_seconds(row['lag_seconds']):>7} {row['backlog']:>7} "
             f"{row['failures']:>6} {row['missed']:>6}"
             for row in found

@@ -87,6 +87,7 @@ def test_the_timetable_is_served_until_sigterm_and_listed(cli: CommandLine) -> N
     assert [row["name"] for row in found if not row["runs"] or row["failures"]] == []
     assert all(row["next_at"] is not None for row in found)
     lines = jobs(cli, "list").stdout.splitlines()
+    assert len({line.index(" s ") for line in lines[1:]}) == 1, "the columns stand below each other"
     assert len(lines) == len(JOBS) + 1
 
 
