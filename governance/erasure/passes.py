@@ -13,6 +13,8 @@ _VANISHED = (
     "have only lost what they were found by, then retry; what is not found then either counts as gone."
 )
 
+_LOOKED = "Data of this class were there again when the rest was erased; somebody looked, then it went on."
+
 
 def ended(step: Step) -> frozenset[str]:
     """The classes that earlier passes ended, all of each."""
@@ -42,12 +44,45 @@ def checked(step: Step, parts: tuple[Part, ...]) -> tuple[Part, ...]:
 
 
 def told(step: Step, parts: tuple[Part, ...]) -> Step:
-    """The step once somebody was told what is not found any more: a retry asks once more, and believes it."""
-    missing = {part.data_class for part in parts if part.because == _VANISHED}
-    if step.plan is None or not missing:
+    """The step once somebody was told what failed: a retry asks once more, and believes what is not found.
+
+    What the others ended need not be there for the retry either.
+    """
+    missing = {p.data_class for p in parts if p.because == _VANISHED or p.outcome in (ERASED, ANONYMISED)}
+    if step.plan is None or not missing or not any(part.outcome == FAILED for part in parts):
         return step
     plan = {
         name: {k: v for k, v in one.items() if k != AFTER or name not in missing}
         for name, one in step.plan.items()
     }
     return replace(step, plan=plan)
+
+
+def joined(step: Step, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts of a step with those of its newest pass; without any, it did nothing.
+
+    What an earlier pass erased stays so where nothing is found now. A class that was there again is failed
+    beside what ended before; once a retry passes over it, somebody has looked, and that is told of it.
+    """
+    if not parts:
+        return step.parts
+    done = ended(replace(step, plan={}))
+    parts = tuple(part for part in parts if part.outcome != NOT_FOUND or part.data_class not in done)
+    new = {part.data_class for part in parts if not _is_there_again(step, part)}
+    before = [part for part in step.parts if part.data_class not in new]
+    seen = {part.data_class for part in before if _is_there_again(step, part)}
+    return (
+        *(
+            replace(part, because=_LOOKED) if part.data_class in seen else part
+            for part in before
+            if not _is_there_again(step, part)
+        ),
+        *parts,
+    )
+
+
+def _is_there_again(step: Step, part: Part) -> bool:
+    """Whether a part says that a class was there again which the step does not ask for any more."""
+    asked = part.data_class in (step.plan or {})
+    ended = any(p.data_class == part.data_class and p.outcome != FAILED for p in step.parts)
+    return part.outcome == FAILED and ended and not asked

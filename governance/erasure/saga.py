@@ -257,10 +257,7 @@ def _end(work: Work, found: Erasure, step: Step, outcome: Outcome, left: Mapping
         passes.told(step, parts),
         status=FAILED if failed else DONE,
         attempts=attempts,
-        parts=(
-            *(each for each in step.parts if each.data_class not in {new.data_class for new in parts}),
-            *parts,
-        ),
+        parts=passes.joined(step, parts),
         rows=step.rows + outcome.rows - sum(each.rows for each in parts if each.data_class in again_ended),
         because=outcome.because or next((part.because for part in parts if part.outcome == "failed"), ""),
         next_at=None,

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from governance.systems.connector import Context, Problem
 from governance.systems.model import DONE, Disposal, ErasurePlan, Outcome, StepOutcome, SubjectKeys
-from governance.systems.sql import disposing, fates
+from governance.systems.sql import disposing, fates, passes
 from governance.systems.sql.disposing import RecordFinder
 from governance.systems.sql.fates import Fate, Fates
 from governance.systems.sql.mapping import SqlMapping, TableMap
@@ -67,7 +67,7 @@ class Erasing:
             name: [each.key for each in of_table.values() if each.deleted]
             for name, of_table in decided.items()
         }
-        steps = fates.steps(decided, self.plan, self._classes())
+        steps = (*fates.steps(decided, self.plan, self._classes()), *self._there_again(found, decided))
         warnings = tuple(dict.fromkeys(self.warnings))
         if not any(doomed.values()) and not any(updates.values()):
             return self._done(decided, steps, warnings, changed=False)
@@ -94,8 +94,11 @@ class Erasing:
             records = disposing.outcomes(self.schema, self.disposal, self.records, decided)
         return Outcome(DONE, steps=steps, warnings=warnings, records=records, changed=changed)
 
-    def check(self, decided: Fates | None = None) -> None:
-        """Read again: nothing is found any more that was to go. Problem if something is."""
+    def check(self, decided: Fates | None = None) -> tuple[StepOutcome, ...]:
+        """Read again: nothing is found any more that was to go. Problem if something is.
+
+        Gives, as failed, the classes that earlier passes ended and that are there again.
+        """
         found = self._finder(lock=False, also_pseudonym=False).find()
         again = self._decide(found)
         self._settle_references(again, found)
@@ -115,6 +118,13 @@ class Erasing:
             gone = [each.key for each in of_table.values() if each.deleted]
             if self._present(name, gone):
                 raise Problem(f"Rows of table {name} are still there although they were deleted.")
+        return self._there_again(found, again)
+
+    def _there_again(self, found: Mapping[str, Rows], decided: Fates) -> tuple[StepOutcome, ...]:
+        gone = {
+            (name, key) for name, of_table in decided.items() for key, it in of_table.items() if it.deleted
+        }
+        return passes.there_again(self.schema.maps, found, gone, self.plan, self.context.pseudonym)
 
     def _decide(self, found: Mapping[str, Rows]) -> Fates:
         today = self.context.now.date()

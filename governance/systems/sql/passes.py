@@ -4,11 +4,17 @@ A row of which something stays must be found again, and what an earlier pass emp
 that two passes leave the tables as one would.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from governance.systems.model import DELETE, KEEP_UNTIL, ErasurePlan, SubjectKeys
-from governance.systems.sql.mapping import Key, TableMap
+from governance.systems.model import DELETE, FAILED, KEEP_UNTIL, ErasurePlan, StepOutcome, SubjectKeys
+from governance.systems.sql.mapping import FieldMap, Key, TableMap
 from governance.systems.sql.rows import Row, Rows
+
+_THERE_AGAIN = (
+    "Rows of table {} hold data of the class {} again, which an earlier pass of this erasure ended; they "
+    "were left. See whether a program writes them back or the person has come back since; delete what is "
+    "not to be there, then retry: what is found then is left."
+)
 
 
 def emptied_before(
@@ -25,12 +31,41 @@ def emptied_before(
     fields = [each for each in table.fields if each.data_class in others]
     if not also_planned and {each.data_class for each in fields} != set(others):
         return ()
-    for each in fields:
-        value = row[each.column]
-        replaced = each.replace_with is not None and str(value) == str(each.replace_with)
-        if value is not None and not replaced and not _is_pseudonym(value, pseudonym):
-            return ()
-    return others
+    return others if all(_is_emptied(each, row[each.column], pseudonym) for each in fields) else ()
+
+
+def there_again(
+    maps: Mapping[str, TableMap],
+    found: Mapping[str, Rows],
+    gone: Collection[tuple[str, tuple[object, ...]]],
+    plan: ErasurePlan,
+    pseudonym: str,
+) -> tuple[StepOutcome, ...]:
+    """Classes that earlier passes ended and of which rows hold data again, as failed. `gone`: rows that go.
+
+    Whose they are is for somebody to see: a program writes them back, or the person has come back since.
+    """
+    tables: dict[str, list[str]] = {}
+    for name, rows in found.items():
+        for key, row in rows.found.items():
+            if key in rows.shared or (name, key) in gone:
+                continue
+            for each in maps[name].fields:
+                ended = each.data_class in plan.ended and plan.of(each.data_class) is None
+                if ended and not _is_emptied(each, row[each.column], pseudonym):
+                    tables.setdefault(each.data_class, []).append(name)
+    return tuple(
+        StepOutcome(each, FAILED, {}, _THERE_AGAIN.format(", ".join(dict.fromkeys(names)), each))
+        for each, names in sorted(tables.items())
+    )
+
+
+def _is_emptied(field: FieldMap, value: object, pseudonym: str) -> bool:
+    """Whether a column holds what an erasure leaves in it."""
+    if value is None or _is_pseudonym(value, pseudonym):
+        return True
+    put = field.replace_with
+    return put is not None and (value == put or str(value) == str(put))
 
 
 def _is_pseudonym(value: object, pseudonym: str) -> bool:

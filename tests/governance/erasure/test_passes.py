@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from governance.erasure import passes, planning
+from governance.erasure import passes, planning, service
 from governance.erasure.model import Part
 from governance.retention import holds
 from governance.retention.model import HoldScope
@@ -57,3 +57,32 @@ def test_what_was_held_and_is_not_found_fails_until_somebody_has_looked(world: W
     assert failed.outcome == "failed"
     assert "not found any more" in failed.because
     assert passes.checked(passes.told(again, (failed,)), answer) == answer
+
+
+def test_what_ended_and_is_there_again_fails_until_somebody_looked(world: World, clock: HandClock) -> None:
+    crm.run(world.url, "CREATE TABLE newsletter (id INTEGER PRIMARY KEY, email TEXT, full_name TEXT);\n")
+    crm.run(world.url, "INSERT INTO newsletter VALUES (1, 'anna@example.org', 'Anna Ä');\n")
+    world.put_system(tables={**crm.tables(keep_invoices=False), "newsletter": NEWSLETTER})
+    with world.runtime.work("acme", OFFICER) as work:
+        scope = HoldScope("data_class", values={"data_class": ("demographics",)})
+        hold_id = holds.place(work, matter="Case 7", scope=scope, reason="A lawsuit.").hold_id
+    ordered = world.order("crm-1")
+    world.run(ordered)
+    assert world.dump()["newsletter"] == []
+    crm.run(world.url, "INSERT INTO newsletter VALUES (2, 'anna@example.org', 'Anna again');\n")
+    with world.runtime.work("acme", SECOND) as work:
+        holds.release(work, hold_id)
+    clock.forward(timedelta(hours=2))
+    told = world.run(ordered)
+    step = next(each for each in told.steps if each.system == "crm")
+    assert (told.status, step.outcome) == ("failed", "failed")
+    assert "newsletter" in step.because
+    with world.runtime.work("acme", SECOND) as work:
+        service.retry(work, ordered.erasure_id)
+    done = world.run(ordered)
+    step = next(each for each in done.steps if each.system == "crm")
+    assert (done.status, step.outcome) == ("complete", "anonymised"), done.steps
+    looked = [part for part in step.parts if part.data_class == "contact_details"]
+    assert looked
+    assert all("somebody looked" in part.because for part in looked)
+    assert len(world.dump()["newsletter"]) == 1

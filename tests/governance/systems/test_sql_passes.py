@@ -51,6 +51,19 @@ def test_two_passes_leave_what_one_leaves(any_crm: Crm, how: str) -> None:
         assert any_crm.dump() == once, held
 
 
+def test_a_row_that_comes_while_it_is_read_again_is_told_too(any_crm: Crm) -> None:
+    any_crm.run("CREATE TABLE newsletter (id INTEGER PRIMARY KEY, email VARCHAR(99), full_name TEXT);\n")
+    any_crm.run("INSERT INTO newsletter VALUES (1, 'zoe@example.org', 'Zoe');\n")
+    any_crm.put(tables={"newsletter": NEWSLETTER})
+    any_crm.erase(ZOE, plan=first_pass("identification", "held"))
+    second = any_crm.erase(ZOE, plan=second_pass("identification"))
+    assert "failed" not in {each.outcome for each in second.steps}
+    any_crm.run("INSERT INTO newsletter VALUES (7, 'zoe@example.org', NULL);\n")
+    late = any_crm.erase(ZOE, plan=second_pass("identification"))
+    assert [each.data_class for each in late.steps if each.outcome == "failed"] == ["contact_details"]
+    assert len(any_crm.dump()["newsletter"]) == 1, "the row is left for somebody to look at"
+
+
 @pytest.mark.parametrize("held", ["identification", "contact_details"])
 @pytest.mark.parametrize("how", ["held", "kept"])
 def test_a_row_of_which_something_stays_is_found_again(any_crm: Crm, how: str, held: str) -> None:
@@ -83,6 +96,11 @@ def test_what_came_since_the_first_pass_is_not_taken_for_what_is_left_of_it(any_
         "INSERT INTO contact (id, crm_id, family_name, email) VALUES (9, '', 'N', 'anna@example.org');\n"
     )
     before = any_crm.dump()
-    assert any_crm.erase(ANNA, plan=second_pass("demographics")).status == "done"
+    second = any_crm.erase(ANNA, plan=second_pass("demographics"))
+    assert second.status == "done"
+    told = {each.data_class: each for each in second.steps if each.outcome == "failed"}
+    assert set(told) == {"identification", "contact_details"}, "it is told, not passed over"
+    assert "table contact" in told["identification"].because
+    assert "anna" not in told["identification"].because
     assert gone(before, any_crm.dump()) == {"contact": 1}
     assert "'N'" in repr(any_crm.dump()["contact"])
