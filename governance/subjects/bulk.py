@@ -52,7 +52,7 @@ def _create_many(work: Work, arrivals: dict[int, Arrival]) -> dict[int, PutOutco
     """
     barred = tombstones_of(work, list(arrivals.values()))
     values = [value.blind_index for each in arrivals.values() for value in each.values]
-    frozen = point_store.frozen(work.connection, work.tenant_id, values)
+    frozen = point_store.frozen(work.connection, work.tenant_id, values, lock=True)
     shut = {
         number
         for number, each in arrivals.items()

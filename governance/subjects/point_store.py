@@ -37,8 +37,8 @@ _BY_BLIND_INDEX = (
     )
     .order_by(contact_point.c.subject_ref)
 )
-_FROZEN = (
-    sa.select(contact_point.c.blind_index, contact_point.c.subject_ref)
+_SHARING = (
+    sa.select(contact_point.c.blind_index, contact_point.c.subject_ref, subject.c.erasure_pending)
     .join(
         subject,
         sa.and_(
@@ -49,9 +49,12 @@ _FROZEN = (
     .where(
         contact_point.c.tenant_id == sa.bindparam("tenant"),
         contact_point.c.blind_index.in_(sa.bindparam("indexes", expanding=True)),
-        subject.c.erasure_pending,
     )
     .order_by(contact_point.c.subject_ref)
+)
+_FROZEN = _SHARING.where(subject.c.erasure_pending)
+_SHARING_LOCKED = _SHARING.where(subject.c.erased.is_(False)).with_for_update(
+    read=True, key_share=True, of=subject
 )
 _BEFORE = sa.select(sa.func.coalesce(sa.func.max(relationship_event.c.seq), 0)).where(
     relationship_event.c.tenant_id == sa.bindparam("tenant_id"),
@@ -113,11 +116,18 @@ def by_blind_index(connection: Connection, tenant_id: str, blind_index: str) -> 
     return [ContactPoint(*row) for row in rows]
 
 
-def frozen(connection: Connection, tenant_id: str, blind_indexes: Iterable[str]) -> dict[str, str]:
-    """Those of the values that somebody who is being erased has, each with whose it is."""
+def frozen(
+    connection: Connection, tenant_id: str, blind_indexes: Iterable[str], *, lock: bool = False
+) -> dict[str, str]:
+    """Those of the values that somebody who is being erased has, each with whose it is.
+
+    `lock`: nobody who has one of them is ordered to be erased until the transaction ends. On PostgreSQL an
+    order under way is waited for; on SQLite a unit of work is alone anyway.
+    """
     wanted = list(blind_indexes)
-    rows = connection.execute(_FROZEN, {"tenant": tenant_id, "indexes": wanted}) if wanted else ()
-    return {row.blind_index: row.subject_ref for row in rows}
+    query = _SHARING_LOCKED if lock else _FROZEN
+    rows = connection.execute(query, {"tenant": tenant_id, "indexes": wanted}) if wanted else ()
+    return {row.blind_index: row.subject_ref for row in rows if row.erasure_pending}
 
 
 def add_event(connection: Connection, tenant_id: str, happened: RelationshipEvent) -> None:

@@ -95,7 +95,7 @@ def put(
         matches = tombstones_of(work, [arrival], acted_at)
     if (match := matches.get(external_id)) is not None:
         return blocked(work, *match)
-    if frozen_as(work, arrival.values) is not None:
+    if frozen_as(work, arrival.values, lock=True) is not None:
         raise being_erased()
     if not create(work, [arrival]):
         return put(work, external_id, change, by_act=by_act, acted_at=acted_at)
@@ -197,7 +197,7 @@ def update_known(
         if barring:
             return blocked(work, sorted(barring), current.subject_ref)
     columns |= _sealed_columns(work, current, checked)
-    if plan.add and not by_act and frozen_as(work, plan.add) is not None:
+    if plan.add and not by_act and frozen_as(work, plan.add, lock=True) is not None:
         raise being_erased()
     if not columns and plan.is_empty:
         return PutOutcome(current.subject_ref, created=False, changed=False)

@@ -127,6 +127,7 @@ subject_tombstone = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("subject_ref", sa.Text, nullable=False),
     sa.Column("since", Instant, nullable=False),
+    sa.Index("subject_tombstone_subject", "tenant_id", "subject_ref"),
     sqlite_with_rowid=False,
 )
 """What erased persons were known by, as keyed hashes only. `type` is a contact point's, or `external_id`."""

@@ -34,9 +34,13 @@ def matching(snap: Snapshot, hashes: Iterable[str]) -> dict[str, Tombstone]:
     return {each: Tombstone(each, *row) for each, row in found.items()}
 
 
-def frozen_as(snap: Snapshot, values: Iterable[PointValue]) -> Subject | None:
-    """The person being erased who has one of these addresses; they have their hashes."""
-    found = point_store.frozen(snap.connection, snap.tenant_id, [each.blind_index for each in values])
+def frozen_as(snap: Snapshot, values: Iterable[PointValue], *, lock: bool = False) -> Subject | None:
+    """The person being erased who has one of these addresses; they have their hashes.
+
+    `lock`: for whoever is about to give the addresses to another record (see `point_store.frozen`).
+    """
+    indexes = [each.blind_index for each in values]
+    found = point_store.frozen(snap.connection, snap.tenant_id, indexes, lock=lock)
     refs = iter(found.values())
     return store.find(snap.connection, snap.tenant_id, first) if (first := next(refs, None)) else None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Event, Thread
 
 import pytest
 
@@ -119,6 +120,51 @@ def test_no_copy_appears_beside_a_person_who_is_being_erased(
     with world.runtime.work("acme", ACTOR) as work:
         if change is not _new_row:
             change(work)
+
+
+@pytest.mark.parametrize("change", [_new_put, _other_gets_it, _new_row])
+def test_a_copy_at_the_very_instant_of_the_order_waits_for_it(
+    world: World, change: Callable[[Work], None]
+) -> None:
+    ordered, refusals = Event(), []
+
+    def follow() -> None:
+        ordered.wait(10)
+        try:
+            with world.runtime.work("acme", ACTOR) as work:
+                change(work)
+        except ConflictError as refused:
+            refusals.append(refused.reason)
+
+    thread = Thread(target=follow)
+    thread.start()
+    with world.runtime.work("acme", OFFICER) as work:
+        service.order(work, world.refs["crm-1"], reason="rights_request")
+        ordered.set()
+        thread.join(0.3)  # the order is not committed: nobody else can know of it, so nobody may go on
+        assert thread.is_alive()
+    thread.join(10)
+    assert refusals == ["erasure-pending"]
+
+
+def test_an_order_at_the_very_instant_of_a_copy_comes_after_it(world: World) -> None:
+    copied, orders = Event(), []
+
+    def follow() -> None:
+        copied.wait(10)
+        orders.append(world.order("crm-1", hours=24))
+
+    thread = Thread(target=follow)
+    thread.start()
+    with world.runtime.work("acme", ACTOR) as work:
+        _new_put(work)
+        copied.set()
+        thread.join(0.3)
+        assert not orders
+    thread.join(10)
+    assert len(orders) == 1
+    with world.runtime.snapshot("acme", ACTOR) as snap:
+        assert subjects.get(snap, "o9").erasure_pending is False, "it was there first"
 
 
 def test_a_sync_that_says_nothing_new_is_no_change(world: World) -> None:
