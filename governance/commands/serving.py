@@ -5,9 +5,6 @@ import sys
 
 import click
 
-from governance.commands.console import opened
-from governance.erasure import replay
-
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
@@ -16,6 +13,10 @@ from governance.erasure import replay
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64), help="Threads in each.")
 def serve(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the HTTP API with several processes (gunicorn)."""
+    # Loaded only here: `jobs` gives way to a process that loads all of it itself.
+    from governance.commands.console import opened
+    from governance.erasure import replay
+
     # Say in one sentence, before any worker starts, what is missing.
     with opened() as runtime:
         replay.check_whole(runtime, runtime.tenant_ids())

@@ -2,13 +2,15 @@
 """Every refusal of the loader: file, line, sentence and the nearest known name."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 
+from governance.policy import loader
 from governance.policy.compiled import compile_policy
 from governance.policy.complaints import PolicyError
-from governance.policy.documents import from_canonical
+from governance.policy.documents import compose, from_canonical
 from governance.policy.loader import check_documents, load, load_documents, read_documents
 
 POLICIES = Path(__file__).parents[3] / "policies"
@@ -37,11 +39,13 @@ cases:
     expect: {forbids: [consent-missing]}
 """
 Refuse = Callable[..., list[str]]
+COMPOSED = lru_cache(maxsize=None)(compose)
 
 
 @pytest.fixture
-def refuse(tmp_path: Path) -> Refuse:
-    """Write a pack and its cases, and give the complaints of the loader."""
+def refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refuse:
+    """Write a pack and its cases, and give the complaints of the loader; the shipped files are parsed once."""
+    monkeypatch.setattr(loader, "compose", COMPOSED)
 
     def run(pack: str, cases: str | None = CASES, room: str = "communications", **others: str) -> list[str]:
         folder = tmp_path / room
