@@ -1,5 +1,6 @@
 """Requests as the API shows them. What the person wrote is opened only where one request is asked for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from governance.clock import wire
@@ -7,9 +8,12 @@ from governance.rights import store
 from governance.rights.clocks import Clock, Ground, Reading, is_over
 from governance.rights.dossier import Dossier, clock_of, reading_of, regime_of
 from governance.rights.intake import content_of, value_of
-from governance.rights.model import CLOSED_STATES, Match, Reopening, Request
+from governance.rights.model import CLOSED_STATES, REFUSED, Match, Reopening, Request
+from governance.rights.refusals import Clause
+from governance.rights.regime_files import law
 from governance.rights.regimes import Regime
 from governance.rights.verification import methods
+from governance.settings import Settings
 from governance.subjects import service as subjects
 from governance.work import Snapshot
 
@@ -19,6 +23,7 @@ def document(snap: Snapshot, dossier: Dossier, *, opened: bool = False) -> dict[
     said = dossier.request
     regime = regime_of(snap, said)
     content = content_of(snap, said) if opened else {}
+    closed = said.state in CLOSED_STATES
     shown: dict[str, Any] = {
         "id": said.request_id,
         "type": said.type,
@@ -49,6 +54,7 @@ def document(snap: Snapshot, dossier: Dossier, *, opened: bool = False) -> dict[
         "waits_for": said.waits_for,
         "owner": said.owner,
         "outcome": said.outcome,
+        "refusal": _refusal(snap, said, regime),
         "appeal_of": said.appeal_of,
         "appeals": [_appeal(each) for each in store.about(snap.connection, snap.tenant_id, said.request_id)],
         "reopened": None if dossier.taken_up is None else _reopened(dossier.taken_up.reopening),
@@ -57,6 +63,7 @@ def document(snap: Snapshot, dossier: Dossier, *, opened: bool = False) -> dict[
         "appeal": None if regime.appeal is None else {"decide_within": str(regime.appeal.decide)},
     }
     if opened:
+        shown["refusable_on"] = [] if closed else list(_grounds(snap, said, regime))
         shown["details"] = content.get("details")
         shown["details_added"] = content.get("added", [])
         shown["name"] = content.get("name")
@@ -144,6 +151,19 @@ def _basis(clock: Clock, reading: Reading, regime: Regime) -> dict[str, Any]:
         "ends_on_working_day": _maybe(clock.on_working_day),
         "pauses": _maybe(clock.pause_ground),
     }
+
+
+def _grounds(snap: Snapshot, request: Request, regime: Regime) -> Mapping[str, Clause]:
+    return law(snap.resource(Settings).policies_dir).grounds(regime, request.type)
+
+
+def _refusal(snap: Snapshot, request: Request, regime: Regime) -> dict[str, Any] | None:
+    """The ground of a refusal with its clause, as the files have it now; None if it was not refused."""
+    if request.state != REFUSED or request.outcome is None:
+        return None
+    clause = _grounds(snap, request, regime).get(request.outcome)
+    basis = None if clause is None else {**_ground(clause.ground), "statutory": clause.statutory}
+    return {"ground": request.outcome, "basis": basis}
 
 
 def _ground(ground: Ground) -> dict[str, Any]:

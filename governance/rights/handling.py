@@ -1,4 +1,4 @@
-"""What staff do with a request: more time, questions to the person, refusal, answer, withdrawal."""
+"""What staff do with a request: more time, questions to the person, answer, withdrawal."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,7 +29,6 @@ from governance.rights.model import (
     StoredAsk,
     StoredExtension,
 )
-from governance.rights.regime_files import law
 from governance.settings import Settings
 from governance.work import Work
 
@@ -111,37 +110,6 @@ def resume(work: Work, request_id: str, *, at: datetime | None = None) -> Dossie
     noted = dossier.request.reminded & LATE_ACKNOWLEDGEMENT
     keep(work, dossier, "resumed", case=case, facts=facts, reminded=noted, overdue_at=None)
     return rewind(work, open_dossier(work, request_id))
-
-
-def refuse(work: Work, request_id: str, *, ground: str, because: str | None = None) -> Dossier:
-    """Refuse on a ground that the law knows, and say so with clause, complaint and appeal.
-
-    An erasure that was ordered for it is taken back. InvalidError for an unknown ground or one that does not
-    fit the regime or type; ConflictError `too-late` for an erasure that has begun.
-    """
-    dossier = _open(work, request_id)
-    policies = work.resource(Settings).policies_dir
-    known = law(policies).refusals
-    fitting = [each.id for each in known.values() if each.fits(dossier.request.regime, dossier.request.type)]
-    if ground not in fitting:
-        complaint = f"Use one of: {', '.join(fitting)}."
-        raise InvalidError("This ground does not fit the request.", fields={"ground": [complaint]})
-    case = states.move(dossier.case, states.REFUSE)
-    erasures.undo(work, dossier)
-    facts = {"ground": ground}
-    dossier = keep(
-        work, dossier, "refused", case=case, facts=facts, told={"because": because}, outcome=ground
-    )
-    said = words(dossier.request.language, policies)
-    letters.send(
-        work,
-        dossier,
-        letters.REFUSAL,
-        ground=said.grounds[ground],
-        because=because or "",
-        cites="; ".join(known[ground].cites_of.get(dossier.request.regime, ())),
-    )
-    return dossier
 
 
 def fulfil(

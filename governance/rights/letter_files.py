@@ -5,7 +5,7 @@ is put in is escaped. Templates run in Jinja's sandbox and may use nothing that 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from governance.errors import InvalidError
 from governance.policy.documents import Node, compose
-from governance.rights.regime_files import texts
+from governance.rights.law_files import texts
 
 LANGUAGES = ("en", "de", "fr", "es")
 
@@ -32,7 +32,10 @@ _PAGE = _HTML.from_string(
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What one language says. `page`: sentences of the public form and status page."""
+    """What one language says. `page`: sentences of the public form and status page.
+
+    `acts`: how this language names laws, by how a clause begins; others keep the name that the files give.
+    """
 
     language: str
     months: tuple[str, ...]
@@ -42,6 +45,15 @@ class Words:
     letters: Mapping[str, Any]
     page: Mapping[str, str]
     data_classes: Mapping[str, str]
+    acts: Mapping[str, str] = field(default_factory=dict)
+
+    def clauses(self, cites: Iterable[str]) -> str:
+        """Clauses as this language names them."""
+        return "; ".join(self._clause(each) for each in cites)
+
+    def _clause(self, cite: str) -> str:
+        begins = max((each for each in self.acts if cite.startswith(each)), key=len, default="")
+        return self.acts.get(begins, "") + cite.removeprefix(begins)
 
     def classes(self, names: Iterable[str]) -> str:
         """Data classes as people of this language call them; a tenant's own ones by their codes."""
@@ -86,6 +98,7 @@ def words(language: str, policies_dir: Path | None) -> Words:
             said["letters"],
             said["page"],
             said["data_classes"],
+            said.get("acts", {}),
         )
     except KeyError as missing:
         raise InvalidError(f"{name}: the member {missing.args[0]!r} is missing.") from None

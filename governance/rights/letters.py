@@ -54,6 +54,8 @@ _SILENT: Mapping[str, object] = dict.fromkeys(
         "because",
         "complaint",
         "cites",
+        "lawless",
+        "model",
         "ground",
         "appeal",
         "partly",

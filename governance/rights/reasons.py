@@ -16,8 +16,8 @@ from typing import Any
 
 from governance.errors import InvalidError
 from governance.policy.documents import Node, compose
+from governance.rights.law_files import texts
 from governance.rights.letter_files import Words, words
-from governance.rights.regime_files import texts
 
 _MEMBERS = frozenset({"only", "kept", "kept_until", "data_classes", "sentences"})
 _SOURCE_LANGUAGE = "en"

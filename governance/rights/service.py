@@ -1,8 +1,8 @@
 """Use cases of data-subject requests: the one module that other rooms and doors call.
 
 Taking in lives in `intake`, whom a request means in `matching`, proof in `verification`, what staff do in
-`handling`, what a verified request starts in `execution`, appeals in `appeals`, letters in `letters`, time in
-`watching`.
+`handling` and `refusing`, what a verified request starts in `execution`, appeals in `appeals`, letters in
+`letters`, time in `watching`.
 """
 
 from governance.errors import ConflictError
@@ -17,7 +17,6 @@ from governance.rights.handling import (
     extend,
     fulfil,
     pause,
-    refuse,
     resume,
     withdraw,
 )
@@ -26,6 +25,7 @@ from governance.rights.letters import listed as letters_of
 from governance.rights.letters import sent
 from governance.rights.matching import decide, match
 from governance.rights.model import APPEAL, CLOSED_STATES, COMPLAINT, OPEN_STATES
+from governance.rights.refusing import refuse
 from governance.rights.verification import (
     Answered,
     answer,

@@ -44,7 +44,7 @@ def refused(caller: Caller, type_: str = "access", *, proved: bool = True, **mor
     made = ask(caller, type_, **more)
     if proved:
         prove(caller, made)
-    ground = "no-such-right" if proved else "identity-not-verified"
+    ground = "manifestly-unfounded-or-excessive" if proved else "identity-not-verified"
     return act(caller, made, "refuse", ground=ground)
 
 
@@ -83,7 +83,7 @@ def test_a_granted_appeal_opens_the_request_again_and_leads_to_the_data(
     before = again["reopened"]["before"]
     assert (before["status"], before["outcome"], before["closed_at"]) == (
         "refused",
-        "no-such-right",
+        "manifestly-unfounded-or-excessive",
         made["closed_at"],
     )
     assert (again["clock"]["due_on"], again["clock"]["starts_on"]) == ("2027-01-30", "2026-12-01")
@@ -161,7 +161,7 @@ def test_a_new_refusal_of_what_was_taken_up_again_can_be_appealed_against(caller
     first = act(caller, made, "appeal", 201)
     act(caller, first, "fulfil")
     assert code(act(caller, made, "appeal", 409)) == "not-closed"
-    act(caller, made, "refuse", ground="no-such-right")
+    act(caller, made, "refuse", ground="manifestly-unfounded-or-excessive")
     second = act(caller, made, "appeal", 201)
     assert second["repeats"] is None
     act(caller, second, "fulfil")

@@ -344,6 +344,7 @@ def test_a_refusal_names_ground_clause_complaint_and_appeal(caller: Caller) -> N
     ):
         assert each in text
     assert "(EU)" not in text, "a Virginian is not refused by the law of somewhere else"
+    assert "Va. Code § 59.1-577(B)(4)" in text
     appeal = act(caller, made, "appeal", 201, details={"why": "I answered."})
     assert (appeal["type"], appeal["appeal_of"], appeal["status"]) == ("appeal", made["id"], "in_progress")
     assert appeal["clock"]["due_on"] == "2027-01-20"
@@ -353,10 +354,90 @@ def test_a_refusal_names_ground_clause_complaint_and_appeal(caller: Caller) -> N
     ask(caller, "appeal", 422)
 
 
+@pytest.mark.parametrize(
+    ("lives", "language", "type_", "ground", "cites"),
+    [
+        ("DE", "de", "erasure", "legal-obligation", "Grundlage: Verordnung (EU) 2016/679 Art. 17(3)(b)."),
+        ("GB", "en", "access", "beyond-a-reasonable-search", "UK GDPR Art. 15(1A)."),
+        ("GB", "en", "complaint", "not-upheld", "Data Protection Act 2018 s. 164A."),
+        ("US-CA", "en", "erasure", "identity-not-verified", "11 CCR § 7022(a)."),
+        ("US-VA", "en", "erasure", "legal-obligation", "Va. Code § 59.1-582(A)."),
+        ("US-TX", "es", "access", "manifestly-unfounded-or-excessive", "Tex. Bus. & Com. Code § 541.052(d)."),
+        ("US-IA", "en", "rectification", "no-such-right", "Iowa Code § 715D.3(1)."),
+        ("BR", "en", "erasure", "legal-obligation", "LGPD Art. 16 I."),
+        ("CH", "fr", "access", "rights-of-others", "LPD Art. 26(1)(b)."),
+        ("CA-QC", "fr", "access", "rights-of-others", "RLRQ c. P-39.1 art. 40."),
+        ("JP", "en", "access", "rights-of-others", "APPI Art. 33(2)(i)."),
+        ("SG", "en", "access", "exempt-from-disclosure", "Fifth Schedule para. 1."),
+        ("SG", "en", "erasure", "no-such-right", "Personal Data Protection Act 2012 ss. 21-22."),
+        ("ZA", "en", "access", "rights-of-others", "POPIA s. 23(4)(a)."),
+    ],
+)
+def test_a_refusal_cites_the_law_of_the_person(
+    caller: Caller, lives: str, language: str, type_: str, ground: str, cites: str
+) -> None:
+    country, _, region = lives.partition("-")
+    person(caller, country=country, **({"region": lives} if region else {}))
+    made = ask(caller, type_, language=language)
+    shown = caller.get(f"{PATH}/{made['id']}").get_json()
+    assert ground in shown["refusable_on"]
+    assert shown["refusal"] is None
+    done = act(caller, made, "refuse", ground=ground)
+    assert done["refusal"]["ground"] == ground
+    assert done["refusal"]["basis"]["cites"]
+    assert done["refusal"]["basis"]["statutory"] is True
+    letter = letters(caller, made)[-1]
+    assert (letter["language"], letter["kind"]) == (language, "refusal")
+    assert cites in letter["text"]
+    assert cites.replace("&", "&amp;") in letter["html"]
+    assert caller.get(f"{PATH}/{made['id']}").get_json()["refusable_on"] == []
+
+
+@pytest.mark.parametrize("lives", ["AR", "IN", "US-WA"])
+def test_where_no_law_is_in_force_the_letter_says_so_and_names_the_one_it_goes_by(
+    caller: Caller, lives: str
+) -> None:
+    country, _, region = lives.partition("-")
+    person(caller, country=country, **({"region": lives} if region else {}))
+    made = ask(caller, "erasure", language="en")
+    done = act(caller, made, "refuse", ground="legal-obligation")
+    basis = done["refusal"]["basis"]
+    assert (basis["statutory"], basis["verified"]) == (False, False)
+    text = letters(caller, made)[-1]["text"]
+    assert "This rests on" not in text
+    assert "We know of no law in force on such requests where you live." in text
+    model = "Va. Code § 59.1-582(A)" if country == "US" else "Regulation (EU) 2016/679 Art. 17(3)(b)"
+    assert f"as if it applied: {model}." in text
+
+
+@pytest.mark.parametrize(
+    ("lives", "type_", "ground"),
+    [
+        ("DE", "access", "no-such-right"),
+        ("DE", "erasure", "rights-of-others"),
+        ("BR", "access", "manifestly-unfounded-or-excessive"),
+        ("US-CO", "access", "manifestly-unfounded-or-excessive"),
+        ("AU", "erasure", "legal-obligation"),
+        ("DE", "access", "because-we-say-so"),
+    ],
+)
+def test_a_ground_that_the_law_does_not_know_is_refused_with_those_that_it_knows(
+    caller: Caller, lives: str, type_: str, ground: str
+) -> None:
+    country, _, region = lives.partition("-")
+    person(caller, country=country, **({"region": lives} if region else {}))
+    made = ask(caller, type_)
+    problem = act(caller, made, "refuse", 422, ground=ground)
+    shown = caller.get(f"{PATH}/{made['id']}").get_json()
+    assert shown["status"] == "received"
+    assert problem["errors"]["ground"] == [f"Use one of: {', '.join(shown['refusable_on'])}."]
+    assert ground not in shown["refusable_on"]
+
+
 def test_there_is_no_appeal_where_the_law_gives_none(caller: Caller) -> None:
     person(caller)
     made = ask(caller)
-    act(caller, made, "refuse", ground="no-such-right")
+    act(caller, made, "refuse", ground="identity-not-verified")
     assert code(act(caller, made, "appeal", 409)) == "no-appeal"
     assert "Art. 77" in letters(caller, made)[-1]["text"]
 
