@@ -48,12 +48,11 @@ def receive(
     within = f"{erasure_id}/{system_id}/"
     with opener.work(tenant_id, actor) as work:
         if received.refused is None and received.outcome is not None:
-            reference, outcome = received.reference, received.outcome
-            if operations.finish_reported(work, system_id, reference, outcome, within=within):
+            if operations.finish_reported(work, system_id, received, received.outcome, within=within):
                 wake(work, [(erasure_id, system_id)])
                 work.record("erasure.step_reported", facts={"erasure": erasure_id, "system": system_id})
             else:
-                received = Received(reference, None, "unknown-request")
+                received = Received(received.reference, None, "unknown-request")
         if received.refused is not None:
             facts = {"system": system_id, "erasure": erasure_id, "because": received.refused}
             work.record("system.callback_refused", facts=facts)

@@ -18,7 +18,7 @@ from governance.errors import ConflictError
 from governance.events import Actor
 from governance.purposes import service as purposes
 from governance.retention import service as retention
-from governance.rights import handling, holdings, package_links, package_store, states
+from governance.rights import attachments, handling, holdings, package_links, package_store, states
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
 from governance.rights.model import ANSWERED, IN_PROGRESS
@@ -30,7 +30,7 @@ from governance.rights.reasons import Reasons, reasons
 from governance.settings import Settings
 from governance.systems import operations
 from governance.systems import service as systems
-from governance.systems.model import COLLECT, DONE, Item, SubjectKeys
+from governance.systems.model import COLLECT, DONE, Item, Outcome, SubjectKeys
 from governance.systems.operations import Operation
 from governance.vault.model import EVIDENCE, Place
 from governance.vault.service import Vault
@@ -140,7 +140,7 @@ def _collect(
     for system_id in system_ids:
         for each in keys:
             name = f"{run}/{system_id}/{each.subject_ref}/collect"
-            outcome = operations.run(opener, ACTOR, tenant_id, Operation(name, system_id, COLLECT, each))
+            outcome = _asked(opener, tenant_id, Operation(name, system_id, COLLECT, each))
             if outcome.status == DONE:
                 items.setdefault(system_id, []).extend(outcome.items)
             else:
@@ -148,10 +148,19 @@ def _collect(
     return Collected(items, missing)
 
 
+def _asked(opener: Opener, tenant_id: str, asked: Operation) -> Outcome:
+    """What a system answers; one that said when to ask again is let alone until then."""
+    with opener.snapshot(tenant_id, ACTOR) as snap:
+        stands = operations.standing(snap, asked.operation_id)
+        if stands is not None and stands.check_after is not None and stands.check_after > snap.now:
+            return stands
+    return operations.run(opener, ACTOR, tenant_id, asked)
+
+
 def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collected) -> None:
     document = _document(work, dossier, people, collected)
     vault, request_id = work.resource(Vault), dossier.request_id
-    content = _zip(document, render(document))
+    content = _zip(document, render(document), collected)
     pieces = [
         vault.seal(work.tenant_id, request_id, EVIDENCE, _place(request_id, number), piece)
         for number, piece in enumerate(_pieces(content))
@@ -172,6 +181,7 @@ def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collec
 
 def _document(work: Work, dossier: Dossier, people: Sequence[str], collected: Collected) -> dict[str, Any]:
     registered = {each.system_id: each for each in systems.every(work)}
+    attached = attachments.names(collected.items)
     told = reasons(dossier.request.language, work.resource(Settings).policies_dir)
     held = [section for ref in people for section in holdings.own(work, ref)]
     classes = {section["data_class"] for section in held if section["rows"]}
@@ -186,7 +196,7 @@ def _document(work: Work, dossier: Dossier, people: Sequence[str], collected: Co
                 "system": system_id,
                 "processor": registered[system_id].processor,
                 "country": registered[system_id].country,
-                "items": [_item(item) for item in items],
+                "items": [_item(item, attached.get(id(item))) for item in items],
             }
             for system_id, items in sorted(collected.items.items())
         ],
@@ -202,11 +212,11 @@ def _document(work: Work, dossier: Dossier, people: Sequence[str], collected: Co
     }
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _item(item: Item, attached: str | None) -> dict[str, Any]:
     return {
         "data_class": item.data_class,
         "table": item.table,
-        "values": dict(item.values),
+        "values": dict(item.values) if attached is None else attachments.values(item, attached),
         "free_text": list(item.free_text),
         "about_others_too": item.shared,
     }
@@ -228,8 +238,8 @@ def _about(work: Work, subject_ref: str | None, data_class: str, told: Reasons) 
     }
 
 
-def _zip(document: dict[str, Any], page: str) -> bytes:
-    """Two members with fixed names: no path ever comes from data."""
+def _zip(document: dict[str, Any], page: str, collected: Collected) -> bytes:
+    """Two members with fixed names, and the attached files by number: no path ever comes from data."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in (
@@ -237,6 +247,8 @@ def _zip(document: dict[str, Any], page: str) -> bytes:
             ("your-data.json", json.dumps(document, ensure_ascii=False, indent=1)),
         ):
             archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
+        for name, _, content in attachments.files(collected.items):
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 

@@ -24,7 +24,7 @@ def receive(
     received = connector.receive(context, headers, body)
     with opener.work(tenant_id, REPORTER) as work:
         if received.refused is None and received.outcome is not None:
-            known = operations.finish_reported(work, system_id, received.reference, received.outcome)
+            known = operations.finish_reported(work, system_id, received, received.outcome)
             if not known:
                 received = Received(received.reference, None, "unknown-request")
         if received.refused is not None:

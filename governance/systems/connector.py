@@ -54,6 +54,7 @@ class Context:
     process die after that, the repeat finds nothing left to do (`Outcome.changed` False) and these steps are
     what it reports. `pseudonym` stands in place of the person, always the same for one person in one system.
     `callback_url`: where the far side may report to. `data_classes`: those that the system is said to hold.
+    `attempts`: how often this operation was tried before.
     """
 
     tenant_id: str
@@ -65,6 +66,7 @@ class Context:
     data_classes: tuple[str, ...] = ()
     resources: Mapping[type, object] = field(default_factory=dict, repr=False)
     callback_url: str = ""
+    attempts: int = 0
     remember: Callable[[Sequence[StepOutcome]], None] = lambda steps: None
 
 

@@ -68,6 +68,7 @@ def write_item(item: Item) -> dict[str, Any]:
         "values": dict(item.values),
         "free_text": list(item.free_text),
         "shared": item.shared,
+        **({"media": item.media} if item.media else {}),
     }
 
 
@@ -80,4 +81,5 @@ def read_item(document: Mapping[str, Any]) -> Item:
         dict(document["values"]),
         tuple(document["free_text"]),
         document["shared"],
+        document.get("media", ""),
     )

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from governance.egress.addresses import read_target
-from governance.egress.client import Egress
+from governance.egress.client import Egress, Limits
 from governance.egress.model import Answer
 from governance.errors import InvalidError
 from governance.systems.connector import Context, Draft, Problem
@@ -42,13 +43,22 @@ def check_url(draft: Draft, url: str) -> str | None:
     return None
 
 
-def ask(context: Context, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """Send one request; Problem if nobody answered."""
+def ask(
+    context: Context,
+    method: str,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    limits: Limits | None = None,
+) -> Answer:
+    """Send one request; Problem if nobody answered. `limits`: in place of those of every request."""
     try:
         target = _target(context.draft, url)
     except InvalidError:
         raise Problem("The URL of this system is not allowed (any more); register it anew.") from None
-    with _egress(context).client(target) as client:
+    egress = _egress(context)
+    with (egress if limits is None else replace(egress, limits=limits)).client(target) as client:
         answer = client.ask(method, body, headers)
     if answer.attempt.status is None:
         raise Problem(_WHY.get(answer.attempt.problem or "", _UNREACHABLE), transient=True)
@@ -65,7 +75,7 @@ _WHY = {
     "address-refused": "The URL leads to an address that requests may not go to.",
     "timeout": "The system did not answer in time; it will be tried again.",
     "tls": "The system's certificate is not the one of its name.",
-    "answer-too-large": "The system's answer is larger than one mebibyte.",
+    "answer-too-large": "The system's answer is larger than what is read.",
     "too-large": "The request is larger than one mebibyte.",
 }
 

@@ -206,7 +206,8 @@ class StepOutcome:
 class Item:
     """One row's values of one data class, as collected. `free_text` names fields a person should read first.
 
-    `shared`: the row is about other people too. Values are JSON; binary ones are base64.
+    `shared`: the row is about other people too. Values are JSON; binary ones are base64. `media`: the item is
+    a file of this media type, its values are `name` and `base64`.
     """
 
     data_class: str
@@ -215,6 +216,7 @@ class Item:
     values: Mapping[str, Any] = field(repr=False)
     free_text: tuple[str, ...] = ()
     shared: bool = False
+    media: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +271,10 @@ class Received:
     """What a far side reported: which request it means, and how that stands; or why it was not believed.
 
     `refused` is a code (`bad-signature`, `unknown-sender`, `malformed`, `not-taken`, `unknown-request`), None
-    if it was believed.
+    if it was believed. `results_elsewhere`: what was collected is not in the report, it is to be fetched.
     """
 
     reference: str = ""
     outcome: Outcome | None = None
     refused: str | None = None
+    results_elsewhere: bool = False

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 from governance.clock import wire
 from governance.egress.model import Answer
-from governance.systems import far_side
+from governance.systems import far_side, opendsr_results
 from governance.systems.connector import Checked, Context, Draft, Problem
 from governance.systems.findings import Finding, Report
 from governance.systems.model import (
+    COLLECT,
     DELETE,
     DONE,
     ERASED,
@@ -27,7 +28,6 @@ from governance.systems.model import (
     Change,
     Disposal,
     ErasurePlan,
-    Item,
     Outcome,
     Received,
     StepOutcome,
@@ -107,7 +107,7 @@ class OpenDsrConnector:
             got = _ask(context, "GET", f"/requests/{reference}")
             if not got.attempt.delivered:
                 return far_side.refusal(got.attempt.status or 0)
-            return _standing(context, _believed(context, got, reference))
+            return _standing(context, _believed(context, got, reference), verb)
 
         return _guarded(answer)
 
@@ -126,7 +126,7 @@ class OpenDsrConnector:
             reference = document.get("subject_request_id")
             if not isinstance(reference, str):
                 raise Problem("The report names no request.")
-            return Received(reference, _standing(context, document))
+            return Received(reference, _standing(context, document), results_elsewhere=True)
         except Problem:
             return Received(refused="malformed")
 
@@ -222,8 +222,8 @@ def _believed(context: Context, got: Answer, reference: str) -> Mapping[str, Any
     return document
 
 
-def _standing(context: Context, document: Mapping[str, Any]) -> Outcome:
-    """What a status means, for a request of either kind: steps for an erasure, items for an access."""
+def _standing(context: Context, document: Mapping[str, Any], verb: str = "") -> Outcome:
+    """What a status means: steps for an erasure; for an access the results themselves, never their place."""
     status, count = document.get("request_status"), document.get("results_count")
     if status not in _STATUSES:
         raise Problem("The processor's answer has no status that there is.")
@@ -231,16 +231,22 @@ def _standing(context: Context, document: Mapping[str, Any]) -> Outcome:
         return failed("The processor cancelled the request; ask it why, then ask again.")
     if status != "completed":
         return _waiting(context, document, str(document.get("subject_request_id")))
-    where = document.get("results_url")
-    items: tuple[Item, ...] = ()
-    if isinstance(where, str) and len(where) <= 2000:
-        kind = context.data_classes[0] if context.data_classes else ""
-        items = (Item(kind, "opendsr", "results", {"results_url": where, "results_count": count}),)
     if count == 0:
         return Outcome(DONE, steps=tuple(StepOutcome(each, NOT_FOUND) for each in context.data_classes))
+    if verb == COLLECT:
+        return _results(context, document)
     rows = {"opendsr": count} if isinstance(count, int) and not isinstance(count, bool) and count > 0 else {}
     steps = tuple(StepOutcome(each, ERASED, rows, _CONFIRMED) for each in context.data_classes)
-    return Outcome(DONE, steps=steps, items=items)
+    return Outcome(DONE, steps=steps)
+
+
+def _results(context: Context, document: Mapping[str, Any]) -> Outcome:
+    where, reference = document.get("results_url"), str(document.get("subject_request_id"))
+    if not isinstance(where, str):
+        return failed("The processor says that it is done and not where its results are; ask it for them.")
+    longest = timedelta(hours=context.draft.config.get("poll_hours", POLL_HOURS))
+    found = opendsr_results.fetch(context, where, reference, longest)
+    return found if isinstance(found, Outcome) else Outcome(DONE, items=found)
 
 
 def _waiting(context: Context, document: Mapping[str, Any], reference: str) -> Outcome:

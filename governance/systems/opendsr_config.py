@@ -1,5 +1,6 @@
-"""What an OpenDSR system may be registered with: domain, identities that it is asked by, whom we trust."""
+"""The config of a processor that speaks OpenDSR: what may stand in it. Pure, but for the check of its URL."""
 
+import re
 from collections.abc import Mapping
 
 from governance.systems import far_side
@@ -7,16 +8,17 @@ from governance.systems.connector import Draft
 from governance.systems.opendsr_signature import is_pem
 
 TYPES = {"external_id": "controller_customer_id", "email": "email"}
-"""Our kinds of keys in OpenDSR's words."""
-
 _FORMATS = ("raw", "sha1", "md5", "sha256")
-_PLAIN = {"domain", "regulation", "identities", "poll_hours", "certificate", "authorities", "controller_id"}
+_PLAIN = {
+    "domain", "regulation", "identities", "poll_hours", "certificate", "authorities", "controller_id",
+    "results_hosts",
+}  # fmt: skip
+_HOST = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
 POLL_HOURS = 24
-"""How often a request that waits is asked about, if nothing else is said."""
 
 
 def complaints(draft: Draft) -> dict[str, list[str]]:
-    """Say what is wrong with a config, by its member; nothing is sent."""
+    """What is wrong with a config, by member."""
     found: dict[str, list[str]] = {}
     config = draft.config
     for each in sorted(set(config) - _PLAIN):
@@ -34,6 +36,11 @@ def complaints(draft: Draft) -> dict[str, list[str]]:
         found["identities"] = [
             f"List objects with type ({', '.join(TYPES)}) and format ({', '.join(_FORMATS)})."
         ]
+    hosts = config.get("results_hosts", [])
+    if not isinstance(hosts, list) or not all(
+        isinstance(each, str) and _HOST.fullmatch(each) for each in hosts
+    ):
+        found["results_hosts"] = ["List host names in small letters, without scheme, port or path."]
     hours = config.get("poll_hours", POLL_HOURS)
     if isinstance(hours, bool) or not isinstance(hours, int) or not 1 <= hours <= 720:
         found["poll_hours"] = ["Use a whole number of hours from 1 to 720."]

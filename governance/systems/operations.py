@@ -34,6 +34,7 @@ from governance.systems.model import (
     Disposal,
     ErasurePlan,
     Outcome,
+    Received,
     StepOutcome,
     SubjectKeys,
     failed,
@@ -102,7 +103,8 @@ def run(opener: Opener, actor: Actor, tenant_id: str, asked: Operation) -> Outco
             work, asked.system_id, asked.operation_id, asked.keys.subject_ref
         )
         no = abroad.refusal(work, service.find(work, asked.system_id), asked.verb, asked.keys.subject_ref)
-    context = replace(context, remember=_rememberer(opener, actor, tenant_id, asked.operation_id))
+    remember = _rememberer(opener, actor, tenant_id, asked.operation_id)
+    context = replace(context, remember=remember, attempts=record.attempts)
     outcome = _ask(connector, context, asked, record) if no is None else failed(no, transient=True)
     with opener.work(tenant_id, actor) as work:
         return settle(work, asked.operation_id, outcome)
@@ -132,16 +134,19 @@ def finish(work: Work, operation_id: str, outcome: Outcome) -> Outcome:
 
 
 def finish_reported(
-    work: Work, system_id: str, reference: str, outcome: Outcome, *, within: str = ""
+    work: Work, system_id: str, received: Received, outcome: Outcome, *, within: str = ""
 ) -> bool:
     """The same by the far side's reference; False if no operation of this system has it.
 
     `within`: how the operation's id must begin.
     """
+    reference = received.reference
     record = store.by_reference(work.connection, work.tenant_id, system_id, reference)
     if record is None or not record.operation_id.startswith(within):
         return False
     if record.status == WAITING:
+        if record.verb == COLLECT and received.results_elsewhere:
+            outcome = Outcome(WAITING, outcome.because, reference=reference, check_after=work.now)
         settle(work, record.operation_id, outcome)
     return True
 

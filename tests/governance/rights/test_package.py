@@ -1,5 +1,6 @@
 """The package of an access request: exactly the person's data, from here and from a CRM of 13 tables."""
 
+import base64
 import io
 import json
 import zipfile
@@ -19,8 +20,9 @@ from governance.settings import Settings
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.model import SubjectChange, SubjectReference
+from governance.systems import operation_store, operations, task_reports, tasks
 from governance.systems import service as systems
-from governance.systems import task_reports, tasks
+from governance.systems.model import Item, Outcome
 from retention_jobs import build_packages
 from tests.conftest import ACTOR, HandClock
 from tests.fixtures import crm
@@ -151,3 +153,56 @@ def test_what_was_found_by_hand_is_not_asked_again_while_another_system_is_away(
     path.with_suffix(".away").rename(path)
     assert build_packages.run(any_runtime) == 1
     assert "Likes tea" in opened(any_runtime, request_id)[0]
+
+
+def test_a_file_that_a_system_gave_lies_beside_the_page_under_no_name_of_its_own(
+    any_runtime: Runtime,
+) -> None:
+    with any_runtime.work("acme", ACTOR) as work:
+        subjects.put(work, "crm-1", SubjectChange(country="DE"))
+        systems.put(work, "paper", {"kind": "manual", "config": {"owner": "staff-7"}}, None)
+    request_id = asked(any_runtime)
+    assert build_packages.run(any_runtime) == 0
+    values = {"name": "../../<b>.html", "base64": base64.b64encode(b"<script>1</script>").decode()}
+    item = Item("notes", "opendsr", "1", values, media="text/html")
+    with any_runtime.work("acme", ACTOR) as work:
+        (task,) = tasks.page(work, state="open", after="", limit=10)
+        operations.finish(work, task.operation_id, Outcome("done", items=(item,)))
+    assert build_packages.run(any_runtime) == 1
+    with (
+        any_runtime.snapshot("acme", ACTOR) as snap,
+        zipfile.ZipFile(io.BytesIO(package.read(snap, request_id))) as archive,
+    ):
+        assert archive.namelist() == ["your-data.html", "your-data.json", "attached-1.bin"]
+        assert archive.read("attached-1.bin") == b"<script>1</script>"
+        page = archive.read("your-data.html").decode()
+        (kept,) = json.loads(archive.read("your-data.json"))["systems"][0]["items"]
+    assert kept["values"] == {
+        "name": "../../<b>.html",
+        "media_type": "text/html",
+        "attached": "attached-1.bin",
+    }
+    assert "../../&lt;b&gt;.html" in page
+
+
+def test_a_system_that_said_when_to_ask_again_is_let_alone_until_then(
+    any_runtime: Runtime, clock: HandClock
+) -> None:
+    with any_runtime.work("acme", ACTOR) as work:
+        ref = subjects.put(work, "crm-1", SubjectChange(country="DE")).subject_ref
+        systems.put(work, "paper", {"kind": "manual", "config": {"owner": "staff-7"}}, None)
+    request_id = asked(any_runtime)
+    build_packages.run(any_runtime)
+    name = f"{request_id}/paper/{ref}/collect"
+    with any_runtime.work("acme", ACTOR) as work, work.bookkeeping():
+        later = work.now + timedelta(hours=1)
+        operation_store.change(work.connection, "acme", name, work.now, {"check_after": later})
+        tried = operation_store.find(work.connection, "acme", name)
+    for hours, more in ((0, 0), (2, 1)):
+        clock.forward(timedelta(hours=hours))
+        build_packages.run(any_runtime)
+        with any_runtime.snapshot("acme", ACTOR) as snap:
+            now = operation_store.find(snap.connection, "acme", name)
+        assert tried is not None
+        assert now is not None
+        assert now.attempts == tried.attempts + more
