@@ -13,7 +13,7 @@ from typing import Any
 from governance.clock import wire
 from governance.errors import ConflictError, InvalidError
 from governance.events import Fact
-from governance.rights import letters, package_store, states, store, verification
+from governance.rights import challenges, letters, package_store, states, store
 from governance.rights.dossier import (
     Dossier,
     keep,
@@ -291,9 +291,9 @@ def _go_on(work: Work, dossier: Dossier) -> None:
 def _ask_for_proof(work: Work, dossier: Dossier) -> None:
     """Write a code to each identity that still has to be proved and can be by one."""
     for identity in dossier.identities:
-        offered = verification.methods(work, dossier, identity)
+        offered = challenges.methods(work, dossier, identity)
         if any(each["method"] == "code" for each in offered):
-            verification.challenge(work, dossier.request_id, identity.identity_id)
+            challenges.challenge(work, dossier.request_id, identity.identity_id)
 
 
 def _day(work: Work, dossier: Dossier, day: date) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from governance.clock import wire
 from governance.rights import store
+from governance.rights.challenges import methods
 from governance.rights.clocks import Clock, Ground, Reading, is_over
 from governance.rights.dossier import Dossier, clock_of, reading_of, regime_of
 from governance.rights.intake import content_of, value_of
@@ -12,7 +13,6 @@ from governance.rights.model import CLOSED_STATES, REFUSED, Match, Reopening, Re
 from governance.rights.refusals import Clause
 from governance.rights.regime_files import law
 from governance.rights.regimes import Regime
-from governance.rights.verification import methods
 from governance.settings import Settings
 from governance.subjects import service as subjects
 from governance.work import Snapshot

@@ -12,6 +12,10 @@ from governance.rights import sealing, store
 from governance.rights.clocks import Ask, Clock, Course, Extended, Reading, read
 from governance.rights.model import (
     CLOSED_STATES,
+    IN_PROGRESS,
+    VERIFIED,
+    VERIFYING,
+    WAITING,
     Identity,
     Match,
     Reopening,
@@ -181,6 +185,9 @@ def keep(
         columns.setdefault("closed_at", work.now)
         columns.setdefault("waits_for", None)
         task_reports.no_longer_asked(work, f"{request.request_id}/")
+    if now.state == VERIFYING and request.state in (VERIFIED, IN_PROGRESS, WAITING):
+        # To be proved anew, with the whole time that proof may take: the term of the first proof is over.
+        columns = {"verified_at": None, "proof_until": None, **columns}
     before = {each.identity: each for each in dossier.case.proofs}
     for proof in now.proofs:
         if before.get(proof.identity) != proof:

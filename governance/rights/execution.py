@@ -6,7 +6,7 @@ Each type has its starter; what is carried out by another room or by hand later 
 from collections.abc import Callable, Mapping
 
 from governance.events import Fact
-from governance.rights import erasures, letters, recipients, states
+from governance.rights import challenges, erasures, letters, recipients, states
 from governance.rights.dossier import Dossier, keep
 from governance.rights.intake import content_of
 from governance.rights.letter_files import language_of
@@ -18,6 +18,7 @@ from governance.rights.model import (
     RECTIFICATION,
     RESTRICTION,
     VERIFIED,
+    Identity,
 )
 from governance.rights.states import PROVED
 from governance.subjects import service as subjects
@@ -30,26 +31,31 @@ Starter = Callable[[Work, Dossier, tuple[str, ...]], str]
 BECAUSE = "rights-request"
 REVIEW = "review"
 """Staff see to it: also to what was opened again for a part only, since no machine knows which."""
+PROOF = "proof"
+"""What a request waits for that has to be verified anew."""
 
 
 def people_of(work: Work, dossier: Dossier) -> tuple[Dossier, tuple[str, ...] | None]:
     """The people whom a request may be answered about, now; None if it has to be verified anew.
 
     A record that was merged into another since it was proved is proved anew: whoever proved to be one person
-    has not proved to be the other. Raises ConflictError `not-verified`.
+    has not proved to be the other. Whoever proved it by an address is written to, with the whole time again.
+    Raises ConflictError `not-verified`.
     """
     case = dossier.case
     states.entitled(case)
+    anew: list[Identity] = []
     for identity in dossier.identities:
         if identity.state != PROVED or identity.subject_ref is None:
             continue
         person = subjects.find_by_ref(work, identity.subject_ref)
         if person is not None and person.subject_ref != identity.subject_ref:
             case = states.mean(case, identity.identity_id, person.subject_ref)
+            anew.append(identity)
     if case == dossier.case:
         return dossier, states.entitled(case)
-    facts = {"because": "merged"}
-    return keep(work, dossier, "unsettled", case=case, facts=facts, verified_at=None, waits_for=None), None
+    dossier = keep(work, dossier, "unsettled", case=case, facts={"because": "merged"}, waits_for=PROOF)
+    return challenges.challenge_again(work, dossier, anew), None
 
 
 def settle_and_begin(work: Work, dossier: Dossier) -> Dossier:

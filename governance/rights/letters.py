@@ -15,8 +15,9 @@ from governance.rights import sealing, store
 from governance.rights.dossier import Dossier, record, regime_of
 from governance.rights.intake import content_of, kept_address, value_of
 from governance.rights.letter_files import Words, words, write
-from governance.rights.model import ABOUT_AN_ANSWER, OPENDSR, Identity, Letter
+from governance.rights.model import ABOUT_AN_ANSWER, BY_ADDRESS, OPENDSR, Identity, Letter
 from governance.rights.periods import local_day
+from governance.rights.reach import still_holds
 from governance.rights.reasons import reasons
 from governance.rights.states import PROVED
 from governance.settings import Settings
@@ -179,6 +180,10 @@ def addressee(dossier: Dossier) -> Identity | None:
 def address_of(snap: Snapshot, identity: Identity) -> dict[str, str] | None:
     """Where an identity is reached: the address given, or one on file of the person that the id names."""
     if identity.kind != "id":
+        proved = identity.state == PROVED and identity.proof in BY_ADDRESS
+        if proved and identity.subject_ref is not None and not still_holds(snap, identity):
+            # Proved once, and corrected since: whoever reads there may be anybody.
+            return reached_at(snap, identity.subject_ref)
         value = value_of(snap, identity)
         return None if value is None else {"type": identity.kind, "value": value}
     kept = kept_address(snap, identity)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from governance.consent import service as consent
 from governance.errors import ConflictError, NotFoundError
-from governance.rights import letters, noes, states, store, verification
+from governance.rights import challenges, letters, noes, states, store
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import settle_and_begin
 from governance.rights.intake import content_of
@@ -183,7 +183,7 @@ def _first_steps(work: Work, dossier: Dossier, *, quiet: bool) -> Dossier:
         return dossier
     if request.channel == PUBLIC and request.type in NEED_PROOF:
         for identity in dossier.identities:
-            verification.challenge(work, dossier.request_id, identity.identity_id)
+            challenges.challenge(work, dossier.request_id, identity.identity_id)
         return open_dossier(work, dossier.request_id)
     letters.send(
         work,

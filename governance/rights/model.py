@@ -61,6 +61,9 @@ PROOFS = ("code", "link", "account", "staff")
 account, a check by staff with evidence.
 """
 
+BY_ADDRESS = PROOFS[:2]
+"""Proofs that show who reads what goes to an address."""
+
 CONTROLLER = "controller"
 """Another proof, never chosen over HTTP: the controller for whom we process sent the request by OpenDSR, and
 has to validate requests before it does.

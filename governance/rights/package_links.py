@@ -12,9 +12,10 @@ from governance.errors import ConflictError, ExpiredError
 from governance.rights import letters, package_store
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.letter_files import words
-from governance.rights.model import ACCESS, ANSWERED, PORTABILITY, Identity, Letter
+from governance.rights.model import ACCESS, ANSWERED, BY_ADDRESS, PORTABILITY, Identity, Letter
 from governance.rights.package_store import Link
 from governance.rights.periods import local_day
+from governance.rights.reach import still_holds
 from governance.rights.states import PROVED
 from governance.settings import Settings
 from governance.work import Snapshot, Work
@@ -25,9 +26,6 @@ TYPES = (ACCESS, PORTABILITY)
 
 TERM = timedelta(days=30)
 """How long a package can be fetched after it was made."""
-
-_SENT_TO = ("code", "link")
-"""Proofs that show that whoever asks reads what goes to the address."""
 
 
 def issue(work: Work, dossier: Dossier) -> dict[str, str]:
@@ -103,7 +101,9 @@ def for_holder(snap: Snapshot, dossier: Dossier, identity: Identity | None) -> s
 
     A status link alone shows none: it went to an address before anybody was proved.
     """
-    if identity is None or identity.state != PROVED or identity.proof not in _SENT_TO or identity.shared:
+    if identity is None or identity.state != PROVED or identity.proof not in BY_ADDRESS or identity.shared:
+        return None
+    if not still_holds(snap, identity):
         return None
     found = package_store.newest_link(snap.connection, snap.tenant_id, dossier.request_id)
     if found is None or found.ended_at is not None or found.expires_at <= snap.now:

@@ -54,6 +54,22 @@ def reached(snap: Snapshot, blind_index: str) -> set[str]:
     return found
 
 
+def still_holds(snap: Snapshot, identity: Identity) -> bool:
+    """Whether the address that an identity is proved by is still an open one of the person it means.
+
+    True where nobody is meant, and of somebody erased since, whose addresses went with them.
+    """
+    if identity.subject_ref is None:
+        return True
+    person = subjects.find_by_ref(snap, identity.subject_ref)
+    if person is None or person.erased:
+        return True
+    points = [each for each in subjects.points(snap, person.subject_ref) if each.state == "open"]
+    if identity.kind == "id":
+        return identity.point_ref is None or any(each.point_ref == identity.point_ref for each in points)
+    return any(each.blind_index == identity.blind_index for each in points)
+
+
 def keys_of(snap: Snapshot, subject_ref: str) -> SubjectKeys:
     """What a person is found by in other systems: every id and contact point that is or was theirs."""
     known = subjects.known_as(snap, subject_ref)

@@ -8,6 +8,7 @@ Taking in lives in `intake`, whom a request means in `matching`, proof in `verif
 from governance.errors import ConflictError
 from governance.rights import package_store, recipients, sealing, store
 from governance.rights.appeals import Appealed, appeal, complain
+from governance.rights.challenges import challenge
 from governance.rights.documents import document, matches
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
@@ -30,7 +31,6 @@ from governance.rights.verification import (
     Answered,
     answer,
     authorise,
-    challenge,
     check,
     confirm,
     decline,

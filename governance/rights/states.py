@@ -88,12 +88,20 @@ class Case:
         """Whether every identity is settled, at least one proved, and who asks for another may do so.
 
         A proved identity that several people share settles nothing until it is known which of them is meant.
+        Who asks for another asks for one person: an answer about two would tell each of them of the other.
         """
         settled = all(
             each.state == DROPPED or (each.state == PROVED and not each.shared) for each in self.proofs
         )
         proved = any(each.state == PROVED for each in self.proofs)
-        return settled and proved and self.authority in (None, ACCEPTED)
+        one = self.authority is None or len(self.meant) < 2
+        return settled and proved and one and self.authority in (None, ACCEPTED)
+
+    @property
+    def meant(self) -> frozenset[str]:
+        """The people whom identities that were not dropped mean, proved or not."""
+        found = (each.subject for each in self.proofs if each.state != DROPPED)
+        return frozenset(each for each in found if each is not None)
 
 
 def move(case: Case, event: str) -> Case:
@@ -153,6 +161,11 @@ def authorise(case: Case, accepted: bool) -> Case:
         )
     if case.state not in (RECEIVED, VERIFYING):
         raise ConflictError("Who asks is settled already.", reason="not-now")
+    if accepted and len(case.meant) > 1:
+        raise ConflictError(
+            "The request names several people; drop all but one, and take in a request for each.",
+            reason="several-people",
+        )
     return settle(replace(case, authority=ACCEPTED if accepted else REJECTED))
 
 

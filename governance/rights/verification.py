@@ -8,30 +8,18 @@ another shows the right to as well. Five wrong answers end a code; five codes en
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from governance.communications import link_tokens
 from governance.errors import ConflictError, ExpiredError, InvalidError, NotFoundError
 from governance.events import Fact
 from governance.rights import letters, states, store
+from governance.rights.challenges import MOST_ATTEMPTS, USE, code_of
 from governance.rights.dossier import Dossier, keep, open_dossier, record
 from governance.rights.execution import settle_and_begin
-from governance.rights.letter_files import words
-from governance.rights.model import CLOSED_STATES, CONTROLLER, NEED_PROOF, PROOFS, Identity
-from governance.rights.periods import local_day
-from governance.rights.reach import reached
-from governance.settings import Settings
-from governance.subjects import service as subjects
-from governance.vault.service import Vault
+from governance.rights.model import BY_ADDRESS, CLOSED_STATES, CONTROLLER, PROOFS, Identity
+from governance.rights.reach import reached, still_holds
 from governance.work import Snapshot, Work
-
-USE = "rights-verify"
-_CODE_USE = "rights-code"
-CODE_DIGITS = 8
-LASTS = timedelta(days=7)
-PROVABLE_FOR = timedelta(days=30)
-MOST_CHALLENGES, MOST_ATTEMPTS = 5, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,72 +30,12 @@ class Answered:
     refusal: str | None = None
 
 
-def methods(snap: Snapshot, dossier: Dossier, identity: Identity) -> list[dict[str, Any]]:
-    """How this identity may be proved, the least first: only by what is held about the person already."""
-    if dossier.request.type not in NEED_PROOF or identity.state in (states.PROVED, states.DROPPED):
-        return []
-    offered: list[dict[str, Any]] = []
-    if identity.challenge < MOST_CHALLENGES:
-        if identity.kind != "id":
-            offered.append({"method": "code", "contact_point": None, "type": identity.kind})
-        elif identity.subject_ref is not None:
-            offered += [
-                {"method": "code", "contact_point": point.point_ref, "type": point.type}
-                for point in subjects.points(snap, identity.subject_ref)
-                if point.type in ("email", "phone")
-                and point.state == "open"
-                and point.since <= dossier.request.recorded_at
-            ]
-    return [*offered, {"method": "account"}, {"method": "staff"}]
-
-
-def challenge(work: Work, request_id: str, identity_id: str, *, point_ref: str | None = None) -> Dossier:
-    """Write a code and a link to the address of an identity; the one before them stops working.
-
-    `point_ref`: to which contact point on file, for an identity that is the CRM's id; one of `methods`.
-    """
-    dossier = open_dossier(work, request_id)
-    identity = dossier.identity(identity_id)
-    offered = [each for each in methods(work, dossier, identity) if each["method"] == "code"]
-    refs = [each["contact_point"] for each in offered]
-    if not offered:
-        raise ConflictError(
-            "No code can be sent for this identity; let staff check it, or refuse.", reason="no-code"
-        )
-    if point_ref is not None and point_ref not in refs:
-        raise ConflictError("No code can be sent to this contact point.", reason="no-code")
-    case = states.challenge(dossier.case, identity_id)
-    number = identity.challenge + 1
-    values = {
-        "challenge": number,
-        "attempts": 0,
-        "challenge_expires_at": work.now + LASTS,
-        "point_ref": point_ref or refs[0],
-    }
-    store.update_part(work.connection, work.tenant_id, Identity, request_id, identity_id, values)
-    until = dossier.request.proof_until or work.now + PROVABLE_FOR
-    facts: dict[str, Fact] = {"identity": identity_id, "number": number}
-    dossier = keep(work, dossier, "challenged", case=case, facts=facts, proof_until=until)
-    named = f"{request_id}/{identity_id}/{number}"
-    said = words(dossier.request.language, work.resource(Settings).policies_dir)
-    letters.send(
-        work,
-        dossier,
-        letters.VERIFICATION,
-        identity=dossier.identity(identity_id),
-        link=f"{work.resource(Settings).public_url}/privacy/requests/{link_tokens.write(work, USE, named)}",
-        code=_code(work, named),
-        until=said.day(local_day(work.now + LASTS, "UTC")),
-    )
-    return dossier
-
-
 def answer(work: Work, request_id: str, identity_id: str, code: str) -> Answered:
     """Try a code. A wrong one is counted and recorded, and the refusal returned, not raised."""
     dossier = open_dossier(work, request_id)
     identity = dossier.identity(identity_id)
     _check_waits(work, identity)
-    expected = _code(work, f"{request_id}/{identity_id}/{identity.challenge}")
+    expected = code_of(work, f"{request_id}/{identity_id}/{identity.challenge}")
     given = "".join(each for each in code if each.isdigit() and each.isascii())
     if not hmac.compare_digest(given, expected):
         tried = identity.attempts + 1
@@ -199,10 +127,10 @@ def _prove(
     work: Work, dossier: Dossier, identity: Identity, proof: str, evidence: Mapping[str, Any] | None = None
 ) -> Dossier:
     case = dossier.case
-    if proof in PROOFS[:2] and identity.kind != "id" and identity.subject_ref is not None:
-        # The address may have changed hands since: then it proves nobody until staff have looked.
+    if proof in BY_ADDRESS and identity.kind != "id" and identity.subject_ref is not None:
+        # The address may have changed hands or been corrected: it proves nobody until staff have looked.
         people = reached(work, identity.blind_index or "")
-        if people != {identity.subject_ref}:
+        if people != {identity.subject_ref} or not still_holds(work, identity):
             case = states.mean(case, identity.identity_id, None, shared=True)
     case = states.prove(case, identity.identity_id)
     values = {"proof": proof, "verified_at": work.now}
@@ -225,12 +153,8 @@ def _check_waits(work: Work, identity: Identity) -> None:
         raise ConflictError("No code is out for this identity; send one first.", reason="no-code-sent")
     if identity.challenge_expires_at <= work.now or identity.attempts >= MOST_ATTEMPTS:
         raise ExpiredError("This code no longer works; send another one.")
-
-
-def _code(snap: Snapshot, named: str) -> str:
-    """The digits of a challenge; made again from its name, never stored."""
-    mac = snap.resource(Vault).mac(snap.tenant_id, _CODE_USE, named.encode())
-    return str(int.from_bytes(mac[:8], "big") % 10**CODE_DIGITS).zfill(CODE_DIGITS)
+    if identity.kind == "id" and not still_holds(work, identity):
+        raise ExpiredError("This code went to an address that is no longer the person's; send another one.")
 
 
 def status_of(snap: Snapshot, token: str) -> tuple[Dossier, Identity | None]:
