@@ -10,6 +10,7 @@ from api.configuration import etag, if_match
 from api.rooms import Room
 from api.runtime import reply, request_snapshot, request_work
 from api.shapes import Answer, Listing
+from governance.erasure import mappings
 from governance.systems import registry
 from governance.systems import service as systems
 from governance.systems.findings import Report
@@ -83,11 +84,15 @@ def get_system(system_id: str) -> Response:
 @room.also(201, SystemReply, description="Registered.")
 @room.answers(200, SystemReply)
 def put_system(body: Mapping[str, Any], system_id: str) -> Response:
-    """Register or replace a system. Secret members of `config` that are not sent stay as they are."""
+    """Register or replace a system. Secret members of `config` that are not sent stay as they are.
+
+    `warnings` tells of erasures that still wait for classes of data for which it is not registered any more.
+    """
     with request_work() as work:
         exists = systems.find(work, system_id) is not None
         put = systems.put(work, system_id, body, if_match(exists=exists))
-    return reply(_system(put), 200 if exists else 201, etag(put.version))
+        told = mappings.warnings(work, put) if exists else []
+    return reply({**_system(put), "warnings": told}, 200 if exists else 201, etag(put.version))
 
 
 @room.post("/v1/systems/<system_id>/test", scope="systems:write", effect=False)

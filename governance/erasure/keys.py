@@ -1,9 +1,9 @@
 """What the person is found by in other systems: sealed with the case, under a key of the case's own."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from governance.erasure import store
+from governance.erasure import store, waiting_store
 from governance.erasure.model import Erasure
 from governance.errors import UnreadableError
 from governance.subjects import service as subjects
@@ -30,6 +30,24 @@ def read(snap: Snapshot, erasure: Erasure) -> SubjectKeys | None:
     plain = snap.resource(Vault).reveal(snap.tenant_id, erasure.erasure_id, OPERATIONAL, place, sealed)
     values = {name: tuple(found) for name, found in json.loads(plain).items()}
     return SubjectKeys(erasure.subject_ref, **values)
+
+
+def found_by(snap: Snapshot, member: str, value: str) -> Iterator[tuple[str, str]]:
+    """Cases, with their persons, that are not over and know somebody by this value; the newest first.
+
+    `member`: of `SubjectKeys`. Whose keys are gone, nobody finds.
+    """
+    wanted = value if member == "external_ids" else value.casefold()
+    for batch in waiting_store.with_keys(snap.connection, snap.tenant_id):
+        held = snap.resource(Vault).hold(snap.tenant_id, [erasure_id for erasure_id, _, _ in batch])
+        for erasure_id, subject_ref, sealed in batch:
+            try:
+                plain = held.reveal(erasure_id, OPERATIONAL, _place(erasure_id), sealed)
+            except UnreadableError:
+                continue
+            known = json.loads(plain).get(member, ())
+            if wanted in (known if member == "external_ids" else [each.casefold() for each in known]):
+                yield erasure_id, subject_ref
 
 
 def seal_known(work: Work, erasure_id: str, subject_ref: str) -> bytes:

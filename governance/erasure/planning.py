@@ -15,7 +15,15 @@ from governance.retention import service as retention
 from governance.retention.model import KEEP, SCHEDULE, RetentionVerdict
 from governance.systems import service as systems
 from governance.systems.dependencies import erasure_order
-from governance.systems.model import DELETE, KEEP_UNTIL, KEPT_UNTIL, Disposition, ErasurePlan
+from governance.systems.model import (
+    ANONYMISED,
+    DELETE,
+    ERASED,
+    KEEP_UNTIL,
+    KEPT_UNTIL,
+    Disposition,
+    ErasurePlan,
+)
 from governance.work import Snapshot
 
 OWN_CLASSES = ("identification", "contact_details", "demographics", "organisation", "preferences")
@@ -124,8 +132,10 @@ def plan(snap: Snapshot, erasure: Erasure, step: Step, *, only: tuple[str, ...] 
     for name, one in document.items():
         if why := passes.waited(step, name):
             one[passes.AFTER] = why
+        if rows := passes.waiting(step, name):
+            one[passes.WAITED] = str(rows)
     still = () if only is None else tuple(part for part in step.kept if part.data_class not in classes)
-    kept = (*still, *answer.kept)
+    kept = (*still, *(replace(each, rows=passes.waiting(step, each.data_class)) for each in answer.kept))
     left_alone = {part.data_class for part in answer.kept}
     rests = not document and any(part.outcome == IS_HELD for part in kept)
     return replace(
@@ -135,7 +145,11 @@ def plan(snap: Snapshot, erasure: Erasure, step: Step, *, only: tuple[str, ...] 
         attempts=0,
         plan=document,
         kept=kept,
-        parts=tuple(each for each in step.parts if each.data_class not in left_alone),
+        parts=tuple(
+            each
+            for each in step.parts
+            if each.data_class not in left_alone or (each.rows and each.outcome in (ERASED, ANONYMISED))
+        ),
         because=_HELD if rests else "",
         next_at=snap.now,
     )

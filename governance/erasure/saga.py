@@ -30,7 +30,8 @@ from governance.erasure.model import (
 from governance.erasure.store import Claim
 from governance.events import Actor
 from governance.systems import operations
-from governance.systems.model import COUNT, ERASE, Disposition, ErasurePlan, Outcome, SubjectKeys
+from governance.systems import service as systems
+from governance.systems.model import COUNT, ERASE, Disposition, ErasurePlan, Outcome, SubjectKeys, failed
 from governance.systems.operations import Operation
 from governance.work import Opener, Snapshot, Work
 
@@ -183,7 +184,11 @@ def _take(opener: Opener, tenant_id: str, claim: Claim, step: Step) -> int | Non
     with opener.snapshot(tenant_id, ACTOR) as snap:
         found = service.get(snap, claim.erasure_id)
         known = keys.read(snap, found)
-    outcome, left = _ask(opener, tenant_id, found, step, known)
+        system = systems.find(snap, step.system)
+    # What is under way at the far side was asked when it was still mapped: its report must speak of it.
+    mapped = () if system is None else system.data_classes
+    lost = "" if step.status == WAITING else passes.unmapped(step, mapped)
+    outcome, left = (failed(lost), None) if lost else _ask(opener, tenant_id, found, step, known)
     with opener.work(tenant_id, ACTOR) as work:
         if not _renewed(work, claim):
             return None
@@ -250,24 +255,25 @@ def _end(work: Work, found: Erasure, step: Step, outcome: Outcome, left: Mapping
         Part(each.data_class, each.outcome, sum(each.rows.values()), each.because, each.until)
         for each in outcome.steps
     )
-    parts = passes.checked(step, tuple(replace(part, rule=_rule(step, part)) for part in parts))
-    again_ended = passes.ended(step)
-    failed = outcome.status == FAILED or any(part.outcome == "failed" for part in parts)
+    parts = tuple(replace(part, rule=_rule(step, part)) for part in parts)
+    parts = passes.checked(step, parts, said=outcome.status == DONE)
+    has_failed = outcome.status == FAILED or any(part.outcome == "failed" for part in parts)
+    joined = passes.joined(step, parts)
     ended = replace(
         passes.told(step, parts),
-        status=FAILED if failed else DONE,
+        status=FAILED if has_failed else DONE,
         attempts=attempts,
-        parts=passes.joined(step, parts),
-        rows=step.rows + outcome.rows - sum(each.rows for each in parts if each.data_class in again_ended),
+        parts=joined,
+        rows=sum(each.rows for each in (*joined, *step.kept)),
         because=outcome.because or next((part.because for part in parts if part.outcome == "failed"), ""),
         next_at=None,
         left=left,
-        done_at=None if failed else work.now,
+        done_at=None if has_failed else work.now,
     )
     if ended.status == DONE and ended.held:
         ended = replace(ended, status=HELD, next_at=work.now + _HOLD_LOOK, done_at=None)
     _write(work, found, ended)
-    _say(work, found, "erasure.step_failed" if failed else "erasure.step_done", ended)
+    _say(work, found, "erasure.step_failed" if has_failed else "erasure.step_done", ended)
     return 1
 
 

@@ -151,9 +151,9 @@ def retry(work: Work, erasure_id: str) -> Erasure:
     return _get(work, erasure_id)
 
 
-def get(snap: Snapshot, erasure_id: str) -> Erasure:
-    """The erasure of this id; NotFoundError if there is none."""
-    return _get(snap, erasure_id)
+def get(snap: Snapshot, erasure_id: str, *, lock: bool = False) -> Erasure:
+    """The erasure of this id; NotFoundError if there is none. `lock`: nobody else changes it meanwhile."""
+    return _get(snap, erasure_id, lock=lock)
 
 
 def of_subject(snap: Snapshot, subject_ref: str) -> list[Erasure]:

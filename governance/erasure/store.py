@@ -22,7 +22,7 @@ from governance.erasure.model import (
 from governance.erasure.tables import erasure, erasure_step
 
 _ERASURE = [erasure.c[name] for name in Erasure.__slots__ if name != "steps"]
-_STEP = [erasure_step.c[name] for name in Step.__slots__]
+STEP = [erasure_step.c[name] for name in Step.__slots__]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +250,24 @@ def _part(row: Mapping[str, Any]) -> Part:
     return Part(row["data_class"], row["outcome"], row["rows"], row["because"], until, *more)
 
 
+def read_step(values: Mapping[str, Any]) -> Step:
+    """A step from the columns of its row."""
+    probe = values["probe"]
+    return Step(
+        **{
+            **values,
+            "data_classes": tuple(values["data_classes"]),
+            "kept": tuple(_part(each) for each in values["kept"]),
+            "parts": tuple(_part(each) for each in values["parts"]),
+            "probe": None if probe is None else Look(*probe),
+        }
+    )
+
+
 def _erasures(connection: Connection, tenant_id: str, rows: Sequence[Any]) -> list[Erasure]:
     ids = [row.erasure_id for row in rows]
     statement = (
-        sa.select(erasure_step.c.erasure_id, *_STEP)
+        sa.select(erasure_step.c.erasure_id, *STEP)
         .where(erasure_step.c.tenant_id == tenant_id, erasure_step.c.erasure_id.in_(ids))
         .order_by(erasure_step.c.erasure_id, erasure_step.c.batch, erasure_step.c.system)
     )
@@ -261,11 +275,7 @@ def _erasures(connection: Connection, tenant_id: str, rows: Sequence[Any]) -> li
     for row in connection.execute(statement) if ids else ():
         values = row._asdict()
         of = values.pop("erasure_id")
-        values["data_classes"] = tuple(values["data_classes"])
-        values["kept"] = tuple(_part(each) for each in values["kept"])
-        values["parts"] = tuple(_part(each) for each in values["parts"])
-        values["probe"] = None if values["probe"] is None else Look(*values["probe"])
-        steps.setdefault(of, []).append(Step(**values))
+        steps.setdefault(of, []).append(read_step(values))
     found = []
     for row in rows:
         values = row._asdict()

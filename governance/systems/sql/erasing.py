@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from governance.systems.connector import Context, Problem
 from governance.systems.model import DONE, Disposal, ErasurePlan, Outcome, StepOutcome, SubjectKeys
-from governance.systems.sql import disposing, fates, passes
+from governance.systems.sql import disposing, fates, links, passes
 from governance.systems.sql.disposing import RecordFinder
 from governance.systems.sql.fates import Fate, Fates
 from governance.systems.sql.mapping import SqlMapping, TableMap
@@ -62,6 +62,7 @@ class Erasing:
         finder.look_for_mentions(found)
         decided = self._decide(found)
         unlinks = self._settle_references(decided, found)
+        links.mark(self.mapping.finding_order(), self.schema.maps, found, decided)
         updates = self._updates(decided)
         doomed = {
             name: [each.key for each in of_table.values() if each.deleted]

@@ -39,13 +39,17 @@ _STAYS = (
     "The row stays without anything that names the person: other data in it, or kept data that refers to it."
 )
 _SHARED = "The row is also about other people: it stays, the link to this person was removed."
+_LINKED = (
+    "The row is also about other people: it stays; the link to this person is kept, or held, and goes later."
+)
 
 
 @dataclass(slots=True)
 class Fate:
     """What becomes of one row. `classes` says it class by class; only what the plan speaks of.
 
-    `bare`: it must be found again, and no key column is left that would find it.
+    `bare`: it must be found again, and no key column is left that would find it. `linked`: what keeps the
+    link to a row that is left; without `until` the plan does not speak of the link.
     """
 
     table: str
@@ -55,13 +59,16 @@ class Fate:
     left: bool = False
     shell: bool = False
     bare: bool = False
+    linked: Disposition | None = None
     classes: dict[str, Disposition] = field(default_factory=dict)
 
     def outcome_of(self, data_class: str) -> tuple[str, date | None, str]:
         """Outcome, day and reason of one class in this row."""
         wanted = self.classes[data_class]
+        if self.left and self.linked is not None and self.linked.until is not None:
+            return KEPT_UNTIL, self.linked.until, self.linked.because
         if self.left:
-            return ANONYMISED, None, _SHARED
+            return ANONYMISED, None, _SHARED if self.linked is None else _LINKED
         if wanted.kind == KEEP_UNTIL:
             return KEPT_UNTIL, wanted.until, wanted.because
         if self.deleted:

@@ -51,6 +51,29 @@ def test_two_passes_leave_what_one_leaves(any_crm: Crm, how: str) -> None:
         assert any_crm.dump() == once, held
 
 
+def test_a_row_of_others_is_kept_as_long_as_what_links_the_person_to_it(any_crm: Crm) -> None:
+    """The shared opportunity stays; its link to Anna is kept, so nobody says that it was removed."""
+    tables = crm.tables(keep_invoices=False)
+    tables["opportunity"]["data_class"] = "interactions"
+    tables["opportunity"]["fields"] = {"title": "interactions", "amount": "interactions"}
+    any_crm.put(tables=tables)
+    links = any_crm.dump()["opportunity_contact"]
+    first = any_crm.erase(ANNA, plan=first_pass("transactions", "kept"))
+    assert any_crm.dump()["opportunity_contact"] == links
+    told = [(each.outcome, each.until) for each in first.steps if "opportunity" in each.rows]
+    assert ("kept_until", date(2030, 1, 1)) in told
+    assert not [each for each in first.steps if "was removed" in each.because and "opportunity" in each.rows]
+    held = any_crm.erase(ANNA, plan=first_pass("transactions", "held"))
+    (shared,) = [each for each in held.steps if "other people" in each.because and "opportunity" in each.rows]
+    assert "goes later" in shared.because
+    last = any_crm.erase(ANNA, plan=ErasurePlan.delete(crm.DATA_CLASSES))
+    told = [
+        each.outcome for each in last.steps if "opportunity" in each.rows and "was removed" in each.because
+    ]
+    assert told == ["anonymised"]
+    assert len(any_crm.dump()["opportunity_contact"]) == len(links) - 2
+
+
 def test_a_row_that_comes_while_it_is_read_again_is_told_too(any_crm: Crm) -> None:
     any_crm.run("CREATE TABLE newsletter (id INTEGER PRIMARY KEY, email VARCHAR(99), full_name TEXT);\n")
     any_crm.run("INSERT INTO newsletter VALUES (1, 'zoe@example.org', 'Zoe');\n")
