@@ -12,7 +12,7 @@ from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, this_caller, this_runtime
 from api.shapes import Answer, AnyObject, Instant, Listing, Page, Shape, SubjectName, Text
 from governance.clock import wire
-from governance.erasure import afterwards, reporting
+from governance.erasure import afterwards, mappings, planning, reporting
 from governance.erasure import service as erasures
 from governance.erasure.certificate import look_document, part_document
 from governance.erasure.model import MOST_UNDO_HOURS, STATUSES, UNDO_HOURS, Erasure, Refused, Step
@@ -107,9 +107,10 @@ def list_erasures(query: Mapping[str, Any]) -> Response:
 @room.get("/v1/erasures/<erasure_id>", scope="erasures:read")
 @room.answers(200, ErasureReply)
 def get_erasure(erasure_id: str) -> Response:
-    """Say how an erasure stands, system by system."""
+    """Say how an erasure stands, system by system; `holds` are the legal holds on the person now."""
     with request_snapshot() as snapshot:
-        return reply(_document(snapshot, erasures.get(snapshot, erasure_id)))
+        found = erasures.get(snapshot, erasure_id)
+        return reply({**_document(snapshot, found), "holds": list(planning.holds_on(snapshot, found))})
 
 
 @room.post("/v1/erasures/<erasure_id>/cancel", scope="erasures:write")
@@ -162,6 +163,18 @@ def take_report(erasure_id: str, system_id: str) -> Response:
 def retry(erasure_id: str) -> Response:
     """Take up the failed steps again, after what was wrong was put right."""
     return act(lambda work: _show(work, erasures.retry(work, erasure_id)), again=_again)
+
+
+@room.post("/v1/erasures/<erasure_id>/systems/<system_id>/not-held", scope="erasures:write")
+@room.body(ScopeBody)
+@room.refuses(409)
+@room.answers(200, ErasureReply)
+def not_held(body: Mapping[str, Any], erasure_id: str, system_id: str) -> Response:
+    """Answer for it that a system holds none of these classes, for which it is not mapped any more."""
+    classes = body["data_classes"]
+    return act(
+        lambda work: _show(work, mappings.not_held(work, erasure_id, system_id, classes)), again=_again
+    )
 
 
 @room.post("/v1/erasures/<erasure_id>/events", scope="erasures:write")

@@ -11,17 +11,16 @@ from api.problems import problem
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot
 from api.shapes import Answer, Instant, Listing, Page, Shape, SubjectName, Text
+from governance.erasure import holding
 from governance.errors import InvalidError
 from governance.retention import holds, views
 from governance.retention.model import (
     DATA_CLASS,
     HOLD_STATES,
-    SUBJECT,
     HoldScope,
     Refusal,
     read_filter,
 )
-from governance.subjects import service as subjects
 from governance.subjects.identifiers import check_code
 from governance.work import Work
 
@@ -29,9 +28,10 @@ room = Room("holds", description="Legal holds.")
 
 
 class HoldScopeShape(Shape):
-    """What a hold covers: exactly one of a person, a data class, a filter."""
+    """What a hold covers: exactly one of a person, the person of an erasure, a data class, a filter."""
 
     subject = ma.fields.Nested(SubjectName)
+    erasure = Text(64)
     data_class = Text(64)
     filter = ma.fields.Dict(
         keys=Text(32),
@@ -74,9 +74,13 @@ class HoldQuery(Page):
 
 @room.post("/v1/holds", scope="holds:write")
 @room.body(HoldBody)
+@room.refuses(409)
 @room.answers(201, HoldReply)
 def place(body: Mapping[str, Any]) -> Response:
-    """Place a hold on a person, a data class or what a filter matches; it holds from the next look-up on."""
+    """Place a hold on a person, a data class or what a filter matches; it holds from the next look-up on.
+
+    A person of whom something is still to be erased is found by what the case knows them by, or by its id.
+    """
 
     def effect(work: Work) -> Reply:
         made = holds.place(
@@ -119,7 +123,7 @@ def release(hold_id: str) -> Response:
     """Release a hold; whoever placed it cannot: 403 `second-person-needed`."""
 
     def effect(work: Work) -> Reply | Response:
-        made = holds.release(work, hold_id)
+        made = holding.release(work, hold_id)
         if isinstance(made, Refusal):
             return problem(403, "A second person is needed", made.sentence, code=made.code)
         return Reply(200, views.hold_document(work, made), kept={"id": made.hold_id})
@@ -146,10 +150,12 @@ def _again(work: Work, hold_id: str, status: int) -> Reply:
 
 def _scope(work: Work, said: Mapping[str, Any]) -> HoldScope:
     if len(said) != 1:
-        complaint = "Name exactly one of subject, data_class and filter."
+        complaint = "Name exactly one of subject, erasure, data_class and filter."
         raise InvalidError(complaint, fields={"scope": [complaint]})
     if "subject" in said:
-        return HoldScope(SUBJECT, subjects.resolve_existing(work, said["subject"]).subject_ref)
+        return holding.scope_of_person(work, said["subject"])
+    if "erasure" in said:
+        return holding.scope_of_case(work, said["erasure"])
     if "data_class" in said:
         return HoldScope(DATA_CLASS, values={"data_class": (check_code(said["data_class"], "data_class"),)})
     return read_filter(said["filter"])

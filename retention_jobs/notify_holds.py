@@ -1,6 +1,7 @@
 """Gives notice before legal holds end by themselves, and ends those whose day has come."""
 
 from governance.bootstrap import Runtime
+from governance.erasure import holding
 from governance.events import Actor
 from governance.retention import holds
 
@@ -22,5 +23,5 @@ def run(runtime: Runtime) -> int:
             after = found[-1].hold_id
             for each in found:
                 with runtime.work(tenant_id, ACTOR) as work:
-                    given += holds.notify(work, each.hold_id) is not None
+                    given += holding.notify(work, each.hold_id) is not None
     return given

@@ -146,8 +146,8 @@ def _added(step: Step, data_class: str, parts: Sequence[Part]) -> list[Part]:
         if part.outcome == ANONYMISED and again:
             fewer = min(part.rows, again)
             again -= fewer
-            gone[gone.index(part)] = replace(part, rows=part.rows - fewer)
-    gone = [part for part in gone if part.rows]
+            gone.remove(part)
+            gone += [replace(part, rows=part.rows - fewer)] if fewer < part.rows else []
     if (gone or ended) and not kept:
         found = [part for part in found if part.outcome != NOT_FOUND]
     return _summed([*gone, *found] or ended)

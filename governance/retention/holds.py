@@ -32,7 +32,7 @@ from governance.vault.model import EVIDENCE, Place
 from governance.vault.service import Vault
 from governance.work import Snapshot, Work
 
-_SCOPE_FACTS = ("data_class", "system", "relationship", "country")
+_SCOPE_FACTS = ("data_class", "system", "relationship", "country", "erasure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,10 @@ def place(
         assert scope.subject_ref is not None
         subjects.lock(work, scope.subject_ref)
     hold_id = work.new_id("hold")
+    vault = work.resource(Vault)
     keeper = scope.subject_ref or hold_id
+    if vault.is_shredded(work.tenant_id, keeper, EVIDENCE):
+        keeper = hold_id  # the person's evidence has reached its term, the hold has not
     event = work.record(
         "hold.placed",
         subject_ref=scope.subject_ref,
@@ -67,7 +70,6 @@ def place(
             "expires_at": None if expires_at is None else wire(expires_at),
         },
     )
-    vault = work.resource(Vault)
     new = Hold(
         hold_id=hold_id,
         scope=scope,
@@ -113,11 +115,13 @@ def told(snap: Snapshot, hold: Hold) -> Told:
     vault = snap.resource(Vault)
 
     def reveal(column: str, sealed: bytes) -> str | None:
-        try:
-            where = _place(column, hold.hold_id)
-            return vault.reveal(snap.tenant_id, hold.keeper, EVIDENCE, where, sealed).decode()
-        except UnreadableError:
-            return None
+        where = _place(column, hold.hold_id)
+        for keeper in dict.fromkeys((hold.keeper, hold.hold_id)):
+            try:
+                return vault.reveal(snap.tenant_id, keeper, EVIDENCE, where, sealed).decode()
+            except UnreadableError:
+                continue
+        return None
 
     return Told(reveal("matter", hold.matter_sealed), reveal("reason", hold.reason_sealed))
 

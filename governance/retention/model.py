@@ -75,7 +75,8 @@ class HoldScope:
     """What a legal hold covers: one person, a data class of everybody, or what a filter matches.
 
     `kind` is subject, data_class or filter. A filter names `relationship`, `country`, `data_class`, `system`;
-    what it names must all match, what is absent filters nothing.
+    what it names must all match, what is absent filters nothing. Of somebody who is found by an erasure only,
+    `values` names that as `erasure`.
     """
 
     kind: str

@@ -183,6 +183,7 @@ def hold_document(snap: Snapshot, hold: Hold) -> dict[str, Any]:
     scope: dict[str, Any]
     if ref is not None:
         scope = {"subject": subjects.external_ids(snap, [ref]).get(ref)}
+        scope |= {name: values[0] for name, values in hold.scope.document().items()}
     elif hold.scope.kind == "data_class":
         scope = {"data_class": hold.scope.document()["data_class"][0]}
     else:

@@ -82,6 +82,25 @@ def test_an_order_freezes_the_person_and_the_job_erases(any_caller: Caller, any_
     assert [each["id"] for each in listed] == [told["id"]]
 
 
+def test_a_hold_on_whoever_was_erased_is_placed_by_the_case(any_caller: Caller, any_runtime: Runtime) -> None:
+    any_caller.put("/v1/subjects/crm-1", PERSON)
+    told = any_caller.post("/v1/erasures", ORDER).get_json()
+    approve(any_caller, any_runtime, told["id"])
+    run_erasures.run(any_runtime)
+    said = {"matter": "M-1", "reason": "a claim"}
+    assert any_caller.post("/v1/holds", {**said, "scope": ORDER}).status_code == 404, "all of it is done"
+    placed = any_caller.post("/v1/holds", {**said, "scope": {"erasure": told["id"]}})
+    assert placed.status_code == 201, "the evidence is still to be destroyed"
+    held = placed.get_json()
+    assert (held["matter"], held["scope"]) == ("M-1", {"subject": None, "erasure": told["id"]})
+    assert any_caller.get(f"/v1/erasures/{told['id']}").get_json()["holds"] == [held["id"]]
+    second = Caller(any_caller.client, new_component(any_runtime, "holds:read", "holds:release"))
+    assert second.post(f"/v1/holds/{held['id']}/release").status_code == 200
+    assert any_caller.get(f"/v1/erasures/{told['id']}").get_json()["holds"] == []
+    unknown = any_caller.post("/v1/holds", {**said, "scope": {"erasure": "era_1"}})
+    assert unknown.status_code == 404
+
+
 def test_what_cannot_be_ordered_is_named(any_caller: Caller, any_runtime: Runtime) -> None:
     any_caller.put("/v1/subjects/crm-1", PERSON)
     unknown = any_caller.post("/v1/erasures", {"subject": {"id": "crm-9"}})
