@@ -42,7 +42,8 @@ def refused(
         if proved:
             identity = made.identities[0].identity_id
             rights.check(work, made.request_id, identity, method="staff", evidence=EVIDENCE)
-        rights.refuse(work, made.request_id, ground="no-such-right" if proved else "identity-not-verified")
+        given = "no-such-right" if type_ == "restriction" else "exempt-from-disclosure"
+        rights.refuse(work, made.request_id, ground=given if proved else "identity-not-verified")
     return made.request_id
 
 
@@ -257,7 +258,7 @@ def test_a_package_that_was_begun_before_the_refusal_is_collected_anew(
     build_packages.run(runtime)
     (first,) = open_tasks()
     with runtime.work("acme", ACTOR) as work:
-        rights.refuse(work, made.request_id, ground="no-such-right")
+        rights.refuse(work, made.request_id, ground="exempt-from-disclosure")
     assert open_tasks() == []
     granted(runtime, made.request_id)
     build_packages.run(runtime)
@@ -300,7 +301,7 @@ def test_a_no_that_was_refused_acts_at_once_and_has_no_parts(runtime: Runtime) -
         ref = subjects.put(work, "crm-1", replace(change, region="US-VA")).subject_ref
         new = NewRequest("opt_out_of_sale", [SubjectReference(email="anna@example.org")], regime="us-va")
         made = rights.take(work, new)  # as the form does: nobody has looked yet whom it means
-        rights.refuse(work, made.request_id, ground="no-such-right")
+        rights.refuse(work, made.request_id, ground="manifestly-unfounded-or-excessive")
     appeal_id = appealed(runtime, made.request_id)
     with pytest.raises(InvalidError), runtime.work("acme", ACTOR) as work:
         rights.fulfil(work, appeal_id, partly=True, because="Half of it.")
