@@ -5,6 +5,7 @@ from dataclasses import replace
 from governance.erasure import planning, service, store
 from governance.erasure.certificate import certify
 from governance.erasure.model import (
+    CANCELLED,
     COMPLETE,
     FAILED,
     PARTLY_COMPLETE,
@@ -20,8 +21,8 @@ from governance.work import Work
 
 def settle(work: Work, found: Erasure) -> None:
     """Write the erasure's own state after its steps."""
-    if found.status == UNDO_WINDOW:
-        return
+    if found.status in (UNDO_WINDOW, CANCELLED):
+        return  # taken back, perhaps, while a worker was on its way to it
     before = planning.before(work)
     status = overall(found.steps, before)
     if status == found.status and status in (COMPLETE, PARTLY_COMPLETE, FAILED):

@@ -8,7 +8,7 @@ from typing import Any
 from governance.clock import wire
 from governance.errors import NotFoundError
 from governance.events import Event, Fact
-from governance.rights import sealing, store
+from governance.rights import leaving, sealing, store
 from governance.rights.clocks import Ask, Clock, Course, Extended, Reading, read
 from governance.rights.model import (
     CLOSED_STATES,
@@ -176,10 +176,12 @@ def keep(
     """Record `rights.<kind>` and write what follows for the request: its state, proofs and clock.
 
     `told` is sealed with the event; `columns` are further columns of the request. Reads the request again.
+    What a request began ends with it, whatever way it takes: raises as `leaving.leave` does.
     """
     request = dossier.request
     event_id = work.new_id("evt")
     now = case or dossier.case
+    leaving.leave(work, request, dossier.case, now)
     record(work, dossier, kind, case=now, facts=facts, told=told, event_id=event_id)
     if now.state in CLOSED_STATES and request.closed_at is None:
         columns.setdefault("closed_at", work.now)

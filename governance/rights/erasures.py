@@ -1,9 +1,10 @@
 """Erasure requests: the erasure room carries them out, this one tells the person what became of it.
 
 An erasure is ordered when the request is verified (the person is frozen at once) and may be undone for a day:
-a request that is withdrawn in that time takes its erasure back. A job closes the request when every erasure
-is done; one that failed leaves it open, and its clock runs on. A legal hold stops what it covers: the person
-is told at once what stays, and is answered in part before the term ends, should it still stand.
+whatever ends the request in that time, or makes it wait, takes its erasure back (`leaving`). A job closes the
+request when every erasure is done; one that failed leaves it open, and its clock runs on. A legal hold stops
+what it covers: the person is told at once what stays, and is answered in part before the term ends, should it
+still stand.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,6 @@ from governance.erasure.model import (
     FAILED,
     HELD,
     PARTLY_COMPLETE,
-    UNDO_WINDOW,
     Erasure,
 )
 from governance.errors import ConflictError
@@ -113,15 +113,6 @@ def check_done(snap: Snapshot, dossier: Dossier, *, partly: bool = False) -> Non
             "The erasure is not complete, so the request cannot be fulfilled; look at the erasure's steps.",
             reason="erasure-open",
         )
-
-
-def undo(work: Work, dossier: Dossier) -> None:
-    """Take the erasures back that this request ordered; ConflictError `too-late` when they have begun."""
-    if dossier.request.type != ERASURE or dossier.request.state != IN_PROGRESS:
-        return
-    for each in of_request(work, dossier):
-        if each.request_id == dossier.request_id and (each.is_open or each.status == UNDO_WINDOW):
-            erasure.cancel(work, each.erasure_id)
 
 
 def report(snap: Snapshot, dossier: Dossier) -> tuple[bool, str]:

@@ -6,7 +6,7 @@ Each type has its starter; what is carried out by another room or by hand later 
 from collections.abc import Callable, Mapping
 
 from governance.events import Fact
-from governance.rights import challenges, erasures, letters, recipients, states
+from governance.rights import challenges, clocks, erasures, letters, recipients, states
 from governance.rights.dossier import Dossier, keep
 from governance.rights.intake import content_of
 from governance.rights.letter_files import language_of
@@ -14,6 +14,7 @@ from governance.rights.model import (
     ACCESS,
     ERASURE,
     HUMAN_REVIEW,
+    IN_PROGRESS,
     PORTABILITY,
     RECTIFICATION,
     RESTRICTION,
@@ -77,9 +78,31 @@ def settle_and_begin(work: Work, dossier: Dossier) -> Dossier:
         )
         letters.send(work, dossier, letters.NOTHING_HELD)
         return dossier
-    waits_for = REVIEW if dossier.is_part else STARTERS[dossier.request.type](work, dossier, people)
+    waits = _is_held_back(dossier)
+    waits_for = _start(work, dossier, people) if not waits else erasures.WAITS
     facts = {"people": len(people), "waits_for": waits_for}
-    return keep(work, dossier, "begun", case=case, facts=facts, waits_for=waits_for)
+    dossier = keep(work, dossier, "begun", case=case, facts=facts, waits_for=waits_for)
+    return keep(work, dossier, "waits", case=states.move(dossier.case, states.WAIT)) if waits else dossier
+
+
+def go_on(work: Work, dossier: Dossier) -> Dossier:
+    """Go on with an erasure request that waited for the person: order anew what was taken back meanwhile."""
+    if dossier.request.type != ERASURE or dossier.request.state != IN_PROGRESS:
+        return dossier
+    dossier, people = people_of(work, dossier)
+    if people is not None:
+        _start(work, dossier, people)
+    return dossier
+
+
+def _start(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:
+    return REVIEW if dossier.is_part else STARTERS[dossier.request.type](work, dossier, people)
+
+
+def _is_held_back(dossier: Dossier) -> bool:
+    """Whether an erasure waits for more of the person than proof: then it is not ordered before that came."""
+    awaited = {each.reason for each in dossier.asks if each.answered_at is None}
+    return dossier.request.type == ERASURE and bool(awaited - {clocks.IDENTITY})
 
 
 def _language(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from governance.rights import (
     store,
 )
 from governance.rights.dossier import Dossier, clock_of, keep, open_dossier, reading_of, regime_of, rewind
-from governance.rights.execution import people_of
+from governance.rights.execution import go_on, people_of
 from governance.rights.letter_files import words
 from governance.rights.model import (
     ABOUT_AN_ANSWER,
@@ -71,8 +71,9 @@ def extend(work: Work, request_id: str, *, because: str, until: date | None = No
 def pause(work: Work, request_id: str, *, reason: str, at: datetime | None = None) -> Dossier:
     """Note that the person was asked for something that this law lets the clock wait for.
 
-    ConflictError `no-pause` if it does not, `already-paused`; InvalidError for an unknown reason or a date
-    that cannot be.
+    Nothing is erased meanwhile: what was ordered is taken back, and ordered anew by `resume`. ConflictError
+    `no-pause` if it does not, `already-paused`, `too-late` for an erasure that has begun; InvalidError for an
+    unknown reason or a date that cannot be.
     """
     dossier = _open(work, request_id)
     if reason not in clocks.ASKS:
@@ -94,7 +95,7 @@ def pause(work: Work, request_id: str, *, reason: str, at: datetime | None = Non
 
 
 def resume(work: Work, request_id: str, *, at: datetime | None = None) -> Dossier:
-    """Note that the person answered: the clock goes on. ConflictError `not-paused`."""
+    """Note that the person answered: the clock goes on, and so does the work. ConflictError `not-paused`."""
     dossier = _open(work, request_id)
     waiting = [each for each in dossier.asks if each.answered_at is None]
     if not waiting:
@@ -104,11 +105,14 @@ def resume(work: Work, request_id: str, *, at: datetime | None = None) -> Dossie
         values = {"answered_at": answered_at}
         store.update_part(work.connection, work.tenant_id, StoredAsk, request_id, each.ask_id, values)
     case = dossier.case
-    if case.state == WAITING:
+    waited = case.state == WAITING
+    if waited:
         case = states.move(case, states.GO_ON)
     facts = {"asks": [each.ask_id for each in waiting]}
     noted = dossier.request.reminded & LATE_ACKNOWLEDGEMENT
-    keep(work, dossier, "resumed", case=case, facts=facts, reminded=noted, overdue_at=None)
+    dossier = keep(work, dossier, "resumed", case=case, facts=facts, reminded=noted, overdue_at=None)
+    if waited:
+        go_on(work, dossier)
     return rewind(work, open_dossier(work, request_id))
 
 
@@ -145,11 +149,10 @@ def withdraw(
 ) -> Dossier:
     """The person no longer wants it. What was done at once (an opt-out) stays done.
 
-    An erasure is taken back while it may be; ConflictError `too-late` once it has begun.
+    An erasure is taken back while it may be (`leaving`); ConflictError `too-late` once it has begun.
     """
     dossier = open_dossier(work, request_id)
     case = states.move(dossier.case, states.WITHDRAW)
-    erasures.undo(work, dossier)
     told = {"because": because}
     return keep(work, dossier, "withdrawn", case=case, facts={"because": outcome}, told=told, outcome=outcome)
 

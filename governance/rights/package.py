@@ -21,9 +21,9 @@ from governance.retention import service as retention
 from governance.rights import attachments, handling, holdings, package_links, package_store, states
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
+from governance.rights.leaving import PACKAGED as _TYPES
 from governance.rights.model import ANSWERED, IN_PROGRESS
 from governance.rights.package_links import TERM
-from governance.rights.package_links import TYPES as _TYPES
 from governance.rights.package_page import render
 from governance.rights.reach import keys_of
 from governance.rights.reasons import Reasons, reasons
@@ -67,9 +67,11 @@ def build(opener: Opener, tenant_id: str, request_id: str) -> bool:
         registered = systems.every(work)
     collected = _collect(opener, tenant_id, run, keys, [each.system_id for each in registered])
     with opener.work(tenant_id, ACTOR) as work:
-        dossier, again = _people(work, request_id)
-        if again != people or _run(dossier) != run:
-            return False  # a record was merged meanwhile: it is proved anew
+        if not _is_proved_still(work, request_id, people):
+            return False
+        dossier = open_dossier(work, request_id)
+        if _run(dossier) != run:
+            return False
         _keep(work, dossier, people, collected)
         if collected.missing:
             return False
@@ -130,6 +132,14 @@ def _run(dossier: Dossier) -> str:
     """What the questions of this time are named by: a request that was opened again is collected anew."""
     again = dossier.taken_up
     return dossier.request_id if again is None else f"{dossier.request_id}/{again.reopening.appeal_id}"
+
+
+def _is_proved_still(work: Work, request_id: str, people: tuple[str, ...]) -> bool:
+    """Whether a request is about these people as before; it may have ended or have to be proved anew."""
+    try:
+        return _people(work, request_id)[1] == people
+    except ConflictError:
+        return False
 
 
 def _collect(

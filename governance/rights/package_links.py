@@ -5,14 +5,16 @@ at its page changes nothing, since mail scanners follow links; only pressing the
 write a new one, which ends the one before. Whatever a token is refused for, nothing is said about a person.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from governance.communications import link_tokens
 from governance.errors import ConflictError, ExpiredError
-from governance.rights import letters, package_store
+from governance.rights import letters, package_store, store
 from governance.rights.dossier import Dossier, keep, open_dossier
+from governance.rights.leaving import PACKAGED as TYPES
 from governance.rights.letter_files import words
-from governance.rights.model import ACCESS, ANSWERED, BY_ADDRESS, PORTABILITY, Identity, Letter
+from governance.rights.model import ANSWERED, BY_ADDRESS, Identity, Letter
 from governance.rights.package_store import Link
 from governance.rights.periods import local_day
 from governance.rights.reach import still_holds
@@ -21,9 +23,6 @@ from governance.settings import Settings
 from governance.work import Snapshot, Work
 
 USE = "rights-package"
-TYPES = (ACCESS, PORTABILITY)
-"""The types that are answered with a package."""
-
 TERM = timedelta(days=30)
 """How long a package can be fetched after it was made."""
 
@@ -115,8 +114,22 @@ def _package(snap: Snapshot, dossier: Dossier) -> tuple[str, datetime] | None:
     """Whose package answers a request, its own or that of the one it repeats, and when it was made."""
     if dossier.request.type not in TYPES:
         return None
-    for request_id in (dossier.request_id, dossier.request.duplicate_of):
+    for request_id in (dossier.request_id, _first(snap, dossier)):
         made = request_id and package_store.made_at(snap.connection, snap.tenant_id, request_id)
         if request_id and made and made + TERM > snap.now:
             return request_id, made
     return None
+
+
+def _first(snap: Snapshot, dossier: Dossier) -> str | None:
+    """The request that this one repeats, if it was answered, about exactly the people proved here too."""
+    if dossier.request.duplicate_of is None:
+        return None
+    at = (snap.connection, snap.tenant_id, dossier.request.duplicate_of)
+    first = store.find(*at)
+    same = _proved(store.parts_of(*at, Identity)) == _proved(dossier.identities)
+    return first.request_id if first is not None and first.state in ANSWERED and same else None
+
+
+def _proved(identities: Iterable[Identity]) -> set[str | None]:
+    return {each.subject_ref for each in identities if each.state == PROVED}

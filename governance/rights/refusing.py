@@ -1,7 +1,7 @@
 """Refusing a request, on a ground that the law of the person knows; the letter cites the clause."""
 
 from governance.errors import InvalidError
-from governance.rights import erasures, letters, states
+from governance.rights import letters, states
 from governance.rights.dossier import Dossier, keep, open_dossier, regime_of
 from governance.rights.letter_files import words
 from governance.rights.regime_files import law
@@ -24,7 +24,6 @@ def refuse(work: Work, request_id: str, *, ground: str, because: str | None = No
         complaint = f"Use one of: {', '.join(known)}."
         sentence = "This ground does not fit: the law that applies does not know it for such a request."
         raise InvalidError(sentence, fields={"ground": [complaint]})
-    erasures.undo(work, dossier)
     clause = known[ground]
     cited = list(clause.ground.cites)
     dossier = keep(

@@ -57,7 +57,10 @@ def confirm(work: Work, token: str) -> Dossier:
 
 
 def decline(work: Work, token: str) -> Dossier:
-    """Whoever holds the address did not ask: the request is closed, and nothing happens."""
+    """Whoever holds the address did not ask: the request is closed, and nothing happens.
+
+    What an earlier "yes" began ends; ConflictError `too-late` for an erasure that has begun, `closed`.
+    """
     dossier, _ = by_link(work, token)
     case = states.move(dossier.case, states.WITHDRAW)
     return keep(work, dossier, "withdrawn", case=case, facts={"because": "not-me"}, outcome="not-me")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from governance.errors import ConflictError
-from governance.rights import states
+from governance.rights import leaving, states
 from governance.rights.model import NEED_PROOF
 from governance.rights.states import Case, Proof
 
@@ -30,7 +30,7 @@ Machine = Any
 @dataclass(frozen=True)
 class World:
     """Both requests, and the truth: (request, identity, person) that were really proved, agents who really
-    may.
+    may. `erasing`: (request, person) whose erasure was ordered and may still be undone.
     """
 
     own: Case
@@ -38,6 +38,7 @@ class World:
     proved: frozenset[tuple[str, str, str | None]] = frozenset()
     authorised: frozenset[str] = frozenset()
     merged: bool = False
+    erasing: frozenset[tuple[str, str]] = frozenset()
 
 
 ADDRESSES = {
@@ -120,6 +121,7 @@ def resubmit(world: World, _: Machine) -> World:
         other=Case(world.other.type, proofs=fresh, authority=authority),
         proved=left,
         authorised=frozenset(),
+        erasing=frozenset(each for each in world.erasing if each[0] == "own"),
     )
 
 
@@ -133,6 +135,9 @@ STEPS: dict[str, Step] = {
     "own.prove": prove("own", "file"),
     "own.begin": on("own", lambda case, m: m.begin(case)),
     "own.refuse": on("own", lambda case, m: m.move(case, "refuse")),
+    "own.wait": on("own", lambda case, m: m.move(case, "wait")),
+    "own.go on": on("own", lambda case, m: m.move(case, "go_on")),
+    "own.settle on another": on("own", lambda case, m: m.mean(case, "file", BYSTANDER)),
     "own.reopen": on("own", lambda case, m: m.reopen(case)),
     "own.withdraw": on("own", lambda case, m: m.move(case, "withdraw")),
     "other.challenge": on("other", lambda case, m: m.challenge(case, "file")),
@@ -161,6 +166,23 @@ STEPS: dict[str, Step] = {
 }
 
 
+def carry(before: World, after: World, machine: Machine) -> World:
+    """What a step does to erasures: ordered for whom a request is proved when it begins or goes on.
+
+    Whatever way it takes out of work, `is_exit` sees it, and what it ordered is taken back.
+    """
+    erasing = set(after.erasing)
+    for name in ("own", "other"):
+        was, now = getattr(before, name), getattr(after, name)
+        if was.state == now.state:
+            continue
+        if now.state == "in_progress":
+            erasing |= {(name, person) for person in answered(now)}
+        elif machine.is_exit(was.state, now.state):  # what was answered is done, the rest taken back
+            erasing -= {each for each in erasing if each[0] == name}
+    return replace(after, erasing=frozenset(erasing))
+
+
 @cache
 def answered(case: Case) -> tuple[str, ...]:
     """Whose data the request may be answered with now."""
@@ -179,6 +201,11 @@ def wrongs(world: World) -> Iterator[str]:
                 yield f"{name} is answered about {person}, which nobody proved"
             if case.authority is not None and name not in world.authorised:
                 yield f"{name} is answered to somebody who may not ask"
+        for person in (each for request, each in world.erasing if request == name):
+            if case.state != "in_progress":
+                yield f"{person} is being erased though {name} is {case.state}"
+            elif person not in answered(case):
+                yield f"{person} is being erased though {name} does not mean them"
         begun = case.state in ("in_progress", "waiting", "fulfilled", "partly_fulfilled")
         if begun and not any(each[0] == name for each in world.proved):
             yield f"{name} was {case.state} although nobody proved anything"
@@ -198,6 +225,8 @@ def walk(
                     after = step(world, machine)
                 except ConflictError:
                     continue
+                if type_ == "erasure":
+                    after = carry(world, after, machine)
                 if after not in seen:
                     found.update(wrongs(after))
                     seen.add(after)
@@ -223,7 +252,7 @@ def machine_with(**replaced: Any) -> Machine:
     )
     steps = {name: getattr(states, name) for name in (*names, "entitled")}
     honest = {"join": lambda case, earlier, _: states.join(case, earlier)}
-    return SimpleNamespace(**{**steps, **honest, **replaced})
+    return SimpleNamespace(**{**steps, **honest, "is_exit": leaving.is_exit, **replaced})
 
 
 @pytest.mark.parametrize(
@@ -265,6 +294,17 @@ def test_a_merge_that_carries_the_proof_along_is_caught() -> None:
 
     _, found = walk(machine_with(mean=carrying), "access", ("file",), depth=5)
     assert any(MERGED in each for each in found)
+
+
+@pytest.mark.parametrize("forgotten", ["refused", "withdrawn", "waiting", "verifying"])
+def test_a_way_out_that_forgets_the_erasure_is_caught(forgotten: str) -> None:
+    """Refused, withdrawn or declined after a yes; paused; turned to another person after the order."""
+
+    def forgetful(before: str, after: str) -> bool:
+        return after != forgotten and leaving.is_exit(before, after)
+
+    _, found = walk(machine_with(is_exit=forgetful), "erasure", ("file",), depth=5)
+    assert any(f"is being erased though own is {forgotten}" in each for each in found)
 
 
 def test_a_request_that_begins_before_it_is_verified_is_caught() -> None:

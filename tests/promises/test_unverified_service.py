@@ -14,8 +14,11 @@ from datetime import timedelta
 import pytest
 
 from governance.bootstrap import Runtime
+from governance.erasure import service as erasure
+from governance.erasure.model import UNDO_WINDOW
 from governance.errors import GovernanceError
 from governance.rights import service as rights
+from governance.rights import states
 from governance.rights.model import Identity
 from governance.rights.reach import reached
 from governance.rights.service import NewRequest
@@ -23,7 +26,7 @@ from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.model import SubjectChange, SubjectReference
 from governance.work import Work
-from retention_jobs import match_rights_requests, run_rights_clocks
+from retention_jobs import match_rights_requests, run_erasures, run_rights_clocks
 from tests.conftest import ACTOR, HandClock
 
 VICTIM, IMPOSTOR = "victim@example.org", "impostor@example.org"
@@ -50,6 +53,7 @@ class Story:
             self.twin = _put(work, "crm-2", "twin@example.org")
         self.submit("own", [VICTIM])
         self.submit("other", [VICTIM, IMPOSTOR])
+        self.clock.forward(timedelta(seconds=1))  # what is written later has a later id
 
     def submit(self, who: str, addresses: list[str]) -> None:
         named = [SubjectReference(email=each) for each in addresses]
@@ -94,11 +98,23 @@ class Story:
                 touched = person.restricted or person.erasure_pending
                 proved = {people for _, people in self.proved}
                 assert not touched or proved & {ref, self.victim, self.twin}, self.told
+                if not person.erased:
+                    self.check_fate(work, person.subject_ref)
+
+    def check_fate(self, work: Work, ref: str) -> None:
+        """No erasure lives that its request does not ask for any more, for this very person."""
+        for each in erasure.of_subject(work, ref):
+            if each.request_id is None or each.status != UNDO_WINDOW:
+                continue
+            case = rights.open_dossier(work, each.request_id).case
+            assert case.state == "in_progress", (self.told, case.state)
+            assert ref in states.entitled(case), self.told
 
 
 def _put(work: Work, external_id: str, *addresses: str) -> str:
     points = tuple(Identifier("email", each) for each in addresses)
-    change = SubjectChange(identifiers=points, country="DE", relationship="lead")
+    # The law of the United Kingdom lets a request wait for more than proof.
+    change = SubjectChange(identifiers=points, country="GB", relationship="lead")
     return subjects.put(work, external_id, change).subject_ref
 
 
@@ -123,6 +139,14 @@ def _put_on_file(story: Story, work: Work) -> None:
     subjects.ensure_point(work, story.victim, "email", IMPOSTOR)
 
 
+def _decline(story: Story, work: Work) -> None:
+    """Whoever reads the person's mail opens the link again, after a yes perhaps, and says no."""
+    found = rights.letters_of(work, story.requests["own"])
+    links = [each["text"] for each in found if each["kind"] == "verification"]
+    if links:
+        rights.decline(work, links[-1].split("/privacy/requests/")[1].split()[0])
+
+
 def _uphold(work: Work, request_id: str) -> None:
     """Somebody complains about the answer, and staff agree: the request is open again."""
     complaint = rights.submit(work, NewRequest("complaint", [], appeal_of=request_id))
@@ -131,6 +155,9 @@ def _uphold(work: Work, request_id: str) -> None:
 
 STEPS: dict[str, Callable[[Story, Work], object]] = {
     "challenge": _challenge,
+    "challenge the person": lambda story, work: rights.challenge(
+        work, story.requests["own"], story.identity(work, "own", 0).identity_id
+    ),
     "the person answers": lambda story, work: story.answer(work, "own", 0, reads=VICTIM),
     "the impostor guesses": lambda story, work: story.answer(work, "other", 0, reads=IMPOSTOR),
     "the impostor answers": lambda story, work: story.answer(work, "other", 1, reads=IMPOSTOR),
@@ -142,6 +169,15 @@ STEPS: dict[str, Callable[[Story, Work], object]] = {
     ),
     "staff uphold a complaint": lambda story, work: _uphold(work, story.requests["other"]),
     "withdraw": lambda story, work: rights.withdraw(work, story.requests["own"]),
+    "that was not me": lambda story, work: _decline(story, work),
+    "staff refuse the person": lambda story, work: rights.refuse(
+        work, story.requests["own"], ground="identity-not-verified"
+    ),
+    "staff pause": lambda story, work: rights.pause(work, story.requests["own"], reason="identity"),
+    "staff resume": lambda story, work: rights.resume(work, story.requests["own"]),
+    "staff settle on another": lambda story, work: rights.decide(
+        work, story.requests["own"], story.identity(work, "own", 0).identity_id, "crm-2", True
+    ),
     "merge": lambda story, work: subjects.move_to(work, story.victim, story.twin),
     "on file": _put_on_file,
 }
@@ -174,6 +210,59 @@ def tell(story: Story, steps: int) -> None:
 )
 def test_no_story_touches_anybody_who_was_not_proved(runtime: Runtime, clock: HandClock, seed: int) -> None:
     tell(Story(runtime, clock, TYPES[seed % 3], random.Random(seed)), 8)
+
+
+ORDERED = ("challenge the person", "the person answers")
+WAYS_OUT = (
+    ("that was not me",),
+    ("staff refuse the person",),
+    ("withdraw",),
+    ("staff pause", "withdraw"),
+    ("staff pause", "that was not me"),
+    ("staff pause", "staff refuse the person"),
+    ("staff pause", "staff resume", "withdraw"),
+    ("staff settle on another",),
+    ("staff settle on another", "withdraw"),
+)
+
+
+@pytest.mark.parametrize("ways", WAYS_OUT, ids=" then ".join)
+def test_whoever_is_let_go_in_time_is_there_a_day_later(
+    any_runtime: Runtime, clock: HandClock, ways: tuple[str, ...]
+) -> None:
+    runtime = any_runtime
+    story = Story(runtime, clock, "erasure", random.Random(0))
+    story.begin()
+    for name in (*ORDERED, *ways):
+        story.told.append(name)
+        with runtime.work("acme", ACTOR) as work:
+            STEPS[name](story, work)
+        story.clock.forward(timedelta(seconds=1))
+        if name == ORDERED[-1]:
+            with runtime.snapshot("acme", ACTOR) as snap:
+                assert erasure.of_subject(snap, story.victim)[0].status == UNDO_WINDOW
+        story.check()
+    clock.forward(timedelta(days=2))
+    run_erasures.run(runtime)
+    run_rights_clocks.run(runtime)
+    story.check()
+    with runtime.snapshot("acme", ACTOR) as snap:
+        person = subjects.get_by_ref(snap, story.victim)
+        assert (person.erased, person.erasure_pending) == (False, False)
+
+
+def test_a_way_out_that_forgets_the_erasure_is_caught_here_too(
+    runtime: Runtime, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("governance.rights.leaving.is_exit", lambda before, after: False)
+    story = Story(runtime, clock, "erasure", random.Random(0))
+    story.begin()
+    for name in ("challenge the person", "the person answers", "that was not me"):
+        with runtime.work("acme", ACTOR) as work:
+            STEPS[name](story, work)
+        clock.forward(timedelta(seconds=1))
+    with pytest.raises(AssertionError):
+        story.check()
 
 
 def test_a_story_in_which_a_complaint_is_upheld_touches_nobody_either(
