@@ -57,8 +57,8 @@ def check_whole(opener: Opener, tenant_ids: Iterable[str]) -> None:
         with opener.snapshot(tenant_id, ACTOR) as snap:
             if restored(snap):
                 raise NotReadyError(
-                    "The database is older than the keyring: it holds people who were erased since. "
-                    "Run `governance erasures replay`, then start again."
+                    "The database is older than the keyring: it holds people who were erased since; "
+                    "run `governance erasures replay`, then start again."
                 )
 
 

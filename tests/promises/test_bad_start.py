@@ -14,8 +14,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from governance.bootstrap import COMMAND_LINE, assemble
 from governance.commands import main
 from governance.settings import Settings
+from governance.subjects import service as subjects
+from governance.subjects.identifiers import Identifier
+from governance.subjects.model import SubjectChange
+from governance.vault.model import OPERATIONAL
 from tests.postgres import Server
 from tests.promises.servers import ROOT, environ_of
 
@@ -212,6 +217,38 @@ def test_a_real_process_stops_with_one_sentence(
         timeout=60,
     )
     is_one_sentence(done.returncode, done.stdout, done.stderr, "root.key is not the one")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_real_processes_wait_for_the_replay_after_a_backup_came_back(
+    kind: str, make_settings: Callable[[str], Settings]
+) -> None:
+    """As a restore leaves it: the keyring says that a person's keys were destroyed, the record is there."""
+    settings = make_settings(kind)
+    runtime = assemble(settings)
+    try:
+        with runtime.work("acme", COMMAND_LINE) as work:
+            change = SubjectChange((Identifier("email", "anna@example.org"),), relationship="lead")
+            ref = subjects.put(work, "crm-1", change).subject_ref
+        runtime.vault.shred("acme", ref, OPERATIONAL, runtime.clock())
+    finally:
+        runtime.close()
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "governance", *words],
+            env=environ_of(settings),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    for words in (["serve", "--port", "1"], ["jobs"], ["jobs", "run", "seal-checkpoint"]):
+        done = run(*words)
+        is_one_sentence(done.returncode, done.stdout, done.stderr, "run `governance erasures replay`")
+    replayed = run("erasures", "replay")
+    assert (replayed.returncode, replayed.stdout) == (0, "1 persons erased again.\n"), replayed.stderr
+    assert run("jobs", "run", "seal-checkpoint").returncode == 0
 
 
 @pytest.mark.parametrize("command", COMMANDS)
