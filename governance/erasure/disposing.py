@@ -3,6 +3,9 @@
 Dispositions are claimed under a lease and weighed again in that transaction; the system is asked with no
 transaction open; what it answered is settled under the fence. Killed anywhere, the next worker claims them
 again after the lease: a record that is gone already is `not_found`, and nothing happens twice.
+
+Records that are ended together share a transaction at the far side, so one that cannot go stops all of them:
+then each half is asked alone, down to the record, and the others go.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,6 +44,10 @@ BATCH = 100
 MOST_ATTEMPTS = 8
 _UNKNOWN = "unknown-system"
 _NO_ANSWER = timedelta(minutes=15)
+_TROUBLED = 2
+"""After so many records in a row that a system did not answer about, the rest waits: it is the system."""
+
+_GIVEN_UP = Outcome(FAILED, "The system does not answer at the moment.", transient=True)
 _TOGETHER = ("sql",)
 """Kinds of systems that end many records in one transaction and know what is gone already. Others are asked
 for each record under an id of its own, so that a second asking is the same request."""
@@ -90,19 +97,55 @@ def _erase(opener: Opener, tenant_id: str, one: Disposition) -> None:
 
 def _dispose(opener: Opener, tenant_id: str, group: Sequence[Disposition]) -> None:
     """End records in their system, and write what it answered about each."""
-    first = group[0]
+    parts, troubled, first = [group], 0, True
+    while parts:
+        part = parts.pop()
+        if not first:
+            part = _still_ours(opener, tenant_id, part)
+        first = False
+        if not part:
+            continue
+        outcome = _GIVEN_UP if troubled >= _TROUBLED else _ask(opener, tenant_id, part)
+        if len(part) > 1 and _is_for_each_alone(outcome, part):
+            half = len(part) // 2
+            parts += [part[half:], part[:half]]
+            continue
+        if outcome.status == DONE:
+            troubled = 0
+        elif len(part) == 1 and outcome.transient:
+            troubled += 1
+        with opener.work(tenant_id, ACTOR) as work:
+            for each in part:
+                _settle(work, each, outcome)
+
+
+def _ask(opener: Opener, tenant_id: str, part: Sequence[Disposition]) -> Outcome:
+    first = part[0]
     alone = f"dispose/{first.disposition_id}"
-    name = alone if len(group) == 1 else f"{alone}/{first.fence}/{len(group)}"
-    ids = tuple(each.record_id for each in group)
+    name = alone if len(part) == 1 else f"{alone}/{first.fence}/{len(part)}"
+    ids = tuple(each.record_id for each in part)
     disposal = Disposal(first.data_class, ids, Fate(DELETE))
     asked = Operation(name, first.system, DISPOSE, SubjectKeys(""), disposal=disposal)
     try:
-        outcome = operations.run(opener, ACTOR, tenant_id, asked)
+        return operations.run(opener, ACTOR, tenant_id, asked)
     except NotFoundError:
-        outcome = Outcome(FAILED, _UNKNOWN)
+        return Outcome(FAILED, _UNKNOWN)
+
+
+def _is_for_each_alone(outcome: Outcome, part: Sequence[Disposition]) -> bool:
+    """Whether one record may be why the others did not go: each half is asked alone then.
+
+    What may pass by itself is waited for once before.
+    """
+    if outcome.status != FAILED or outcome.because == _UNKNOWN or outcome is _GIVEN_UP:
+        return False
+    return not outcome.transient or min(each.fence for each in part) > 1
+
+
+def _still_ours(opener: Opener, tenant_id: str, part: Sequence[Disposition]) -> list[Disposition]:
+    """Those whose lease we still have, for as long again: the parts before may have taken their time."""
     with opener.work(tenant_id, ACTOR) as work:
-        for each in group:
-            _settle(work, each, outcome)
+        return [each for each in part if dispositions.renew(work, each)]
 
 
 def _settle(work: Work, one: Disposition, outcome: Outcome) -> None:
@@ -116,8 +159,9 @@ def _settle(work: Work, one: Disposition, outcome: Outcome) -> None:
     elif outcome.transient and one.fence < MOST_ATTEMPTS:
         dispositions.rest(work, one, until=work.now + timedelta(minutes=2**one.fence))
     else:
-        because = _UNKNOWN if outcome.because == _UNKNOWN else "system-failed"
-        dispositions.settle(work, one, outcome="failed", because=because)
+        unknown = outcome.because == _UNKNOWN
+        because, sentence = (_UNKNOWN, None) if unknown else ("system-failed", outcome.because or None)
+        dispositions.settle(work, one, outcome="failed", because=because, sentence=sentence)
 
 
 def _said(outcome: Outcome) -> str:

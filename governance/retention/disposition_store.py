@@ -20,9 +20,9 @@ STATES = (*OPEN_STATES, DONE, BLOCKED, WITHDRAWN, KEPT)
 class Disposition:
     """What is to become of a record, and what became of it. `system` may be this service itself.
 
-    `demand` is delete or review; `rule` won when it was proposed. `because` is a code for why it was stopped;
-    `outcome` and `rows_changed` are what the system answered. `kept_until`: the ISO day before which nobody
-    asks again. `fence` tells this attempt from every other.
+    `demand` is delete or review; `rule` won when it was proposed. `because` is a code for why it was stopped,
+    `sentence` what the system said to that; `outcome` and `rows_changed` are what the system answered.
+    `kept_until`: the ISO day before which nobody asks again. `fence` tells this attempt from every other.
     """
 
     disposition_id: str
@@ -36,6 +36,7 @@ class Disposition:
     kept_until: str | None
     state: str
     because: str | None
+    sentence: str | None
     outcome: str | None
     rows_changed: int | None
     proposed_at: datetime

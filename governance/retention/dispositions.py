@@ -32,6 +32,7 @@ LEASE = timedelta(minutes=5)
 """An outside call may take that long; whoever needs longer renews."""
 
 _LONGEST_KEEP = timedelta(days=3660)
+_LONGEST_SENTENCE = 1000
 ORDERED = "erasure_ordered"
 """The outcome for a person whose erasure was ordered, which has a course and a certificate of its own."""
 
@@ -178,12 +179,18 @@ def renew(work: Work, taken: Disposition) -> bool:
 
 
 def settle(
-    work: Work, taken: Disposition, *, outcome: str, rows: int = 0, because: str | None = None
+    work: Work,
+    taken: Disposition,
+    *,
+    outcome: str,
+    rows: int = 0,
+    because: str | None = None,
+    sentence: str | None = None,
 ) -> bool:
     """Say what came of a claimed disposition; False, nothing written, if it is not ours any more.
 
     `outcome` is a connector's: after one of GONE the registered record is forgotten, any other stops the
-    disposition. `because` is a code, never a sentence about somebody.
+    disposition. `because` is a code; `sentence` is the connector's, which names tables and never anybody.
     """
     if not is_ours(work, taken):
         return False
@@ -198,6 +205,7 @@ def settle(
             "outcome": outcome,
             "rows_changed": rows,
             "because": because,
+            "sentence": None if sentence is None else sentence[:_LONGEST_SENTENCE],
             "changed_at": work.now,
             "event_id": event_id,
         },

@@ -100,6 +100,7 @@ def _proposals(work: Work, run_id: str, due: Sequence[Finding]) -> list[dict[str
             "kept_until": None,
             "state": PROPOSED,
             "because": None,
+            "sentence": None,
             "outcome": None,
             "rows_changed": None,
             "proposed_at": work.now,

@@ -58,6 +58,7 @@ disposition = sa.Table(
     sa.Column("kept_until", sa.Text),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("because", sa.Text),
+    sa.Column("sentence", sa.Text),
     sa.Column("outcome", sa.Text),
     sa.Column("rows_changed", sa.BigInteger),
     sa.Column("proposed_at", Instant, nullable=False),

@@ -217,6 +217,7 @@ def disposition_items(snap: Snapshot, found: list[Disposition]) -> list[dict[str
             "rule": each.rule,
             "state": each.state,
             "because": each.because,
+            "sentence": each.sentence,
             "outcome": each.outcome,
             "rows": each.rows_changed,
             "kept_until": each.kept_until,

@@ -16,7 +16,10 @@ from governance.retention.model import read_filter
 from governance.retention.records import NewRecord
 from governance.subjects import service as subjects
 from governance.subjects.model import SubjectChange
-from governance.work import Work
+from governance.systems import operations
+from governance.systems.model import Outcome, failed
+from governance.systems.operations import Operation
+from governance.work import Opener, Work
 from retention_jobs import carry_out_retention
 from tests.conftest import HandClock
 from tests.fixtures import crm
@@ -121,6 +124,101 @@ def test_a_table_that_is_gone_is_a_failure_and_is_proposed_again(world: World) -
     approve(world.runtime, "R-1")
     with world.runtime.snapshot("acme", OFFICER) as snapshot:
         assert [each.record_id for each in dispositions.listed(snapshot, state="approved")] == ["R-1"]
+
+
+def refer_to(world: World, *ids: str) -> None:
+    """A table that nobody mapped refers to invoices."""
+    crm.run(
+        world.url,
+        "CREATE TABLE dunning (id INTEGER PRIMARY KEY, invoice VARCHAR(40) REFERENCES invoice(number));\n",
+    )
+    for number, each in enumerate(ids):
+        crm.run(world.url, f"INSERT INTO dunning VALUES ({number}, '{each}');\n")
+
+
+@pytest.mark.parametrize("bad", [["R-2"], ["R-1", "R-2"]])
+def test_a_record_that_cannot_go_stops_no_other_and_says_why(world: World, bad: list[str]) -> None:
+    world.put_system(tables=crm.tables(keep_invoices=False))
+    ids = ["R-1", "R-2", *(f"R-{number}" for number in range(500, 510))]
+    approve(world.runtime, *ids)
+    refer_to(world, *bad)
+    before = world.dump()
+    assert carry_out_retention.run(world.runtime) == len(ids)
+    found = all_of(world.runtime)
+    assert {name for name, each in found.items() if each.state == "blocked"} == set(bad)
+    assert {each.state for name, each in found.items() if name not in bad} == {"done"}
+    assert gone(before, world.dump()).get("invoice", 0) == 2 - len(bad)
+    for name in bad:
+        assert (found[name].outcome, found[name].because) == ("failed", "system-failed")
+        assert "dunning" in (found[name].sentence or "")
+    approve(world.runtime)
+    crm.run(world.url, "DELETE FROM dunning;\n")
+    assert carry_out_retention.run(world.runtime) == len(bad), "only these are proposed again"
+    assert gone(before, world.dump())["invoice"] == 2
+
+
+def test_a_system_that_does_not_answer_is_not_asked_about_every_record(
+    world: World, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put_system(tables=crm.tables(keep_invoices=False))
+    ids = ["R-1", "R-2", *(f"R-{number}" for number in range(500, 530))]
+    approve(world.runtime, *ids)
+    asked: list[Operation] = []
+
+    def silent(opener: Opener, actor: Actor, tenant_id: str, operation: Operation) -> Outcome:
+        asked.append(operation)
+        return failed("Nobody answers.", transient=True)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(operations, "run", silent)
+        disposing.carry_out(world.runtime, "acme")
+        assert len(asked) == 1, "what may pass by itself is waited for first"
+        clock.forward(timedelta(minutes=3))
+        disposing.carry_out(world.runtime, "acme")
+    assert 1 < len(asked) <= 10
+    assert {each.state for each in all_of(world.runtime).values()} == {"executing"}
+    clock.forward(timedelta(minutes=5))
+    carry_out_retention.run(world.runtime)
+    assert {each.state for each in all_of(world.runtime).values()} == {"done"}
+
+
+def test_a_record_that_somebody_has_locked_holds_back_no_other(
+    world: World, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put_system(tables=crm.tables(keep_invoices=False))
+    approve(world.runtime, "R-1", "R-2", "R-501")
+    ask = operations.run
+
+    def locked(opener: Opener, actor: Actor, tenant_id: str, operation: Operation) -> Outcome:
+        if operation.disposal is not None and "R-1" in operation.disposal.record_ids:
+            return failed("Somebody has locked rows.", transient=True)
+        return ask(opener, actor, tenant_id, operation)
+
+    monkeypatch.setattr(operations, "run", locked)
+    disposing.carry_out(world.runtime, "acme")
+    clock.forward(timedelta(minutes=3))
+    disposing.carry_out(world.runtime, "acme")
+    found = {name: each.state for name, each in all_of(world.runtime).items()}
+    assert found == {"R-1": "executing", "R-2": "done", "R-501": "done"}
+
+
+@pytest.mark.parametrize("point", range(1, 12))
+def test_killed_between_the_halves_it_happens_once(world: World, clock: HandClock, point: int) -> None:
+    world.put_system(tables=crm.tables(keep_invoices=False))
+    approve(world.runtime, "R-1", "R-2", "R-501")
+    refer_to(world, "R-2")
+    before = world.dump()
+    try:
+        disposing.carry_out(Dying(world.runtime, point), "acme")
+    except Death:
+        clock.forward(dispositions.LEASE + timedelta(seconds=1))
+    carry_out_retention.run(world.runtime)
+    assert gone(before, world.dump())["invoice"] == 1
+    assert {name: each.state for name, each in all_of(world.runtime).items()} == {
+        "R-1": "done",
+        "R-2": "blocked",
+        "R-501": "done",
+    }
 
 
 @pytest.mark.parametrize("point", range(1, 7))
