@@ -83,7 +83,7 @@ def place(body: Mapping[str, Any]) -> Response:
     """
 
     def effect(work: Work) -> Reply:
-        made = holds.place(
+        made = holding.place(
             work,
             matter=body["matter"],
             scope=_scope(work, body["scope"]),

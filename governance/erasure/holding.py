@@ -4,8 +4,10 @@ Once our own rows are blank a person is found by the case alone, as long as some
 deleted anywhere: in a step to come, at the end of a term, or here at the term of the evidence.
 """
 
+from datetime import datetime
+
 from governance.erasure import keys, service, waiting_store
-from governance.erasure.model import CANCELLED, PARTLY_COMPLETE, Erasure
+from governance.erasure.model import CANCELLED, HELD, PARTLY_COMPLETE, WAITING, Erasure
 from governance.errors import ConflictError, NotFoundError
 from governance.retention import holds
 from governance.retention.model import SUBJECT, Hold, HoldScope, Refusal
@@ -44,11 +46,20 @@ def scope_of_case(snap: Snapshot, erasure_id: str) -> HoldScope:
     return HoldScope(SUBJECT, found.subject_ref, {"erasure": (erasure_id,)})
 
 
+def place(
+    work: Work, *, matter: str, scope: HoldScope, reason: str, expires_at: datetime | None = None
+) -> Hold:
+    """Place a hold, and let tasks that it stops be taken back soon; see `holds.place`."""
+    made = holds.place(work, matter=matter, scope=scope, reason=reason, expires_at=expires_at)
+    _wake(work, made, WAITING)
+    return made
+
+
 def release(work: Work, hold_id: str) -> Hold | Refusal:
     """Release a hold, and wake what it held in the same transaction; see `holds.release`."""
     made = holds.release(work, hold_id)
     if isinstance(made, Hold):
-        _wake(work, made)
+        _wake(work, made, HELD)
     return made
 
 
@@ -56,16 +67,16 @@ def notify(work: Work, hold_id: str) -> int | None:
     """Give the notice that is due about a hold's end, or end it and wake what it held; see `holds.notify`."""
     days = holds.notify(work, hold_id)
     if days == 0:
-        _wake(work, holds.get(work, hold_id))
+        _wake(work, holds.get(work, hold_id), HELD)
     return days
 
 
-def _wake(work: Work, ended: Hold) -> None:
-    """Let cases with a held step be taken up now; a look at all holds tells whether another stands."""
-    ref = ended.scope.subject_ref
+def _wake(work: Work, hold: Hold, status: str) -> None:
+    """Let cases with a step in this state be taken up now; a look at all holds tells what stands by then."""
+    ref = hold.scope.subject_ref
     with work.bookkeeping():
         group = None if ref is None else subjects.group(work, subjects.get_by_ref(work, ref).subject_ref)
-        waiting_store.wake_held(work.connection, work.tenant_id, work.now, group)
+        waiting_store.wake(work.connection, work.tenant_id, work.now, status, group)
 
 
 def _is_anything_left(snap: Snapshot, found: Erasure) -> bool:

@@ -29,7 +29,7 @@ from governance.erasure.model import (
 )
 from governance.erasure.store import Claim
 from governance.events import Actor
-from governance.systems import operations
+from governance.systems import operations, task_reports
 from governance.systems import service as systems
 from governance.systems.model import COUNT, ERASE, Disposition, ErasurePlan, Outcome, SubjectKeys, failed
 from governance.systems.operations import Operation
@@ -149,15 +149,21 @@ def _look_at_holds(work: Work, found: Erasure) -> Erasure:
             else:
                 _write(work, found, planned)
                 _say(work, found, "erasure.step_released", step)
-        elif step.status == PENDING and step.plan is not None:
+        elif step.status in (PENDING, WAITING) and step.plan is not None:
             about = tuple(step.plan) if step.system != OWN else step.data_classes
-            if planning.held_of(work, found, step, about):
+            stopped = planning.held_of(work, found, step, about)
+            if stopped and (step.status == PENDING or _is_taken_back(work, found, step)):
                 held = planning.plan(work, found, step, only=about)
                 if held.status == HELD:
                     held = replace(held, next_at=work.now + _HOLD_LOOK)
                 _write(work, found, held)
                 _say(work, found, "erasure.step_held", held)
     return service.get(work, found.erasure_id)
+
+
+def _is_taken_back(work: Work, found: Erasure, step: Step) -> bool:
+    """Take back what a system was asked and has not done: that can be done with somebody's task only."""
+    return task_reports.no_longer_asked(work, f"{found.erasure_id}/{step.system}/{step.round}") > 0
 
 
 def _released(work: Work, found: Erasure, step: Step) -> Step | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from governance.erasure.model import HELD, OPEN, PARTLY_COMPLETE, Step
+from governance.erasure.model import OPEN, PARTLY_COMPLETE, Step
 from governance.erasure.store import STEP, read_step
 from governance.erasure.tables import erasure, erasure_step
 
@@ -57,17 +57,17 @@ def with_keys(connection: Connection, tenant_id: str) -> Iterator[list[tuple[str
         yield [(row.erasure_id, row.subject_ref, row.keys_sealed) for row in rows]
 
 
-def wake_held(
-    connection: Connection, tenant_id: str, now: datetime, subject_refs: Sequence[str] | None
+def wake(
+    connection: Connection, tenant_id: str, now: datetime, status: str, subject_refs: Sequence[str] | None
 ) -> None:
-    """Let steps that a hold stops, and their cases, be looked at now; `subject_refs`: of these people."""
+    """Let steps in a state, and their cases, be looked at now; `subject_refs`: of these people only."""
     whose: list[sa.ColumnElement[bool]] = [erasure.c.tenant_id == tenant_id]
     if subject_refs is not None:
         whose.append(erasure.c.subject_ref.in_(list(subject_refs)))
-    held = sa.and_(erasure_step.c.tenant_id == tenant_id, erasure_step.c.status == HELD)
-    steps = sa.select(erasure_step.c.erasure_id).where(held)
+    waiting = sa.and_(erasure_step.c.tenant_id == tenant_id, erasure_step.c.status == status)
+    steps = sa.select(erasure_step.c.erasure_id).where(waiting)
     cases = sa.select(erasure.c.erasure_id).where(*whose)
     connection.execute(sa.update(erasure).where(*whose, erasure.c.erasure_id.in_(steps)).values(next_at=now))
     connection.execute(
-        sa.update(erasure_step).where(held, erasure_step.c.erasure_id.in_(cases)).values(next_at=now)
+        sa.update(erasure_step).where(waiting, erasure_step.c.erasure_id.in_(cases)).values(next_at=now)
     )

@@ -10,6 +10,8 @@ from governance.errors import ConflictError, NotFoundError
 from governance.retention import holds
 from governance.retention.model import Hold, HoldScope
 from governance.subjects.model import SubjectReference
+from governance.systems import service as systems
+from governance.systems import task_store
 from tests.conftest import ACTOR, HandClock
 from tests.fixtures import crm
 from tests.governance.erasure.conftest import OFFICER, PEOPLE, SECOND, World
@@ -102,6 +104,31 @@ def test_who_shares_an_address_is_named_by_the_case(world: World) -> None:
     assert (found.subject_ref, found.document()) == (world.refs["crm-2"], {"erasure": [other.erasure_id]})
     with pytest.raises(NotFoundError):
         scope(world, id="crm-9")
+
+
+def test_a_task_that_nobody_has_done_is_taken_back_and_given_anew(world: World, clock: HandClock) -> None:
+    with world.runtime.work("acme", ACTOR) as work:
+        body = {"kind": "manual", "config": {"owner": "staff-1"}, "data_classes": ["identification"]}
+        systems.put(work, "paper", body, None)
+    ordered = world.order("crm-4")
+    clock.forward(timedelta(minutes=1))
+    assert {each.status for each in world.run(ordered).steps if each.system == "paper"} == {"waiting"}
+    with world.runtime.work("acme", OFFICER) as work:
+        said = HoldScope("subject", world.refs["crm-4"])
+        hold_id = holding.place(work, matter="Case 7", scope=said, reason="A lawsuit.").hold_id
+    assert is_due(world, ordered)
+    held = world.run(ordered)
+    assert {each.status for each in held.steps if each.system == "paper"} == {"held"}
+    assert _open_tasks(world) == []
+    with world.runtime.work("acme", SECOND) as work:
+        holding.release(work, hold_id)
+    world.run(ordered)
+    assert _open_tasks(world) == [f"{ordered.erasure_id}/paper/3"], "each plan is a round of its own"
+
+
+def _open_tasks(world: World) -> list[str]:
+    with world.runtime.snapshot("acme", ACTOR) as snap:
+        return [each.operation_id for each in task_store.open_within(snap.connection, "acme", "")]
 
 
 def test_of_an_erasure_that_was_taken_back_nothing_is_held(world: World) -> None:
