@@ -14,7 +14,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One comparison: `fact`, `op` and its operand; `label` is the operand as the author wrote it.
+    """One comparison: `fact`, `op` and its operand; `words`: the entries of a list as sentences name them.
 
     Operands: `is` a scalar; `in`/`not_in` a frozenset; `under`/`at_least` a Duration or an integer;
     `between` a pair of minutes of the day; `absent`/`present` True.
@@ -23,7 +23,7 @@ class Leaf:
     fact: str
     op: str
     value: Scalar | frozenset[str] | frozenset[int] | Duration | tuple[int, int]
-    label: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

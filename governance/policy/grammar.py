@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import pycountry
@@ -52,11 +52,12 @@ def _regions() -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What conditions of one rule may speak of: the facts of its gates, and the named groups."""
+    """What conditions of one rule may speak of: facts of its gates, and named groups with their words."""
 
     facts: Mapping[str, Fact]
     groups: Mapping[str, frozenset[str]]
     desk: Complaints
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def is_place(code: str) -> bool:
@@ -150,7 +151,7 @@ class Grammar:
             return None
         chosen: set[str] = set()
         numbers: set[int] = set()
-        labels: list[str] = []
+        words: list[str] = []
         for entry in entries:
             if isinstance(entry.value, str) and entry.value in self.groups:
                 members = self.groups[entry.value]
@@ -158,18 +159,24 @@ class Grammar:
                     self.desk.add(line, f"the group '{entry.value}' does not hold values of '{fact.name}'")
                     return None
                 chosen |= members
-                labels.append(entry.value)
+                words.append(self._group(entry.value))
                 continue
             value = self.scalar(fact, entry)
             if value is None:
                 return None
-            labels.append(str(value))
+            words.append(str(value))
             if isinstance(value, int):
                 numbers.add(value)
             else:
                 chosen.add(value)
-        label = ", ".join(labels)
-        return Leaf(fact.name, op, frozenset(numbers) if numbers else frozenset(chosen), label)
+        return Leaf(fact.name, op, frozenset(numbers) if numbers else frozenset(chosen), tuple(words))
+
+    def _group(self, name: str) -> str:
+        """What a sentence calls a group; one that the vocabulary has no words for by its name."""
+        plain = (
+            f"one of the group {name.lower().replace('_', ' ')}" if "_" in name and name.isupper() else name
+        )
+        return self.words.get(name, plain)
 
     def _between(self, fact: Fact, operand: Node, line: int) -> Leaf | None:
         """Read `[from, until)` as minutes of the day; from after until wraps midnight."""

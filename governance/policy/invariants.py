@@ -155,7 +155,7 @@ class _Reader:
         """Read a condition over the facts of an action; None if absent or after a complaint."""
         if node is None:
             return None
-        grammar = Grammar(self._facts(action), self.vocabulary.groups, self.desk)
+        grammar = Grammar(self._facts(action), self.vocabulary.groups, self.desk, self.vocabulary.group_words)
         return grammar.condition(node, what)
 
     def invariant(self, node: Node) -> Iterable[Invariant]:

@@ -79,12 +79,13 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """All words: facts, named groups of values, obligations and codes (in their published order)."""
+    """All words: facts, groups of values and what sentences call them, obligations, codes (as published)."""
 
     facts: Mapping[str, Fact]
     groups: Mapping[str, frozenset[str]]
     obligations: Mapping[str, str]
     codes: Mapping[str, str]
+    group_words: Mapping[str, str] = field(default_factory=dict)
 
     def rank(self, code: str) -> int:
         """Give the place of a code in the published order, after all known codes if it is unknown."""

@@ -31,7 +31,7 @@ class PackReader:
         self, pack: str, facts: Mapping[str, Fact], may_permit: bool, is_access: bool
     ) -> RuleReader:
         """Give a reader of rules over `facts`."""
-        grammar = Grammar(facts, self.vocabulary.groups, self.desk)
+        grammar = Grammar(facts, self.vocabulary.groups, self.desk, self.vocabulary.group_words)
         return RuleReader(pack, self.vocabulary, self.sources, grammar, self.desk, may_permit, is_access)
 
     def facts_about(self, actions: Collection[str]) -> dict[str, Fact]:

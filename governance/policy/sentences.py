@@ -8,24 +8,6 @@ from governance.policy.conditions import AllOf, Condition, Leaf
 from governance.policy.durations import Duration
 from governance.policy.model import CheckedRule, Effect, Fact, FactType, Vocabulary
 
-GROUPS: Mapping[str, str] = {
-    "ADEQUATE_FOR_SOMEBODY": "a country that the EU, the United Kingdom or Switzerland finds adequate",
-    "AGE_KNOWN": "a country for which the age of consent of minors is known",
-    "CALL_REGISTERS": "a country with rules of its own on registers of oppositions",
-    "CH_ADEQUATE": "a country that Switzerland finds adequate",
-    "DEROGATIONS": "a derogation for specific situations",
-    "EU_ADEQUATE": "a country that the EU finds adequate",
-    "EU_SAFEGUARDS": "a safeguard under Art. 46 GDPR",
-    "FRAMEWORKS": "a data privacy framework with the United States",
-    "LEADS_ANYWHERE": "an instrument that may lead to any country, such as standard clauses or consent",
-    "RECOGNISE_FRAMEWORKS": "a country that recognises a data privacy framework",
-    "SENSITIVE_CLASSES": "a sensitive class of data",
-    "TRANSFER_LAW_KNOWN": "a country whose law on transfers is known here",
-    "UK_ADEQUATE": "a country that the United Kingdom finds adequate",
-    "US_COUNTRIES_OF_CONCERN": "a country of concern to the United States",
-}
-"""Groups of the shipped vocabulary in words: whoever reads why not does not know the policies' own names."""
-
 
 def condition_sentence(condition: Condition, facts: Mapping[str, Fact]) -> str:
     """Say a condition, for example `the channel is email or sms and the message is commercial`."""
@@ -54,17 +36,8 @@ def _leaf(leaf: Leaf, fact: Fact) -> str:
         return f"{fact.says} is between {_clock(leaf.value[0])} and {_clock(leaf.value[1])}"
     if leaf.op in ("under", "at_least"):
         return f"{fact.says} is {'less than' if leaf.op == 'under' else 'at least'} {leaf.value}"
-    said = " or ".join(map(_named, leaf.label.split(", "))) if leaf.label else str(leaf.value)
+    said = " or ".join(leaf.words) or str(leaf.value)
     return f"{fact.says} is {'not ' if leaf.op == 'not_in' else ''}{said}"
-
-
-def _named(entry: str) -> str:
-    """Say an entry of a list: the name of a group in words, anything else as it is."""
-    if entry in GROUPS:
-        return GROUPS[entry]
-    return (
-        f"one of the group {entry.lower().replace('_', ' ')}" if "_" in entry and entry.isupper() else entry
-    )
 
 
 def _clock(minute: int) -> str:

@@ -162,7 +162,7 @@ class StageReader(PackReader):
         # That it is about this model stands in `applies` of the pack.
         fixed = (
             Leaf(TO, "is", to),
-            Leaf(FROM, "in", frozenset(origins), ", ".join(origins)),
+            Leaf(FROM, "in", frozenset(origins), tuple(origins)),
         )
         rule = CheckedRule(
             pack=model,
@@ -208,8 +208,8 @@ class StageReader(PackReader):
                     Leaf(FROM, "is", origin),
                     Leaf("transition.trigger", "is", "inactivity"),
                     Leaf("relationship.last_act_age", "at_least", after),
-                    Leaf("contract.state", "in", frozenset({"none", "ended"}), "none, ended"),
-                    Leaf("subscription.state", "in", frozenset({"none", "ended"}), "none, ended"),
+                    Leaf("contract.state", "in", frozenset({"none", "ended"}), ("none", "ended")),
+                    Leaf("subscription.state", "in", frozenset({"none", "ended"}), ("none", "ended")),
                 )
             ),
             unless=AnyOf(
@@ -242,7 +242,7 @@ def _matrix_rule(
         Leaf("purpose.allows_class", "is", True),
     ]
     if stages is not None:
-        parts.append(Leaf("stage.relationship", "in", frozenset(stages), ", ".join(stages)))
+        parts.append(Leaf("stage.relationship", "in", frozenset(stages), stages))
     return CheckedRule(
         pack="matrix",
         id=f"matrix.{name}",

@@ -18,18 +18,26 @@ _LEVELS = ("primary", "official", "secondary", "general")
 
 def read_vocabulary(tree: Node, desk: Complaints) -> Vocabulary:
     """Read the vocabulary; complaints go to `desk`, doubtful facts are left out."""
-    members = desk.members(tree, "the vocabulary", (), ("facts", "groups", "obligations", "codes"))
+    members = desk.members(
+        tree, "the vocabulary", ("group_words",), ("facts", "groups", "obligations", "codes")
+    )
     facts: dict[str, Fact] = {}
     for name, node in desk.mapping(members.get("facts"), "facts").items():
         fact = read_fact(name, node, desk)
         if fact is not None:
             facts[name] = fact
+    groups = {
+        name: frozenset(desk.texts(node, f"the group {name}"))
+        for name, node in desk.mapping(members.get("groups"), "groups").items()
+    }
+    words = members.get("group_words")
+    for name, node in desk.mapping(words, "group_words").items() if words is not None else ():
+        if name not in groups:
+            desk.unknown(node.line, "group", name, groups)
     return Vocabulary(
         facts=facts,
-        groups={
-            name: frozenset(desk.texts(node, f"the group {name}"))
-            for name, node in desk.mapping(members.get("groups"), "groups").items()
-        },
+        groups=groups,
+        group_words={} if words is None else _sentences(words, "group_words", desk),
         obligations=_sentences(members.get("obligations"), "obligations", desk),
         codes=_sentences(members.get("codes"), "codes", desk),
     )

@@ -64,20 +64,10 @@ def due(
 
     A page may be short or empty though the list goes on: not every old grant lapses everywhere.
     """
-    gate = open_gate(snap)
-    horizon = plus(snap.now, within)
-    ages = _ages(gate)
-    grants = store.ripe(
-        snap.connection,
-        snap.tenant_id,
-        given_until=_given_until(ages, horizon),
-        ends_until=horizon,
-        after=after,
-        limit=limit + 1,
-    )
-    shown = grants[:limit]
-    lapsing = [each for grant in shown for each in _lapses(gate, grant, ages, horizon)]
-    return lapsing, shown[-1].place if len(grants) > limit else None
+    ripe = _ripe(snap, within, after=after, limit=limit + 1)
+    shown = ripe.grants[:limit]
+    lapsing = [each for grant in shown for each in _lapses(ripe, grant)]
+    return lapsing, shown[-1].place if len(ripe.grants) > limit else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,31 +81,52 @@ class Looked:
 
 def unannounced(snap: Snapshot, *, limit: int = 50) -> list[Looked]:
     """Grants of which it may have to be announced that they lapse within AHEAD, some of them."""
-    gate = open_gate(snap)
-    horizon = plus(snap.now, AHEAD)
+    ripe = _ripe(snap, AHEAD, limit=limit, unsettled_at=snap.now)
+    return [_look(ripe, grant) for grant in ripe.grants]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ripe:
+    """Grants that may lapse until `horizon`, at the `ages` by which the gate's answers change."""
+
+    gate: Gate
+    ages: list[Duration]
+    horizon: datetime
+    grants: list[Grant]
+
+
+def _ripe(
+    snap: Snapshot,
+    within: Duration,
+    *,
+    after: Place | None = None,
+    limit: int,
+    unsettled_at: datetime | None = None,
+) -> _Ripe:
+    gate, horizon = open_gate(snap), plus(snap.now, within)
     ages = _ages(gate)
     grants = store.ripe(
         snap.connection,
         snap.tenant_id,
         given_until=_given_until(ages, horizon),
         ends_until=horizon,
-        after=None,
+        after=after,
         limit=limit,
-        unsettled_at=snap.now,
+        unsettled_at=unsettled_at,
     )
-    return [_look(gate, grant, ages, horizon) for grant in grants]
+    return _Ripe(gate, ages, horizon, grants)
 
 
-def _look(gate: Gate, grant: Grant, ages: list[Duration], horizon: datetime) -> Looked:
-    found = list(_lapses(gate, grant, ages, horizon))
+def _look(ripe: _Ripe, grant: Grant) -> Looked:
+    found = list(_lapses(ripe, grant))
     first = min((each.due_at for each in found), default=None)
     lapse = None
     if first is not None:
         channels = [each.channel for each in found]
         rule = next(each.reason.rule for each in found if each.due_at == first)
         lapse = Lapse(first, channels, rule)
-    later = [minus(end, AHEAD) for end in _ends(grant, ages) if end > horizon]
-    again = min([*later, plus(gate.snap.now, _LONGEST_REST)])
+    later = [minus(end, AHEAD) for end in _ends(grant, ripe.ages) if end > ripe.horizon]
+    again = min([*later, plus(ripe.gate.snap.now, _LONGEST_REST)])
     old = OldGrant(
         grant.subject_ref, grant.purpose, grant.controller, grant.channel, grant.topic, grant.given_at
     )
@@ -137,14 +148,14 @@ def _ends(grant: Grant, ages: list[Duration]) -> list[datetime]:
     return ends if grant.expires_at is None else [*ends, grant.expires_at]
 
 
-def _lapses(gate: Gate, grant: Grant, ages: list[Duration], horizon: datetime) -> Iterator[Reconfirmation]:
-    now = gate.snap.now
-    ends = _ends(grant, ages)
+def _lapses(ripe: _Ripe, grant: Grant) -> Iterator[Reconfirmation]:
+    now = ripe.gate.snap.now
+    ends = _ends(grant, ripe.ages)
     past = [at for at in ends if at <= now]
-    coming = sorted(at for at in set(ends) if now < at <= horizon)
+    coming = sorted(at for at in set(ends) if now < at <= ripe.horizon)
     for channel in (grant.channel,) if grant.channel else CHANNELS:
         for at in (now, *coming):
-            reason = _lapsed(gate, grant, channel, at)
+            reason = _lapsed(ripe.gate, grant, channel, at)
             if reason is not None:
                 # Already over: since the latest of the ends that have passed, as far as can be told.
                 due_at = max(past, default=now) if at == now else at

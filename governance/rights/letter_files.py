@@ -81,27 +81,39 @@ def language_of(tag: str | None) -> str | None:
 
 @cache
 def words(language: str, policies_dir: Path | None) -> Words:
-    """What a language says; read once a process. InvalidError names what is missing in the file."""
-    files = dict(texts(policies_dir, ".yaml", "letters"))
-    name = f"rights/letters/{language}.yaml"
-    tree = compose(name, files[f"{language}.yaml"])
-    if not isinstance(tree, Node):
-        raise InvalidError(str(tree))
-    said: Any = tree.plain()
-    try:
-        return Words(
-            language,
-            tuple(said["months"]),
-            said["date"],
-            said["types"],
-            said["grounds"],
-            said["letters"],
-            said["page"],
-            said["data_classes"],
-            said.get("acts", {}),
-        )
-    except KeyError as missing:
-        raise InvalidError(f"{name}: the member {missing.args[0]!r} is missing.") from None
+    """What a language says; read once a process. InvalidError names what is wrong in the file.
+
+    What an installation's own file does not say (a letter that came later than it) says the shipped one.
+    """
+    said = _read(language, None)
+    own = said if policies_dir is None else _read(language, policies_dir)
+    said.setdefault("acts", {})
+    for member, ours in said.items():
+        theirs = own.get(member, ours)
+        if type(theirs) is not type(ours):
+            raise InvalidError(f"rights/letters/{language}.yaml: {member!r} has another form than shipped.")
+        said[member] = {**ours, **theirs} if isinstance(ours, dict) else theirs
+    return Words(
+        language,
+        tuple(said["months"]),
+        said["date"],
+        said["types"],
+        said["grounds"],
+        said["letters"],
+        said["page"],
+        said["data_classes"],
+        said["acts"],
+    )
+
+
+def _read(language: str, policies_dir: Path | None) -> dict[str, Any]:
+    """The file of a language: the installation's own where there is one."""
+    name = f"{language}.yaml"
+    tree = compose(f"rights/letters/{name}", dict(texts(policies_dir, ".yaml", "letters"))[name])
+    said: Any = tree.plain() if isinstance(tree, Node) else None
+    if not isinstance(said, dict):
+        raise InvalidError(f"rights/letters/{name}: this file is a mapping." if said else str(tree))
+    return said
 
 
 def write(said: Words, kind: str, values: Mapping[str, object]) -> Written:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from governance.ledger.store import ledger_entry
 from governance.rights.model import (
     OPEN_STATES,
     Identity,
@@ -63,14 +64,27 @@ def find(connection: Connection, tenant_id: str, request_id: str, *, lock: bool 
 
 
 def parts_of(connection: Connection, tenant_id: str, request_id: str, kind: type[Row]) -> list[Row]:
-    """The rows of one kind that belong to a request, oldest first."""
+    """The rows of one kind that belong to a request, in the order in which they were recorded.
+
+    Ids do not order what came at one instant. What the open unit of work records comes last.
+    """
     table, key = _TABLES[kind]
     query = (
         _select(kind)
         .where(table.c.tenant_id == tenant_id, table.c.request_id == request_id)
-        .order_by(table.c[key])
+        .order_by(*_recorded(table, tenant_id), table.c[key])
     )
     return [_read(kind, row) for row in connection.execute(query)]
+
+
+def _recorded(table: sa.Table, tenant_id: str) -> list[sa.ColumnElement[Any]]:
+    """By the place of a row's event in the ledger; identities share the event of their request."""
+    if "event_id" not in table.c:
+        return []
+    place = sa.select(ledger_entry.c.position).where(
+        ledger_entry.c.tenant_id == tenant_id, ledger_entry.c.event_id == table.c.event_id
+    )
+    return [sa.nulls_last(place.scalar_subquery())]
 
 
 def update(connection: Connection, tenant_id: str, request_id: str, values: Mapping[str, Any]) -> None:

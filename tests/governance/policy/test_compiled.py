@@ -8,10 +8,12 @@ import pytest
 
 from governance.policy.cases import run_case, run_cases
 from governance.policy.compiled import CompiledPolicy, compile_policy
-from governance.policy.conditions import Leaf
+from governance.policy.complaints import Complaints
+from governance.policy.documents import Node, compose
 from governance.policy.durations import Duration
+from governance.policy.grammar import Grammar
 from governance.policy.model import CheckedPolicies
-from governance.policy.sentences import GROUPS, condition_sentence
+from governance.policy.sentences import condition_sentence
 
 SEND = "communication.send"
 NOW = datetime(2026, 11, 21, 15, tzinfo=UTC)
@@ -113,16 +115,28 @@ def test_the_generated_text_is_kept_and_runs_without_builtins(policy: CompiledPo
 
 
 def test_a_sentence_names_groups_in_words(policy: CompiledPolicy) -> None:
+    words = policy.vocabulary.group_words
     groups = {name for name in policy.vocabulary.groups if name.isupper()} - {"EU", "EEA"}
-    assert groups == set(GROUPS), "a group without words shows its own name to whoever is refused"
+    assert groups == set(words), "a group without words shows its own name to whoever is refused"
     said = "\n".join(policy.text("en").values())
     assert not [name for name in groups if re.search(rf"\b{name}\b", said)]
     assert "the mechanism in force is an instrument that may lead to any country" in said
+
+
+def test_a_group_that_the_vocabulary_has_no_words_for_is_named_as_one(policy: CompiledPolicy) -> None:
     mechanism = policy.vocabulary.facts["mechanism.usable"]
-    own = Leaf(mechanism.name, "not_in", frozenset({"eu-scc"}), "OUR_OWN, eu-bcr")
-    assert condition_sentence(own, {mechanism.name: mechanism}) == (
-        "the mechanism in force is not one of the group our own or eu-bcr"
+    groups = {"OUR_OWN": frozenset({"eu-scc"}), "TOLD": frozenset({"eu-scc"})}
+    grammar = Grammar(
+        {mechanism.name: mechanism}, groups, Complaints("own"), {"TOLD": "a thing that is told"}
     )
+    for name, said in (("OUR_OWN", "one of the group our own"), ("TOLD", "a thing that is told")):
+        tree = compose("own.yaml", f"mechanism.usable: {{not_in: [{name}, eu-bcr]}}")
+        assert isinstance(tree, Node)
+        own = grammar.condition(tree, "when")
+        assert own is not None, grammar.desk.found
+        assert condition_sentence(own, {mechanism.name: mechanism}) == (
+            f"the mechanism in force is not {said} or eu-bcr"
+        )
 
 
 def test_every_rule_has_a_sentence(policy: CompiledPolicy) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from governance.errors import InvalidError
 from governance.policy import service as policies
 from governance.purposes import catalogue
 from governance.retention.model import verdict_of
@@ -152,3 +153,30 @@ def test_the_stock_is_what_the_code_says() -> None:
     planning = Path(policies.__file__).parents[1] / "erasure" / "planning.py"
     everything = source + planning.read_text(encoding="utf-8")
     assert all(each in everything for each in (*STOCK, NOT_BEGUN))
+
+
+def test_an_own_file_from_before_a_letter_came_says_the_rest_as_shipped(tmp_path: Path) -> None:
+    own = tmp_path / "rights" / "letters" / "de.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text(
+        "letters:\n  fulfilment:\n    subject: Erledigt bei uns\n    body: [Alles ist erledigt.]\n",
+        encoding="utf-8",
+    )
+    said, shipped = words("de", tmp_path), words("de", None)
+    assert (
+        write(said, FULFILMENT, {**_SILENT, "controller": "A", "reference": "r"}).subject
+        == "Erledigt bei uns"
+    )
+    assert said.letters["held"] == shipped.letters["held"]
+    assert said.classes(["contact_details"]) == shipped.classes(["contact_details"])
+    assert (said.months, said.page, said.types) == (shipped.months, shipped.page, shipped.types)
+    assert words("fr", tmp_path) == words("fr", None)
+
+
+@pytest.mark.parametrize("wrong", ["letters: [held]", "data_classes: notes", "[1]", "a: [", ""])
+def test_an_own_file_of_another_form_is_refused_with_its_name(tmp_path: Path, wrong: str) -> None:
+    own = tmp_path / "rights" / "letters" / "de.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text(wrong, encoding="utf-8")
+    with pytest.raises(InvalidError, match=r"letters/de\.yaml"):
+        words("de", tmp_path)

@@ -6,6 +6,7 @@ import pytest
 
 from governance.bootstrap import Runtime
 from governance.ledger.store import entries
+from governance.rights import letters
 from governance.rights import service as rights
 from governance.rights.service import NewRequest
 from governance.subjects.model import SubjectReference
@@ -91,3 +92,18 @@ def test_a_swiss_request_whose_fee_nobody_confirms_ends(
     with runtime.snapshot("acme", ACTOR) as snapshot:
         request = rights.open_dossier(snapshot, request_id).request
     assert request.outcome == (None if confirmed else "fee-not-confirmed")
+
+
+def test_letters_of_one_instant_are_listed_as_they_were_written(any_runtime: Runtime) -> None:
+    request_id = take(any_runtime, country="DE")
+    written = []
+    with any_runtime.work("acme", ACTOR) as work:
+        dossier = rights.open_dossier(work, request_id)
+        for _ in range(8):
+            letter = letters.send(work, dossier, letters.NOTHING_HELD)
+            assert letter is not None
+            written.append(letter.letter_id)
+    with any_runtime.snapshot("acme", ACTOR) as snap:
+        listed = [each["id"] for each in rights.letters_of(snap, request_id)]
+    assert listed[-8:] == written
+    assert len(listed) == 9
