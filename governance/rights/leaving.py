@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from governance.erasure import service as erasure
 from governance.erasure.model import CANCELLED, UNDO_WINDOW, Erasure
 from governance.errors import ConflictError
-from governance.rights import package_store
+from governance.rights import package_store, releasing
 from governance.rights import recipient_store as recipients
 from governance.rights.model import (
     ACCESS,
@@ -20,8 +20,11 @@ from governance.rights.model import (
     ERASURE,
     IN_PROGRESS,
     PORTABILITY,
+    REFUSED,
+    RESTRICTION,
     VERIFYING,
     WAITING,
+    WITHDRAWN,
     Request,
 )
 from governance.rights.states import Case
@@ -38,7 +41,7 @@ def leave(work: Work, request: Request, before: Case, after: Case) -> None:
     """Undo what a request began, as far as this step takes it out of work; before the step is written.
 
     Raises ConflictError `too-late` where an erasure has begun that the step says will not be, `erasure-open`
-    for an answer while one may still be undone.
+    for an answer while one may still be undone, `restriction-in-force` for a no to what holds.
     """
     if not is_exit(before.state, after.state):
         return
@@ -47,6 +50,8 @@ def leave(work: Work, request: Request, before: Case, after: Case) -> None:
             _check_none_waits(work, request, before)
             return
         _take_back(work, request, before)
+    elif request.type == RESTRICTION and after.state != WAITING:
+        _release(work, request, before, after)
     if after.state == WAITING or after.state in ANSWERED:
         return
     people = _people(before)
@@ -86,7 +91,7 @@ def _ended_since(request: Request, each: Erasure) -> bool:
 
 def _take_back(work: Work, request: Request, before: Case) -> None:
     """Cancel the erasures that this request ordered; ConflictError `too-late` once one has begun."""
-    for each in ordered(work, request, _with_survivors(work, before)):
+    for each in ordered(work, request, _people(before) | _survivors(work, before)):
         subjects.lock(work, each.subject_ref)  # in the order in which an order locks
         try:
             erasure.cancel(work, each.erasure_id)
@@ -96,6 +101,27 @@ def _take_back(work: Work, request: Request, before: Case) -> None:
                 "when the erasure does.",
                 reason="too-late",
             ) from None
+
+
+def _release(work: Work, request: Request, before: Case, after: Case) -> None:
+    """End the restrictions that rest on this request alone; ConflictError `restriction-in-force` for a no.
+
+    Whoever withdraws wants it ended: it ends at once. One that is only proved anew stays in force for whoever
+    it still means, who was not told that it ends (Art. 18(3) GDPR); so does one that nobody proved in time.
+    """
+    people = _survivors(work, before)
+    if after.state == VERIFYING:
+        people -= _survivors(work, after)
+    mine = [ref for ref in sorted(people) if releasing.rests_on(work, request, ref)]
+    if after.state == REFUSED and mine:
+        raise ConflictError(
+            "The restriction that this request asks for is in force. Lift it first, which tells the person "
+            "(PUT /v1/subjects/{id}/restriction); then refuse, or answer.",
+            reason="restriction-in-force",
+        )
+    if after.state in (WITHDRAWN, VERIFYING):
+        for ref in mine:
+            releasing.end(work, ref, because="rights-request")
 
 
 def _check_none_waits(work: Work, request: Request, before: Case) -> None:
@@ -136,8 +162,7 @@ def _people(case: Case) -> set[str]:
     return {each.subject for each in case.proofs if each.subject is not None}
 
 
-def _with_survivors(snap: Snapshot, case: Case) -> set[str]:
-    """Whom a request means, and the records into which theirs were merged."""
-    meant = _people(case)
-    found = [subjects.find_by_ref(snap, ref) for ref in meant]
-    return meant | {person.subject_ref for person in found if person is not None}
+def _survivors(snap: Snapshot, case: Case) -> set[str]:
+    """Whom a request means, by the records into which theirs were merged."""
+    found = [subjects.find_by_ref(snap, ref) for ref in _people(case)]
+    return {person.subject_ref for person in found if person is not None}

@@ -13,7 +13,7 @@ from typing import Any
 
 from governance.clock import wire
 from governance.errors import InvalidError, NotFoundError, UnreadableError
-from governance.rights import letters, lifting_store, recipients, restricting
+from governance.rights import letters, lifting_store, releasing
 from governance.rights.intake import first_choice
 from governance.rights.letter_files import LANGUAGES, language_of, words, write
 from governance.rights.lifting_store import Notice
@@ -63,11 +63,7 @@ def lift(
         _note_informed(work, subject_ref, informed)
     elif not any(each.sent_at for each in open_):
         return NotInformed(open_[-1] if open_ else _write(work, person))
-    lifted = subjects.set_restriction(work, subject_ref, False, because=because)
-    recipients.lift(work, subject_ref)
-    for each in open_:
-        lifting_store.change(work.connection, work.tenant_id, each.notice_id, {"lifted_at": work.now})
-    return lifted
+    return releasing.end(work, subject_ref, because=because)
 
 
 def notices(snap: Snapshot, subject_ref: str) -> list[Notice]:
@@ -149,7 +145,7 @@ def _note_informed(work: Work, subject_ref: str, informed: Informed) -> None:
     if informed.at > work.now:
         complaint = "The person is informed before the restriction is lifted, so this is over."
         raise InvalidError(complaint, fields={"informed.at": [complaint]})
-    begun = restricting.began_at(work, subject_ref)
+    begun = releasing.began_at(work, subject_ref)
     # Whoever notes the minute may leave its seconds out.
     if begun is not None and informed.at < begun.replace(second=0, microsecond=0):
         complaint = "This was before the restriction began, so it did not tell that it ends."

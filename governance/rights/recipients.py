@@ -6,7 +6,6 @@ done, or that it is impossible, with evidence. The request goes on by itself whe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from governance.clock import wire
@@ -24,32 +23,19 @@ from governance.rights.recipient_store import (
     WAITING,
     Recipient,
 )
+from governance.rights.releasing import LIFTED, base, turn
 from governance.systems import service as systems
 from governance.systems import task_reports
-from governance.systems.model import RELEASE, RESTRICT
+from governance.systems.model import RELEASE
 from governance.vault.model import Place
 from governance.work import Snapshot, Work
 
 WAITS, FAILS = "recipients", "recipients-failed"
 TYPES = (RECTIFICATION, RESTRICTION)
-LIFTED = "lifted"
-"""Why a recipient was dropped: the restriction had ended before it was told, or before it did it."""
-
 NOTES = ("done", "impossible", "retry")
 """What staff may say of a recipient: it was done in another way, it cannot be done, or ask again."""
 
 _OPEN, _STUCK = (PENDING, WAITING), (FAILED, UNSUPPORTED)
-_ASKED = (
-    "operation_id",
-    "status",
-    "attempts",
-    "because",
-    "rows_told",
-    "noted_by",
-    "next_at",
-    "answered_at",
-    "event_id",
-)
 
 
 def plan(work: Work, dossier: Dossier, people: Sequence[str], verb: str) -> str:
@@ -92,9 +78,9 @@ def tell_dropped(work: Work, dossier: Dossier, verb: str) -> None:
 def _ask_anew(work: Work, dossier: Dossier, each: Recipient) -> None:
     if each.status == WAITING:
         task_reports.no_longer_asked(work, each.operation_id)
-    turn = int(_turn(each).removeprefix("/") or 1)
+    number = int(turn(each).removeprefix("/") or 1)
     values = {
-        "operation_id": f"{_base(each, each.verb)}/{turn + 1}",
+        "operation_id": f"{base(each, each.verb)}/{number + 1}",
         "status": PENDING,
         "attempts": 0,
         "because": "",
@@ -105,15 +91,6 @@ def _ask_anew(work: Work, dossier: Dossier, each: Recipient) -> None:
         "event_id": dossier.request.event_id,
     }
     store.change(work.connection, work.tenant_id, each, values)
-
-
-def _base(each: Recipient, verb: str) -> str:
-    return f"{each.request_id}/{each.system_id}/{each.subject_ref}/{verb}"
-
-
-def _turn(each: Recipient) -> str:
-    """Which time it is asked: nothing for the first, `/2` for the second."""
-    return each.operation_id.removeprefix(_base(each, each.verb))
 
 
 def of_request(snap: Snapshot, request_id: str) -> list[Recipient]:
@@ -195,35 +172,6 @@ def note(
         if outcome != "retry":
             task_reports.noted(work, each.operation_id, done=outcome == "done", evidence=evidence)
     return open_dossier(work, request_id)
-
-
-def lift(work: Work, subject_ref: str) -> None:
-    """The restriction of a person was lifted: have every system that was to mark the data release it."""
-    for each in store.of_subject(work.connection, work.tenant_id, subject_ref, RESTRICT):
-        if each.status == DROPPED:
-            continue
-        if each.status == PENDING or task_reports.no_longer_asked(work, each.operation_id):
-            values = {"status": DROPPED, "because": LIFTED, "next_at": None}
-            store.change(work.connection, work.tenant_id, each, values)
-            continue
-        release = replace(
-            each,
-            verb=RELEASE,
-            operation_id=f"{_base(each, RELEASE)}{_turn(each)}",
-            status=PENDING,
-            attempts=0,
-            because="",
-            rows_told=0,
-            noted_by=None,
-            next_at=work.now,
-            answered_at=None,
-        )
-        before = store.again(work.connection, work.tenant_id, release)
-        if before is None:
-            store.add(work.connection, work.tenant_id, [release])
-        elif before.operation_id != release.operation_id:  # it was marked again since it was released
-            values = {name: getattr(release, name) for name in _ASKED}
-            store.change(work.connection, work.tenant_id, release, values)
 
 
 def forget(work: Work, request_id: str) -> None:

@@ -2,27 +2,13 @@
 
 from datetime import date, datetime
 
-import sqlalchemy as sa
-
-from governance.ledger.store import ledger_entry
 from governance.rights import states
 from governance.rights.dossier import Dossier
 from governance.rights.model import RESTRICTION
 from governance.rights.periods import local_day
+from governance.rights.releasing import ended_at
 from governance.subjects import service as subjects
 from governance.work import Snapshot
-
-_BEGUN, _ENDED = "subject.restricted", "subject.restriction_lifted"
-
-
-def began_at(snap: Snapshot, subject_ref: str) -> datetime | None:
-    """When a person's use of data was restricted last; None if that was never sealed under this reference."""
-    return _last(snap, subject_ref, _BEGUN)
-
-
-def ended_at(snap: Snapshot, subject_ref: str) -> datetime | None:
-    """When a person's restriction was lifted last; None if that was never sealed under this reference."""
-    return _last(snap, subject_ref, _ENDED)
 
 
 def lasted(snap: Snapshot, dossier: Dossier) -> tuple[date, date] | None:
@@ -43,14 +29,3 @@ def lasted(snap: Snapshot, dossier: Dossier) -> tuple[date, date] | None:
         return None
     begun, ended = (local_day(each, request.zone) for each in (request.verified_at, max(ends)))
     return begun, ended
-
-
-def _last(snap: Snapshot, subject_ref: str, kind: str) -> datetime | None:
-    at = ledger_entry.c
-    found: datetime | None = snap.connection.scalar(
-        sa.select(at.at)
-        .where(at.tenant_id == snap.tenant_id, at.subject_ref == subject_ref, at.kind == kind)
-        .order_by(at.position.desc())
-        .limit(1)
-    )
-    return found

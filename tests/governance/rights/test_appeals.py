@@ -13,7 +13,7 @@ from governance.errors import ConflictError, InvalidError
 from governance.opendsr import store as opendsr_store
 from governance.opendsr.model import OpenRequest
 from governance.retention import holds
-from governance.rights import ending, recipients
+from governance.rights import ending, recipients, releasing
 from governance.rights import service as rights
 from governance.rights.dossier import clock_of, reading_of
 from governance.rights.letter_files import LANGUAGES
@@ -282,14 +282,14 @@ def test_who_is_told_of_a_restriction_is_told_again_and_released_again(
         recipients.note(work, request_id, "paper", outcome="done", evidence=EVIDENCE)
         ref = dossier_of(runtime, request_id).identities[0].subject_ref or ""
         subjects.set_restriction(work, ref, False, because=None)
-        recipients.lift(work, ref)
+        releasing.release(work, ref)
     assert turn("release")[0][0] == "pending"
     granted(runtime, request_id)
     assert turn("restrict") == [("pending", "/2")]
     with runtime.work("acme", ACTOR) as work:
         recipients.note(work, request_id, "paper", outcome="done", evidence=EVIDENCE)
         subjects.set_restriction(work, ref, False, because=None)
-        recipients.lift(work, ref)
+        releasing.release(work, ref)
     with runtime.snapshot("acme", ACTOR) as snapshot:
         (release,) = [each for each in recipients.of_request(snapshot, request_id) if each.verb == "release"]
     assert (release.status, release.operation_id.endswith("/release/2")) == ("pending", True)

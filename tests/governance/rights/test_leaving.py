@@ -11,7 +11,16 @@ from governance.erasure import service as erasure
 from governance.erasure import store as erasure_store
 from governance.erasure.model import CANCELLED, UNDO_WINDOW
 from governance.errors import ConflictError
-from governance.rights import leaving, package_store, states, store, verification
+from governance.rights import (
+    leaving,
+    lifting,
+    package_store,
+    recipient_store,
+    recipients,
+    states,
+    store,
+    verification,
+)
 from governance.rights import service as rights
 from governance.rights.dossier import keep
 from governance.rights.model import ANSWERED, CLOSED_STATES, IN_PROGRESS, STATES, WAITING
@@ -19,6 +28,7 @@ from governance.rights.service import NewRequest
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.model import SubjectChange, SubjectReference
+from governance.systems import service as systems
 from governance.work import Work
 from retention_jobs import build_packages, match_rights_requests, run_erasures, run_rights_clocks
 from tests.conftest import ACTOR, HandClock
@@ -304,3 +314,96 @@ def test_a_request_that_repeats_another_is_not_answered_with_the_package_of_some
         rights.fulfil(work, again)
         assert package_store.newest_link(work.connection, work.tenant_id, first) is not None
         assert package_store.newest_link(work.connection, work.tenant_id, again) is None
+
+
+def restricted(runtime: Runtime, external_id: str = "crm-1") -> bool:
+    with runtime.snapshot("acme", ACTOR) as snap:
+        return subjects.get(snap, external_id).restricted
+
+
+def test_who_withdraws_a_restriction_is_restricted_no_more_and_recipients_release(
+    any_runtime: Runtime, clock: HandClock
+) -> None:
+    runtime = any_runtime
+    with runtime.work("acme", ACTOR) as work:
+        systems.put(work, "binder", {"kind": "manual", "config": {"owner": "staff-7"}}, None)
+    with runtime.work("acme", ACTOR) as work:
+        request_id = proved(work, "restriction")
+    assert restricted(runtime)
+    clock.forward(timedelta(minutes=1))
+    with runtime.work("acme", ACTOR) as work:
+        (told,) = recipients.of_request(work, request_id)
+        recipient_store.change(work.connection, work.tenant_id, told, {"status": "done"})
+        assert rights.withdraw(work, request_id).request.state == "withdrawn"
+        assert [each.verb for each in recipients.of_request(work, request_id)] == ["release", "restrict"]
+    assert not restricted(runtime)
+
+
+def test_a_restriction_in_force_is_lifted_before_it_is_refused(
+    any_runtime: Runtime, clock: HandClock
+) -> None:
+    runtime = any_runtime
+    with runtime.work("acme", ACTOR) as work:
+        request_id = proved(work, "restriction")
+    clock.forward(timedelta(minutes=1))
+    with pytest.raises(ConflictError) as no, runtime.work("acme", ACTOR) as work:
+        rights.refuse(work, request_id, ground="legal-claims")
+    assert no.value.reason == "restriction-in-force"
+    assert restricted(runtime)
+    with runtime.work("acme", ACTOR) as work:
+        ref = subjects.get(work, "crm-1").subject_ref
+        lifting.lift(work, ref, informed=lifting.Informed(work.now, "By telephone."))
+        assert rights.refuse(work, request_id, ground="legal-claims").request.state == "refused"
+    assert not restricted(runtime)
+
+
+def test_a_restriction_that_rests_on_something_else_stays(runtime: Runtime, clock: HandClock) -> None:
+    """Staff restricted the person before; or another request asks for the same."""
+    with runtime.work("acme", ACTOR) as work:
+        subjects.set_restriction(work, put(work, "crm-1"), True, because="an open dispute")
+        clock.forward(timedelta(minutes=1))
+    with runtime.work("acme", ACTOR) as work:
+        rights.withdraw(work, proved(work, "restriction"))
+        first = proved(work, "restriction", external_id="crm-2")
+    clock.forward(timedelta(minutes=1))
+    with runtime.work("acme", ACTOR) as work:
+        second = proved(work, "restriction", external_id="crm-2")
+    assert restricted(runtime)
+    clock.forward(timedelta(minutes=1))
+    with runtime.work("acme", ACTOR) as work:
+        rights.withdraw(work, first)
+    assert restricted(runtime, "crm-2"), "the second still asks for it"
+    with runtime.work("acme", ACTOR) as work:
+        rights.withdraw(work, second)
+    assert not restricted(runtime, "crm-2")
+
+
+def test_whoever_a_restriction_does_not_mean_after_all_is_free(
+    any_runtime: Runtime, clock: HandClock
+) -> None:
+    runtime = any_runtime
+    with runtime.work("acme", ACTOR) as work:
+        request_id = proved(work, "restriction")
+        put(work, "crm-2")
+    clock.forward(timedelta(minutes=1))
+    with runtime.work("acme", ACTOR) as work:
+        rights.decide(work, request_id, identity_of(work, request_id), "crm-2", True)
+    assert not restricted(runtime)
+    assert not restricted(runtime, "crm-2"), "nobody proved it yet"
+
+
+def test_a_restriction_stays_while_a_merged_record_is_proved_anew_and_ends_when_it_is_withdrawn(
+    runtime: Runtime, clock: HandClock
+) -> None:
+    with runtime.work("acme", ACTOR) as work:
+        request_id = proved(work, "restriction")
+        one, two = subjects.get(work, "crm-1").subject_ref, put(work, "crm-2")
+    clock.forward(timedelta(minutes=1))
+    with runtime.work("acme", ACTOR) as work:
+        subjects.move_to(work, one, two)
+        assert rights.entitled(work, request_id) is None
+    assert restricted(runtime, "crm-2")
+    clock.forward(timedelta(minutes=1))
+    with runtime.work("acme", ACTOR) as work:
+        rights.withdraw(work, request_id)
+    assert not restricted(runtime, "crm-2")

@@ -11,7 +11,7 @@ import pytest
 from governance.bootstrap import Runtime
 from governance.consent import service as consent
 from governance.errors import ConflictError, InvalidError
-from governance.rights import correcting, recipients, telling
+from governance.rights import correcting, recipients, releasing, telling
 from governance.rights import service as rights
 from governance.rights.correcting import Correction
 from governance.rights.intake import NewRequest
@@ -148,7 +148,7 @@ def test_a_restriction_is_told_to_all_four_kinds_and_the_letter_says_who_did_it(
     with runtime.work("acme", ACTOR) as work:
         person = subjects.get(work, "crm-1")
         subjects.set_restriction(work, person.subject_ref, False)
-        recipients.lift(work, person.subject_ref)
+        releasing.release(work, person.subject_ref)
     tell_recipients.run(runtime)
     assert column(house, "restricted")[0] == 0
     assert standing(runtime, request_id)[2]["crm/release"] == "done"
@@ -408,7 +408,7 @@ def test_a_restriction_that_was_lifted_meanwhile_is_no_task_any_more(any_runtime
     tell_recipients.run(any_runtime)
     with any_runtime.work("acme", ACTOR) as work:
         subjects.set_restriction(work, _ref(work), False)
-        recipients.lift(work, _ref(work))
+        releasing.release(work, _ref(work))
     tell_recipients.run(any_runtime)
     with any_runtime.snapshot("acme", ACTOR) as snap:
         assert tasks.page(snap, state="open", after="", limit=10) == []
