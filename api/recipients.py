@@ -8,7 +8,7 @@ from flask import Response
 from api.disclosures import of_request
 from api.problems import problem
 from api.rights import REFUSED
-from api.rights_shapes import CorrectBody, NoteBody, RequestReply
+from api.rights_shapes import CorrectBody, CorrectedReply, NoteBody, RequestReply
 from api.rooms import Room
 from api.runtime import Reply, act, reply, request_snapshot
 from api.shapes import Listing
@@ -24,9 +24,12 @@ room = Room("recipients", description="Who holds a copy and is told of correctio
 @room.post("/v1/rights-requests/<request_id>/correct", scope="rights:write")
 @room.body(CorrectBody)
 @room.refuses(409)
-@room.answers(200, RequestReply)
+@room.answers(200, CorrectedReply)
 def put_right(body: Mapping[str, Any], request_id: str) -> Response:
-    """Put values right here at once, and have every connected system told; the request goes on by itself."""
+    """Put values right here at once, and have every connected system told; the request goes on by itself.
+
+    `not_so_here` lists what was left here, since it is something else than `was`.
+    """
     wanted = [Correction(**each) for each in body["changes"]]
 
     def effect(work: Work) -> Reply | Response:
@@ -34,9 +37,12 @@ def put_right(body: Mapping[str, Any], request_id: str) -> Response:
         if done.refusal is not None:
             status, title, detail = REFUSED[done.refusal]
             return problem(status, title, detail, code=done.refusal)
-        return _kept(work, request_id)
+        return _corrected(work, request_id, done.not_so_here)
 
-    return act(effect, again=_again)
+    def again(work: Work, outcome: Outcome) -> Reply:
+        return _corrected(work, request_id, outcome.kept["not_so_here"])
+
+    return act(effect, again=again)
 
 
 @room.get("/v1/rights-requests/<request_id>/recipients", scope="rights:read", discloses=of_request())
@@ -66,6 +72,12 @@ def note_recipient(body: Mapping[str, Any], request_id: str, system_id: str) -> 
 def _kept(work: Work, request_id: str) -> Reply:
     document = rights.document(work, rights.open_dossier(work, request_id))
     return Reply(200, document, kept={"id": request_id})
+
+
+def _corrected(work: Work, request_id: str, not_so_here: Any) -> Reply:
+    document = rights.document(work, rights.open_dossier(work, request_id))
+    names = list(not_so_here)
+    return Reply(200, {**document, "not_so_here": names}, kept={"id": request_id, "not_so_here": names})
 
 
 def _again(work: Work, outcome: Outcome) -> Reply:

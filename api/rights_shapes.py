@@ -4,7 +4,7 @@ import marshmallow as ma
 
 from api.shapes import Answer, Day, Flag, Instant, Page, Shape, SubjectName, Text
 from governance.rights.clocks import ASKS
-from governance.rights.model import BEHALVES, CHANNELS, STATES, TYPES
+from governance.rights.model import BEHALVES, SAID_CHANNELS, STATES, TYPES
 from governance.rights.recipients import NOTES
 
 
@@ -37,7 +37,7 @@ class RequestBody(Shape):
     region = Text(8, allow_none=True, metadata={"description": "ISO 3166-2, such as US-CA."})
     language = Text(35, allow_none=True)
     received_at = Instant(allow_none=True)
-    channel = ma.fields.String(load_default="api", validate=ma.validate.OneOf(CHANNELS))
+    channel = ma.fields.String(load_default="api", validate=ma.validate.OneOf(SAID_CHANNELS))
     name = Text(256, allow_none=True)
     details = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
     appeal_of = Text(
@@ -56,6 +56,16 @@ class RequestReply(Answer):
     regime = ma.fields.String(required=True)
     clock = ma.fields.Dict(required=True)
     identities = ma.fields.List(ma.fields.Dict(), required=True)
+
+
+class CorrectedReply(RequestReply):
+    """A request after a correction."""
+
+    not_so_here = ma.fields.List(
+        ma.fields.String(),
+        required=True,
+        metadata={"description": "Names of what was left here: it is something else than `was`."},
+    )
 
 
 class PackageLinkReply(Answer):

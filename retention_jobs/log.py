@@ -42,6 +42,11 @@ def lost(job: str, slot: str) -> None:
     _LINES.warning("job-lease-lost", job=job, slot=slot)
 
 
+def left(job: str, failed: int) -> None:
+    """Note how many of a run failed, each in a line of its own before, while the rest went on."""
+    _LINES.error("job-left", job=job, failed=failed)
+
+
 def failed(what: str, error: BaseException, *, attempt: int | None = None) -> None:
     """Note an error: its kind and where, never its message, which may hold data."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]

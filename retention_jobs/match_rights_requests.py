@@ -1,25 +1,40 @@
 """Looks whom new requests mean: those that the public form took in without looking anybody up."""
 
-from governance.bootstrap import Runtime
+from governance.bootstrap import HaltedError, Runtime
 from governance.events import Actor
 from governance.rights import service as rights
+from retention_jobs import log
 
 ACTOR = Actor("job:match-rights-requests", "job")
+JOB = "match-rights-requests"
 _BATCH = 50
 
 
 def run(runtime: Runtime) -> int:
-    """Look whom each means, a request to a transaction; gives how many."""
-    done = 0
+    """Look whom each means, a request to a transaction; gives how many.
+
+    One that fails is logged and left for the next run: it does not keep anybody else from their answer.
+    """
+    done = failed = 0
     for tenant_id in runtime.tenant_ids():
+        after = ""
         while True:
             with runtime.snapshot(tenant_id, ACTOR) as snapshot:
-                waiting = rights.unmatched(snapshot, limit=_BATCH)
+                waiting = rights.unmatched(snapshot, after=after, limit=_BATCH)
             for request_id in waiting:
                 runtime.heed()
-                with runtime.work(tenant_id, ACTOR) as work:
-                    rights.match(work, request_id)
-                done += 1
+                try:
+                    with runtime.work(tenant_id, ACTOR) as work:
+                        rights.match(work, request_id)
+                    done += 1
+                except HaltedError:
+                    raise
+                except Exception as error:
+                    log.failed(JOB, error)
+                    failed += 1
             if len(waiting) < _BATCH:
                 break
+            after = waiting[-1]
+    if failed:
+        log.left(JOB, failed)
     return done

@@ -32,7 +32,7 @@ Ending = Callable[[Connection, datetime], bool]
 """Writes how a run ended; False if the claim is no longer ours."""
 
 
-class LeaseLostError(Exception):
+class LeaseLostError(HaltedError):
     """Somebody else has claimed what this run is doing."""
 
 

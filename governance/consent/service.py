@@ -6,7 +6,7 @@ has to be confirmed again in `reconfirming`, `objections`, `suppressions`, `noti
 in `noes`: which suppressions and objections stand.
 """
 
-from governance.consent.acts import Confirmation, ImportedAct, NewConsent, NoticeRef
+from governance.consent.acts import Confirmation, ImportedAct, NewConsent, NoticeRef, check_channel
 from governance.consent.addresses import bar_address
 from governance.consent.bulk import BulkOutcome, record_many
 from governance.consent.buried import keep_no
@@ -18,7 +18,7 @@ from governance.consent.captures import (
     capture,
 )
 from governance.consent.confirmations import confirm, waiting_for
-from governance.consent.consents import record, withdraw
+from governance.consent.consents import check_purpose, record, withdraw
 from governance.consent.erasing import carry_noes
 from governance.consent.expiry import expire, people_with_expired
 from governance.consent.merging import merge, split
@@ -62,6 +62,8 @@ __all__ = [
     "bars_on",
     "capture",
     "carry_noes",
+    "check_channel",
+    "check_purpose",
     "confirm",
     "expire",
     "facts_for",

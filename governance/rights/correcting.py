@@ -1,54 +1,42 @@
 """Rectification: staff decide what is put right; it is written here at once, and every recipient is told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from governance.errors import ConflictError, InvalidError
 from governance.events import Fact
+from governance.rights import own_values, recipients, sealing
 from governance.rights import recipient_store as store
-from governance.rights import recipients, sealing
-from governance.rights.attributes import OWN, check_names
+from governance.rights.attributes import check_names
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
 from governance.rights.model import IN_PROGRESS, RECTIFICATION
-from governance.subjects import service as subjects
-from governance.subjects.identifiers import POINT_TYPES, Identifier
-from governance.subjects.model import SubjectChange
+from governance.rights.own_values import Correction
+from governance.systems import service as systems
 from governance.systems.model import CORRECT, Change
 from governance.work import Snapshot, Work
-
-Value = str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """One value to put right. `name`: an attribute (`email`, `family_name`), or `table.column` of `system`.
-
-    With `was`, only what is still so is changed. Without `system`, everybody is told.
-    """
-
-    name: str
-    value: Value = field(repr=False)
-    was: Value = field(default=None, repr=False)
-    system: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """What came of it. `refusal`: why it could not be done (that is recorded); None if it was."""
+    """What came of it. `refusal`: why it could not be done (that is recorded); None if it was.
+
+    `not_so_here`: names of what was left here, since it is something else than `was`.
+    """
 
     dossier: Dossier
     refusal: str | None = None
+    not_so_here: tuple[str, ...] = ()
 
 
 def correct(work: Work, request_id: str, wanted: Sequence[Correction]) -> Corrected:
     """Put values right for the people whom a rectification was proved to mean, and have recipients told.
 
     Until all have answered more may be put right, a slip too: whoever is concerned is told anew, everything
-    in its order. ConflictError `not-a-correction`, `not-now`, `not-verified`; InvalidError for a value that
-    cannot be, and for a name that means nothing anywhere. Where a record was merged meanwhile it has to be
-    verified anew (`refusal`).
+    in its order. ConflictError `not-a-correction`, `not-now`, `not-verified`; `not-so` where something is not
+    as `was` says and no system is told either; InvalidError for a value that cannot be, and for a name that
+    means nothing anywhere. Where a record was merged meanwhile it has to be verified anew (`refusal`).
     """
     dossier = open_dossier(work, request_id)
     if dossier.request.type != RECTIFICATION:
@@ -62,9 +50,16 @@ def correct(work: Work, request_id: str, wanted: Sequence[Correction]) -> Correc
         complaint = "Name at least one value to put right."
         raise InvalidError(complaint, fields={"changes": [complaint]})
     check_names(work, [(each.name, each.system) for each in wanted])
-    for ref in people:
-        _write_here(work, ref, [each for each in wanted if each.system is None])
-    facts: dict[str, Fact] = {"names": sorted({each.name for each in wanted}), "people": len(people)}
+    own_values.check_values(work.now, wanted)
+    left = [own_values.write(work, ref, wanted) for ref in people]
+    not_so = sorted({each.name for each in wanted if left and all(each in one for one in left)})
+    if not_so and not systems.every(work):
+        raise ConflictError(f"Not as `was` says: {', '.join(not_so)}. Look it up again.", reason="not-so")
+    facts: dict[str, Fact] = {
+        "names": sorted({each.name for each in wanted}),
+        "people": len(people),
+        "not_so": not_so,
+    }
     dossier = keep(work, dossier, "corrected", facts=facts, waits_for=recipients.WAITS)
     kept = [
         {"name": each.name, "value": each.value, "was": each.was, "system": each.system} for each in wanted
@@ -76,7 +71,7 @@ def correct(work: Work, request_id: str, wanted: Sequence[Correction]) -> Correc
     if before:
         recipients.tell_again(work, dossier, CORRECT, _concerned(wanted))
     recipients.plan(work, dossier, people, CORRECT)
-    return Corrected(open_dossier(work, request_id))
+    return Corrected(open_dossier(work, request_id), not_so_here=tuple(not_so))
 
 
 def changes_for(snap: Snapshot, request_id: str, system_id: str) -> tuple[Change, ...]:
@@ -103,28 +98,4 @@ def _concerned(wanted: Sequence[Correction]) -> frozenset[str] | None:
     return None if None in named else frozenset(each for each in named if each is not None)
 
 
-def _write_here(work: Work, subject_ref: str, wanted: Sequence[Correction]) -> None:
-    """Write what this service keeps itself: attributes and contact points."""
-    own: dict[str, Any] = {each.name: each.value for each in wanted if each.name in OWN}
-    points = [each for each in wanted if each.name in POINT_TYPES]
-    if points:
-        own["identifiers"] = _points(work, subject_ref, points)
-    person = subjects.find_by_ref(work, subject_ref)
-    if own and person is not None and not person.erased:
-        subjects.put(work, person.external_id, SubjectChange(**own), by_act=True)
-
-
-def _points(work: Work, subject_ref: str, wanted: Sequence[Correction]) -> list[Identifier]:
-    """The person's open contact points with those put right in place of what they were."""
-    held = [
-        Identifier(point.type, subjects.reveal_point(work, point), None, point.subscriber)
-        for point in subjects.points(work, subject_ref)
-        if point.state == "open"
-    ]
-    for each in wanted:
-        new = None if each.value is None else Identifier(each.name, str(each.value))
-        if each.was is not None:
-            held = [one for one in held if (one.type, one.value) != (each.name, str(each.was))]
-        if new is not None and (new.type, new.value) not in {(one.type, one.value) for one in held}:
-            held.append(new)
-    return held
+__all__ = ["Corrected", "Correction", "changes_for", "correct"]

@@ -230,7 +230,7 @@ def _checked(work: Work, new: NewRequest) -> datetime:
         ]
     if wrong:
         raise InvalidError("This request cannot be taken in.", fields=wrong)
-    noes.check_details(new.type, new.details)
+    noes.check_details(work, new.type, new.details)
     if new.appeal_of is not None and store.find(work.connection, work.tenant_id, new.appeal_of) is None:
         raise NotFoundError("There is no request of the id that `appeal_of` names.")
     return received_at

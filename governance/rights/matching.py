@@ -28,6 +28,7 @@ from governance.settings import Settings
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import check_external_id
 from governance.subjects.model import Subject
+from governance.subjects.places import is_time_zone, known_place
 from governance.tenants import store as tenants
 from governance.work import Work
 
@@ -141,8 +142,8 @@ def _choose(work: Work, dossier: Dossier, people: list[Subject]) -> Dossier:
     """Choose the regime again, by where the person says to live and where those live who are meant."""
     said = dossier.request
     tenant = tenants.find(work.connection, work.tenant_id)
-    places = [(said.country, said.region), *((each.country, each.region) for each in people)]
-    zones = {each.time_zone for each in people if each.time_zone is not None}
+    places = [(said.country, said.region), *(known_place(each.country, each.region) for each in people)]
+    zones = {each.time_zone for each in people if each.time_zone is not None and is_time_zone(each.time_zone)}
     chosen = choose(
         law(work.resource(Settings).policies_dir).regimes,
         said.type,
@@ -153,13 +154,13 @@ def _choose(work: Work, dossier: Dossier, people: list[Subject]) -> Dossier:
         zone=zones.pop() if len(zones) == 1 and len(people) == 1 else None,
         home=None if tenant is None else tenant.country,
     )
-    home = people[0] if said.country is None and len(people) == 1 else None
+    home = places[1] if said.country is None and len(people) == 1 else None
     return dossier.under(
         regime=chosen.regime.id,
         zone=chosen.zone,
         holidays_of=chosen.holidays_of,
-        country=said.country if home is None else home.country,
-        region=said.region if home is None else home.region,
+        country=said.country if home is None else home[0],
+        region=said.region if home is None else home[1],
     )
 
 

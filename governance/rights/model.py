@@ -56,6 +56,9 @@ BEHALVES = ("authorised_agent", "guardian")
 CHANNELS = ("api", "web_form", "email", "phone", "post", "in_person", "chat", "app", "opendsr")
 """How a request came in."""
 
+SAID_CHANNELS = CHANNELS[:-1]
+"""What a component may say of it: the last is taken by the door of OpenDSR alone, for no letters follow."""
+
 PROOFS = ("code", "link", "account", "staff")
 """How an identity is proved: a code or link sent to an address on file, a session in the person's own
 account, a check by staff with evidence.

@@ -6,7 +6,8 @@ theirs.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 from governance.consent import service as consent
 from governance.consent.model import LIMIT_SENSITIVE as LIMIT_PURPOSE
@@ -21,23 +22,47 @@ from governance.rights.model import (
     Identity,
     Request,
 )
-from governance.work import Work
+from governance.work import Snapshot, Work
 
 METHOD = "rights_request"
 _SCOPES = ("all", "purpose", "profiling")
 
 
-def check_details(type_: str, details: Mapping[str, Any]) -> None:
-    """Refuse what a no cannot mean; InvalidError names the member of `details`."""
-    if type_ != OBJECTION:
+def check_details(snap: Snapshot, type_: str, details: Mapping[str, Any]) -> None:
+    """Refuse what a no cannot mean, the same for everybody; InvalidError names the member of `details`.
+
+    Whatever is refused later would tell who is known: only of them a no is recorded as a consent event.
+    """
+    if type_ not in (OBJECTION, WITHDRAW_CONSENT):
         return
-    scope = details.get("scope", "all")
-    if scope not in _SCOPES:
-        complaint = f"Give one of {', '.join(_SCOPES)}."
-        raise InvalidError("The scope of an objection is not known.", fields={"details.scope": [complaint]})
-    if scope == "purpose" and not isinstance(details.get("purpose"), str):
-        complaint = "An objection to a purpose names it."
-        raise InvalidError(complaint, fields={"details.purpose": [complaint]})
+    if type_ == OBJECTION:
+        scope = details.get("scope", "all")
+        if scope not in _SCOPES:
+            complaint = f"Give one of {', '.join(_SCOPES)}."
+            raise InvalidError(
+                "The scope of an objection is not known.", fields={"details.scope": [complaint]}
+            )
+        if scope == "purpose" and details.get("purpose") in (None, ""):
+            _refuse("purpose", "An objection to a purpose names it.")
+    for name, check in (
+        ("purpose", partial(consent.check_purpose, snap)),
+        ("channel", consent.check_channel),
+    ):
+        value = details.get(name)
+        if value is None or (name == "channel" and type_ == OBJECTION):
+            continue
+        if not isinstance(value, str) or not value.isprintable():
+            _refuse(name, f"Name the {name} by its code, a text.")
+        try:
+            check(value)
+        except InvalidError as error:
+            raise InvalidError(
+                error.message, fields={f"details.{name}": error.fields.get(name, [error.message])}
+            ) from error
+
+
+def _refuse(name: str, complaint: str) -> NoReturn:
+    raise InvalidError(complaint, fields={f"details.{name}": [complaint]})
 
 
 def at_address(

@@ -197,14 +197,15 @@ def open_ids(
     return list(connection.scalars(query))
 
 
-def unmatched(connection: Connection, tenant_id: str, *, limit: int) -> list[str]:
-    """Ids of open requests of which nobody has looked yet whom they mean, oldest first."""
+def unmatched(connection: Connection, tenant_id: str, *, after: str, limit: int) -> list[str]:
+    """Ids of open requests of which nobody has looked yet whom they mean, after an id, oldest first."""
     query = (
         sa.select(rights_request.c.request_id)
         .where(
             rights_request.c.tenant_id == tenant_id,
             rights_request.c.state.in_(OPEN_STATES),
             rights_request.c.matched_at.is_(None),
+            rights_request.c.request_id > after,
         )
         .order_by(rights_request.c.request_id)
         .limit(limit)

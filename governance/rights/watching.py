@@ -37,9 +37,9 @@ def waiting(snap: Snapshot, *, after: str, limit: int) -> list[str]:
     return store.open_ids(snap.connection, snap.tenant_id, states=OPEN_STATES, after=after, limit=limit)
 
 
-def unmatched(snap: Snapshot, *, limit: int) -> list[str]:
-    """Ids of requests of which nobody has looked yet whom they mean, oldest first."""
-    return store.unmatched(snap.connection, snap.tenant_id, limit=limit)
+def unmatched(snap: Snapshot, *, after: str = "", limit: int) -> list[str]:
+    """Ids of requests of which nobody has looked yet whom they mean, after an id, oldest first."""
+    return store.unmatched(snap.connection, snap.tenant_id, after=after, limit=limit)
 
 
 def is_due(snap: Snapshot, request_id: str) -> bool:

@@ -32,6 +32,18 @@ def is_country(code: str) -> bool:
     return code in _countries()
 
 
+def is_time_zone(name: str) -> bool:
+    """Whether this is a zone of the IANA database, as it stands."""
+    return name in _zones()
+
+
+def known_place(country: str | None, region: str | None) -> tuple[str | None, str | None]:
+    """A stored country and region, each None if there is none such: a row that is older than its check."""
+    if country is None or not is_country(country):
+        return None, None
+    return country, region if region in _regions() and country_of_region(region or "") == country else None
+
+
 def check_region(code: str, country: str | None) -> str:
     """Return an ISO 3166-2 code in capitals; InvalidError if it is unknown or of another country."""
     region = code.strip().upper()

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import date
 
-from governance.subjects.model import ContactPoint, PointValue
+from governance.subjects.model import ContactPoint, PointValue, Subject
 from governance.vault.held import HeldKeys
 from governance.vault.model import OPERATIONAL, Place
 from governance.vault.service import Vault
@@ -75,6 +76,16 @@ def reveal_point(snap: Snapshot, point: ContactPoint, keys: HeldKeys | None = No
     """
     held = keys or hold(snap, [point.subject_ref])
     return reveal_text(held, point.subject_ref, point_place(point.point_ref), point.value_sealed)
+
+
+def birth_date(snap: Snapshot, person: Subject) -> date | None:
+    """A person's date of birth; None if it is not known. UnreadableError once the key is destroyed."""
+    ref, sealed = person.subject_ref, person.birth_date_sealed
+    if sealed is None:
+        return None
+    return date.fromisoformat(
+        reveal_text(hold(snap, [ref]), ref, Place("subject", "birth_date_sealed", ref), sealed)
+    )
 
 
 def handed_over(snap: Snapshot, keys: HeldKeys, point: ContactPoint, subject_ref: str) -> bytes:

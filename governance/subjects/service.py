@@ -33,7 +33,7 @@ from governance.subjects.model import (
 )
 from governance.subjects.points import ensure_point, set_point_state, set_point_verified
 from governance.subjects.puts import put
-from governance.subjects.sealing import reveal_point
+from governance.subjects.sealing import birth_date, reveal_point
 from governance.subjects.standing import set_held, set_restriction, set_stage, stages
 from governance.subjects.tombstones import (
     buried_addresses,
@@ -55,6 +55,7 @@ __all__ = [
     "PutOutcome",
     "SubjectChange",
     "SubjectReference",
+    "birth_date",
     "buried_addresses",
     "buried_as",
     "bury",

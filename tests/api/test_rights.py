@@ -498,7 +498,8 @@ def test_a_repeated_request_is_joined_and_answered_only_on_its_own_proof(caller:
         ({"identities": [{"email": "a@example.org"}] * 2}, "identities"),
         ({"identities": [{"id": "a@example.org"}]}, "id"),
         ({"type": "objection", "details": {"scope": "some"}}, "details.scope"),
-        ({"type": "withdraw_consent", "details": {"purpose": "unheard-of"}}, "purpose"),
+        ({"type": "withdraw_consent", "details": {"purpose": "unheard-of"}}, "details.purpose"),
+        ({"channel": "opendsr"}, "channel"),
         ({"details": {"text": "x" * 20_001}}, "details"),
     ],
 )
@@ -507,6 +508,40 @@ def test_what_makes_no_sense_is_refused_with_the_fields_name(
 ) -> None:
     problem = ask(caller, **{"type_": "access", "status": 422, **_typed(body)})
     assert field in problem["errors"], problem
+
+
+@pytest.mark.parametrize(
+    ("type_", "details", "field"),
+    [
+        ("withdraw_consent", {"purpose": 5}, "purpose"),
+        ("withdraw_consent", {"purpose": True}, "purpose"),
+        ("withdraw_consent", {"purpose": {}}, "purpose"),
+        ("withdraw_consent", {"purpose": []}, "purpose"),
+        ("withdraw_consent", {"purpose": "unheard-of"}, "purpose"),
+        ("withdraw_consent", {"channel": "banana"}, "channel"),
+        ("withdraw_consent", {"channel": 7}, "channel"),
+        ("objection", {"purpose": 7}, "purpose"),
+        ("objection", {"purpose": "unheard-of"}, "purpose"),
+        ("objection", {"scope": "purpose", "purpose": ""}, "purpose"),
+        ("objection", {"scope": "purpose"}, "purpose"),
+        ("objection", {"scope": []}, "scope"),
+    ],
+)
+def test_a_no_that_cannot_be_is_refused_alike_whoever_is_known(
+    any_caller: Caller, type_: str, details: dict[str, Any], field: str
+) -> None:
+    caller = any_caller
+    person(caller)
+    named = [
+        {"id": "crm-1"},
+        {"id": "nobody"},
+        {"email": "crm-1@example.org"},
+        {"email": "nobody@example.org"},
+    ]
+    told = [ask(caller, type_, 422, identity=each, details=details) for each in named]
+    assert all(each["errors"] == told[0]["errors"] for each in told)
+    assert list(told[0]["errors"]) == [f"details.{field}"]
+    assert caller.get(PATH).get_json()["items"] == []
 
 
 def _typed(body: dict[str, Any]) -> dict[str, Any]:
