@@ -10,23 +10,20 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from governance.clock import wire
 from governance.errors import ConflictError
 from governance.events import Actor
-from governance.purposes import service as purposes
-from governance.retention import service as retention
-from governance.rights import attachments, handling, holdings, package_links, package_store, states
+from governance.rights import attachments, handling, package_document, package_links, package_store, states
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
 from governance.rights.leaving import PACKAGED as _TYPES
 from governance.rights.model import ANSWERED, IN_PROGRESS
+from governance.rights.package_document import Collected
 from governance.rights.package_links import TERM
 from governance.rights.package_page import render
+from governance.rights.package_words import page_words
 from governance.rights.reach import keys_of
-from governance.rights.reasons import Reasons, reasons
 from governance.settings import Settings
 from governance.systems import operations
 from governance.systems import service as systems
@@ -39,14 +36,6 @@ from governance.work import Opener, Snapshot, Work
 ACTOR = Actor("job:build-packages", "job")
 WAITS, INCOMPLETE = "package", "package-incomplete"
 _PIECE = 262_144
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What the systems gave: items by system id, and why others gave nothing."""
-
-    items: dict[str, list[Item]]
-    missing: dict[str, str]
 
 
 def due(snap: Snapshot, *, limit: int = 50) -> list[str]:
@@ -146,6 +135,7 @@ def _collect(
     opener: Opener, tenant_id: str, run: str, keys: Sequence[SubjectKeys], system_ids: Sequence[str]
 ) -> Collected:
     items: dict[str, list[Item]] = {}
+    owners: dict[int, str] = {}
     missing: dict[str, str] = {}
     for system_id in system_ids:
         for each in keys:
@@ -153,9 +143,10 @@ def _collect(
             outcome = _asked(opener, tenant_id, Operation(name, system_id, COLLECT, each))
             if outcome.status == DONE:
                 items.setdefault(system_id, []).extend(outcome.items)
+                owners.update((id(item), each.subject_ref) for item in outcome.items)
             else:
                 missing[system_id] = outcome.because
-    return Collected(items, missing)
+    return Collected(items, owners, missing)
 
 
 def _asked(opener: Opener, tenant_id: str, asked: Operation) -> Outcome:
@@ -168,9 +159,10 @@ def _asked(opener: Opener, tenant_id: str, asked: Operation) -> Outcome:
 
 
 def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collected) -> None:
-    document = _document(work, dossier, people, collected)
+    document = package_document.document(work, dossier, people, collected)
+    said = page_words(dossier.request.language, work.resource(Settings).policies_dir)
     vault, request_id = work.resource(Vault), dossier.request_id
-    content = _zip(document, render(document), collected)
+    content = _zip(document, render(document, said), collected)
     pieces = [
         vault.seal(work.tenant_id, request_id, EVIDENCE, _place(request_id, number), piece)
         for number, piece in enumerate(_pieces(content))
@@ -187,65 +179,6 @@ def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collec
         facts={"systems": len(collected.items), "missing": sorted(collected.missing)},
         waits_for=INCOMPLETE if collected.missing else None,
     )
-
-
-def _document(work: Work, dossier: Dossier, people: Sequence[str], collected: Collected) -> dict[str, Any]:
-    registered = {each.system_id: each for each in systems.every(work)}
-    attached = attachments.names(collected.items)
-    told = reasons(dossier.request.language, work.resource(Settings).policies_dir)
-    held = [section for ref in people for section in holdings.own(work, ref)]
-    classes = {section["data_class"] for section in held if section["rows"]}
-    classes |= {item.data_class for items in collected.items.values() for item in items}
-    return {
-        "request": dossier.request_id,
-        "language": dossier.request.language,
-        "made_at": wire(work.now),
-        "held_here": [section for section in held if section["rows"]],
-        "systems": [
-            {
-                "system": system_id,
-                "processor": registered[system_id].processor,
-                "country": registered[system_id].country,
-                "items": [_item(item, attached.get(id(item))) for item in items],
-            }
-            for system_id, items in sorted(collected.items.items())
-        ],
-        "not_answered": [
-            {"system": system_id, "because": because}
-            for system_id, because in sorted(collected.missing.items())
-        ],
-        "about": [_about(work, people[0] if people else None, each, told) for each in sorted(classes)],
-        "recipients": [
-            {"system": each.system_id, "processor": each.processor, "country": each.country}
-            for each in registered.values()
-        ],
-    }
-
-
-def _item(item: Item, attached: str | None) -> dict[str, Any]:
-    return {
-        "data_class": item.data_class,
-        "table": item.table,
-        "values": dict(item.values) if attached is None else attachments.values(item, attached),
-        "free_text": list(item.free_text),
-        "about_others_too": item.shared,
-    }
-
-
-def _about(work: Work, subject_ref: str | None, data_class: str, told: Reasons) -> dict[str, Any]:
-    """Why a class of data is used, on what basis, and how long it is kept."""
-    used = [
-        each for each in purposes.every(work) if data_class in each.data_classes and each.state == "active"
-    ]
-    said = retention.verdict(work, subject_ref, data_class, created_at=work.now, occasion=retention.SCHEDULE)
-    return {
-        "data_class": data_class,
-        "name": told.name_of(data_class),
-        "purposes": [{"title": each.title, "lawful_basis": each.lawful_basis} for each in used],
-        "kept_until": None if said.until is None else said.until.isoformat(),
-        "until": None if said.until is None else told.said.day(said.until),
-        "because": told.say(said.because),
-    }
 
 
 def _zip(document: dict[str, Any], page: str, collected: Collected) -> bytes:
