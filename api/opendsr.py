@@ -55,7 +55,12 @@ class Request(_Loose):
         validate=ma.validate.Length(min=1, max=model.MOST_IDENTITIES),
     )
     submitted_time = ma.fields.AwareDateTime(required=True)
-    api_version = ma.fields.String(allow_none=True)
+    api_version = ma.fields.String(
+        allow_none=True,
+        validate=ma.validate.OneOf(
+            model.ALSO_KNOWN_AS, error=f"This version is not supported; supported is: {model.VERSION}."
+        ),
+    )
     status_callback_urls = ma.fields.List(
         ma.fields.String(validate=_TEXT),
         allow_none=True,

@@ -24,6 +24,8 @@ from governance.rights.model import (
 from governance.subjects.model import SubjectReference
 
 VERSION = "2.0"
+ALSO_KNOWN_AS = (VERSION, "2", "2.0.0")
+"""How a controller may name the version that it wants (3.4: semantic versioning)."""
 TYPES = (ACCESS, PORTABILITY, ERASURE)
 """The types of request that there are (6.2), under the names that they have here."""
 

@@ -148,7 +148,7 @@ def document(snap: Snapshot, found: OpenRequest, status: str | None = None) -> d
     dossier = rights.open_dossier(snap, found.request_id)
     told: dict[str, Any] = {
         "controller_id": found.client_id,
-        "expected_completion_time": wire(found.expected_at),
+        "expected_completion_time": wire(dossier.request.due_at),
         "subject_request_id": found.subject_request_id,
         "request_status": status or status_of(dossier.request.state),
         "api_version": VERSION,

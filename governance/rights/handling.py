@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from governance.errors import ConflictError, InvalidError
 from governance.rights import (
+    answers,
     appeals,
     clocks,
     erasures,
@@ -123,7 +124,9 @@ def fulfil(
 
     An appeal, or a complaint about a request, is granted by it: the request that was refused is open again,
     with `partly` for the part that `because` names; not with `reopen` False, for a complaint that is right
-    though the answer stands. Where a record was merged meanwhile, nothing is answered:
+    though the answer stands. ConflictError `correction-open`, `package-open`, `erasure-open`,
+    `recipients-open` for what was not done yet; InvalidError without `because` for what only people can
+    decide. Where a record was merged meanwhile, nothing is answered:
     it has to be verified anew (`refusal`).
     """
     original = appeals.to_reopen(work, request_id, reopen=reopen)
@@ -136,10 +139,11 @@ def fulfil(
             return Handled(dossier, "merged-since")
         erasures.check_done(work, dossier, partly=partly)
         recipients.check_done(work, dossier)
+        answers.check_given(dossier, partly=partly, because=because)
     dossier = _close(work, dossier, partly=partly, because=because)
     for other_id in store.repeating(work.connection, work.tenant_id, request_id):
         other = open_dossier(work, other_id)
-        if _is_answered_with(other, dossier):
+        if answers.is_answered_with(work, other, dossier):
             _close(work, other, partly=partly, because=because)
     return Handled(dossier)
 
@@ -184,17 +188,6 @@ def _close(work: Work, dossier: Dossier, *, partly: bool, because: str | None) -
         ended="" if over is None else _day(work, dossier, over[1]),
     )
     return open_dossier(work, dossier.request_id)
-
-
-def _is_answered_with(other: Dossier, answered: Dossier) -> bool:
-    """Whether a repeating request is answered with another: only on its own proof, for the same people."""
-    if other.request.state != IN_PROGRESS or other.request.type != answered.request.type:
-        return False
-    if other.request.type not in NEED_PROOF:
-        return False
-    return set(states.entitled(other.case)) == {
-        each.subject_ref for each in answered.identities if each.state == states.PROVED and each.subject_ref
-    }
 
 
 def assign(work: Work, request_id: str, owner: str) -> Dossier:

@@ -18,7 +18,7 @@ from governance.rights import attachments, handling, package_document, package_l
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.execution import people_of
 from governance.rights.leaving import PACKAGED as _TYPES
-from governance.rights.model import ANSWERED, IN_PROGRESS
+from governance.rights.model import ANSWERED, CLOSED_STATES, IN_PROGRESS
 from governance.rights.package_document import Collected
 from governance.rights.package_links import TERM
 from governance.rights.package_page import render
@@ -113,6 +113,8 @@ def _people(work: Work, request_id: str) -> tuple[Dossier, tuple[str, ...] | Non
     dossier = open_dossier(work, request_id)
     if dossier.request.type not in _TYPES:
         raise ConflictError("Only access and portability have a package.", reason="no-package")
+    if dossier.request.state in CLOSED_STATES:
+        return dossier, None  # it was answered meanwhile, with one that it repeats perhaps
     states.entitled(dossier.case)
     return people_of(work, dossier)
 

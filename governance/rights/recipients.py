@@ -10,8 +10,9 @@ from typing import Any
 
 from governance.clock import wire
 from governance.errors import ConflictError, InvalidError, NotFoundError
+from governance.events import Fact
 from governance.rights import recipient_store as store
-from governance.rights.dossier import Dossier, keep, open_dossier
+from governance.rights.dossier import Dossier, keep, open_dossier, record
 from governance.rights.model import IN_PROGRESS, RECTIFICATION, RESTRICTION
 from governance.rights.recipient_store import (
     DONE,
@@ -26,7 +27,7 @@ from governance.rights.recipient_store import (
 from governance.rights.releasing import LIFTED, base, turn
 from governance.systems import service as systems
 from governance.systems import task_reports
-from governance.systems.model import RELEASE
+from governance.systems.model import RELEASE, RESTRICT
 from governance.vault.model import Place
 from governance.work import Snapshot, Work
 
@@ -171,7 +172,26 @@ def note(
         store.change(work.connection, work.tenant_id, each, values)
         if outcome != "retry":
             task_reports.noted(work, each.operation_id, done=outcome == "done", evidence=evidence)
+        if outcome == "done":
+            marked(work, each)
     return open_dossier(work, request_id)
+
+
+def marked(work: Work, row: Recipient) -> None:
+    """A system has marked a person's data: other requests that wait there for the same have it done, too."""
+    if row.verb != RESTRICT:
+        return
+    for each in store.of_subject(work.connection, work.tenant_id, row.subject_ref, RESTRICT):
+        if (each.system_id, each.status in _OPEN) != (
+            row.system_id,
+            True,
+        ) or each.request_id == row.request_id:
+            continue
+        facts: dict[str, Fact] = {"system": each.system_id, "by": row.request_id}
+        record(work, open_dossier(work, each.request_id), "recipient_told", facts=facts)
+        task_reports.no_longer_asked(work, each.operation_id)
+        values = {"status": DONE, "because": "", "next_at": None, "answered_at": work.now}
+        store.change(work.connection, work.tenant_id, each, values)
 
 
 def forget(work: Work, request_id: str) -> None:

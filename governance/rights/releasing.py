@@ -12,7 +12,7 @@ from governance.ledger.store import ledger_entry
 from governance.rights import lifting_store, store
 from governance.rights import recipient_store as recipients
 from governance.rights.model import ANSWERED, IN_PROGRESS, RESTRICTION, WAITING, Identity, Request
-from governance.rights.recipient_store import DROPPED, PENDING, Recipient
+from governance.rights.recipient_store import DONE, DROPPED, PENDING, Recipient
 from governance.rights.states import PROVED
 from governance.subjects import service as subjects
 from governance.subjects.model import Subject
@@ -51,12 +51,17 @@ def end(work: Work, subject_ref: str, *, because: str | None = None) -> Subject:
 
 def release(work: Work, subject_ref: str) -> None:
     """Have every system that was to mark the data release it; whoever was not told yet never is."""
-    for each in recipients.of_subject(work.connection, work.tenant_id, subject_ref, RESTRICT):
+    marked = recipients.of_subject(work.connection, work.tenant_id, subject_ref, RESTRICT)
+    released: set[str] = set()
+    # Of several requests for one system one release is enough: that of a mark which was confirmed, if any.
+    for each in sorted(marked, key=lambda one: (one.status != DONE, one.request_id)):
         if each.status == DROPPED:
             continue
         if each.status == PENDING or task_reports.no_longer_asked(work, each.operation_id):
             values = {"status": DROPPED, "because": LIFTED, "next_at": None}
             recipients.change(work.connection, work.tenant_id, each, values)
+            continue
+        if each.system_id in released:
             continue
         told = replace(
             each,
@@ -73,9 +78,11 @@ def release(work: Work, subject_ref: str) -> None:
         before = recipients.again(work.connection, work.tenant_id, told)
         if before is None:
             recipients.add(work.connection, work.tenant_id, [told])
+            released.add(each.system_id)
         elif before.operation_id != told.operation_id:  # it was marked again since it was released
             again = {name: getattr(told, name) for name in _ASKED}
             recipients.change(work.connection, work.tenant_id, told, again)
+            released.add(each.system_id)
 
 
 def base(each: Recipient, verb: str) -> str:

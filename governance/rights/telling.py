@@ -151,4 +151,6 @@ def _keep(work: Work, row: Recipient, outcome: Outcome) -> bool:
         "event_id": event.id,
     }
     store.change(work.connection, work.tenant_id, row, values)
+    if status == DONE:
+        recipients.marked(work, row)
     return status == DONE

@@ -264,6 +264,17 @@ def test_a_controller_that_never_answers_is_given_up_after_three_days_and_said_s
     assert 5 < 10_000 - listener.fails < 60
 
 
+def test_an_extension_moves_the_day_that_is_told_and_the_versions_name_may_be_short(caller: Caller) -> None:
+    person(caller)
+    asked = body("access", api_version="2")
+    first = caller.post(PATH, asked).get_json()["expected_completion_time"]
+    (made,) = caller.get("/v1/rights-requests").get_json()["items"]
+    assert status(caller, asked)["expected_completion_time"] == first == made["clock"]["due_at"]
+    longer = caller.post(f"/v1/rights-requests/{made['id']}/extend", {"because": "There is much of it."})
+    due_at = longer.get_json()["clock"]["due_at"]
+    assert status(caller, asked)["expected_completion_time"] == due_at > first
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [
@@ -293,6 +304,8 @@ def test_a_controller_that_never_answers_is_given_up_after_three_days_and_said_s
             },
             "subject_identities.0.identity_type",
         ),
+        ({"api_version": "3.0"}, "api_version"),
+        ({"api_version": ""}, "api_version"),
         ({"status_callback_urls": ["http://127.0.0.1:1/x"]}, "status_callback_urls.0"),
         ({"status_callback_urls": ["http://10.0.0.1/x", "ftp://x"]}, "status_callback_urls.0"),
         ({"status_callback_urls": ["https://169.254.169.254/latest"]}, "status_callback_urls.0"),

@@ -12,6 +12,7 @@ from flask import Flask, request_started
 from governance.bootstrap import COMMAND_LINE, Runtime
 from governance.ledger.store import entries
 from governance.rights import service as rights
+from retention_jobs import build_packages
 from tests.api.conftest import Caller, new_component
 from tests.conftest import HandClock
 
@@ -132,8 +133,8 @@ def test_nothing_happens_before_the_code_and_everything_begins_with_it(any_calle
     done = act(caller, made, "verify", **wrong, code=f" {right[:4]} {right[4:]}")
     assert (done["status"], done["waits_for"]) == ("in_progress", "package")
     assert done["identities"][0]["method"] == "code"
-    closed = act(caller, made, "fulfil", because="Enclosed.")
-    assert (closed["status"], closed["outcome"]) == ("fulfilled", "fulfilled")
+    closed = act(caller, made, "fulfil", partly=True, because="Enclosed.")
+    assert (closed["status"], closed["outcome"]) == ("partly_fulfilled", "partly_fulfilled")
     assert "Enclosed." in letters(caller, made)[-1]["text"]
     assert code(act(caller, made, "fulfil", 409)) == "closed"
 
@@ -230,7 +231,7 @@ def test_a_record_that_was_merged_is_proved_anew(caller: Caller) -> None:
     assert code(act(caller, made, "fulfil", 409)) == "merged-since"
     assert caller.get(f"{PATH}/{made['id']}").get_json()["status"] == "verifying", "and that is kept"
     assert prove(caller, made)["status"] == "in_progress"
-    assert act(caller, made, "fulfil")["status"] == "fulfilled"
+    assert act(caller, made, "fulfil", partly=True, because="Enclosed.")["status"] == "partly_fulfilled"
 
 
 def test_an_agent_needs_both_the_persons_proof_and_the_authority(caller: Caller) -> None:
@@ -473,14 +474,16 @@ def test_a_no_that_is_dated_ahead_is_taken_as_of_now(caller: Caller) -> None:
     assert (done["status"], done["received_at"][:16]) == ("fulfilled", "2026-11-21T10:00")
 
 
-def test_a_repeated_request_is_joined_and_answered_only_on_its_own_proof(caller: Caller) -> None:
+def test_a_repeated_request_is_joined_and_answered_only_on_its_own_proof(
+    caller: Caller, runtime: Runtime
+) -> None:
     person(caller)
     first, second, third = ask(caller), ask(caller), ask(caller)
     assert (second["repeats"], third["repeats"]) == (first["id"], first["id"])
     prove(caller, first)
     prove(caller, third)
     assert caller.get(f"{PATH}/{second['id']}").get_json()["status"] == "received"
-    act(caller, first, "fulfil")
+    assert build_packages.run(runtime) == 1, "and with it the third"
     states = [caller.get(f"{PATH}/{each['id']}").get_json()["status"] for each in (first, second, third)]
     assert states == ["fulfilled", "received", "fulfilled"]
     assert [each["kind"] for each in letters(caller, second)] == ["acknowledgement"]
@@ -575,13 +578,13 @@ def test_the_ledger_tells_every_step_and_no_personal_data(caller: Caller, runtim
     made = ask(caller, name="Eve Canary", details={"text": "a canary"})
     prove(caller, made)
     act(caller, made, "extend", because="a canary again")
-    act(caller, made, "fulfil", because="a canary at last")
+    act(caller, made, "fulfil", partly=True, because="a canary at last")
     with runtime.engine.connect() as connection:
         found = entries(connection, "acme", after=-1, limit=1000)
     told = [each.kind.removeprefix("rights.") for each in found if each.kind.startswith("rights.")]
     told = [each for each in told if each != "letter_written"]
     steps = ["received", "matched", "challenged", "identity_verified", "verified", "begun", "extended"]
-    assert told == [*steps, "fulfilled"]
+    assert told == [*steps, "partly_fulfilled"]
     for each in found:
         assert b"anary" not in each.leaf
         assert b"example.org" not in each.leaf

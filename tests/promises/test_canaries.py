@@ -214,7 +214,7 @@ class Day:
         made = self.call(
             "POST",
             "/v1/rights-requests",
-            {"type": "rectification", "identities": named, "on_behalf_of": agent, **told},
+            {"type": "human_review", "identities": named, "on_behalf_of": agent, **told},
         )
         path = f"/v1/rights-requests/{made['id']}"
         looked = {"looked_at": some.text(), "passport": some.code()}

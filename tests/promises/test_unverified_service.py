@@ -163,7 +163,9 @@ STEPS: dict[str, Callable[[Story, Work], object]] = {
     "the impostor answers": lambda story, work: story.answer(work, "other", 1, reads=IMPOSTOR),
     "staff settle": _settle,
     "staff drop": _drop,
-    "staff fulfil": lambda story, work: rights.fulfil(work, story.requests["other"]),
+    "staff fulfil": lambda story, work: rights.fulfil(
+        work, story.requests["other"], partly=True, because="By hand."
+    ),
     "staff refuse": lambda story, work: rights.refuse(
         work, story.requests["other"], ground="identity-not-verified"
     ),
