@@ -12,6 +12,7 @@ from api.problems import problem
 from api.rooms import Room
 from api.runtime import Reply, act, page, read_cursor, reply, request_snapshot, this_caller, this_runtime
 from api.shapes import AnyObject, Day, Flag, Listing, Page, Shape, Text, Whole
+from governance.erasure import explaining
 from governance.errors import InvalidError
 from governance.retention import dispositions, runs, service, settings, sweeping, views
 from governance.retention.disposition_store import STATES, Disposition
@@ -19,6 +20,7 @@ from governance.retention.model import Refusal
 from governance.retention.runs import Run
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import check_external_id
+from governance.subjects.model import SubjectReference
 from governance.work import Work
 
 room = Room("retention", description="How long data is kept, and when it goes.")
@@ -93,8 +95,18 @@ def explain(query: Mapping[str, Any]) -> Response:
         complaint = "Give both system and record, or neither."
         raise InvalidError(complaint, fields={"record": [complaint]})
     with request_snapshot() as snapshot:
-        person = subjects.get(snapshot, check_external_id(query["subject"]))
+        named = SubjectReference(id=check_external_id(query["subject"]))
+        person = subjects.resolve_even_erased(snapshot, named)
         disclose(snapshot, [person.subject_ref])
+        if person.erased:
+            left = explaining.explanation(
+                snapshot,
+                person.subject_ref,
+                query["data_class"],
+                system=query.get("system"),
+                record=query.get("record"),
+            )
+            return reply(left)
         found = views.explanation(
             snapshot, person, query["data_class"], system=query.get("system"), record=query.get("record")
         )

@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from governance.erasure import frozen, passes
 from governance.erasure.model import DONE, HELD, IS_HELD, OWN, PENDING, WAITING, Before, Erasure, Part, Step
+from governance.retention import own_dates
 from governance.retention import service as retention
 from governance.retention.model import KEEP, SCHEDULE, RetentionVerdict
 from governance.systems import service as systems
@@ -24,6 +25,7 @@ from governance.systems.model import (
     Disposition,
     ErasurePlan,
 )
+from governance.systems.own_dates import OwnDates
 from governance.work import Snapshot
 
 OWN_CLASSES = ("identification", "contact_details", "demographics", "organisation", "preferences")
@@ -31,6 +33,9 @@ OWN_CLASSES = ("identification", "contact_details", "demographics", "organisatio
 
 EVIDENCE_CLASSES = ("consent_proofs", "messages")
 """Data classes that keep a person's evidence key alive."""
+
+OWN_DATES = "own_dates"
+"""In a plan, of a class that is kept: what counts for data that tell their own date."""
 
 _ERASURE = "erasure"
 _HELD = "A legal hold covers these data; the erasure goes on by itself once it is released."
@@ -129,11 +134,14 @@ def plan(snap: Snapshot, erasure: Erasure, step: Step, *, only: tuple[str, ...] 
     document = ErasurePlan(answer.dispositions).document()
     for name, rule in answer.rules.items():
         document[name]["rule"] = rule
-    for name, one in document.items():
+    for name, one in answer.dispositions.items():
+        if one.own is not None:
+            document[name][OWN_DATES] = one.own.text()
+    for name, said in document.items():
         if why := passes.waited(step, name):
-            one[passes.AFTER] = why
+            said[passes.AFTER] = why
         if rows := passes.waiting(step, name):
-            one[passes.WAITED] = str(rows)
+            said[passes.WAITED] = str(rows)
     still = () if only is None else tuple(part for part in step.kept if part.data_class not in classes)
     kept = (*still, *(replace(each, rows=passes.waiting(step, each.data_class)) for each in answer.kept))
     left_alone = {part.data_class for part in answer.kept}
@@ -240,14 +248,38 @@ def _ask(snap: Snapshot, erasure: Erasure, step: Step, classes: tuple[str, ...])
         if verdict.held_by:
             kept.append(Part(data_class, IS_HELD, 0, _HELD))
         elif verdict.disposition != KEEP or _was_told(snap, erasure, step, data_class):
-            dispositions[data_class] = Disposition(DELETE)
+            dispositions[data_class] = _free(snap, erasure, step, data_class)
         elif step.system != OWN and verdict.free_from is not None:
-            dispositions[data_class] = Disposition(KEEP_UNTIL, verdict.free_from, verdict.because)
+            own = _own_dates(snap, erasure, step, data_class)
+            dispositions[data_class] = Disposition(KEEP_UNTIL, verdict.free_from, verdict.because, own)
             rules |= {} if verdict.rule is None else {data_class: verdict.rule}
         else:
             until, during = verdict.free_from, verdict.during
             kept.append(Part(data_class, KEPT_UNTIL, 0, verdict.because, until, during, verdict.rule))
     return Answer(dispositions, rules, tuple(kept))
+
+
+def _own_dates(snap: Snapshot, erasure: Erasure, step: Step, data_class: str) -> OwnDates:
+    known = frozen.read(snap, erasure)
+    return own_dates.of_class(
+        snap,
+        erasure.subject_ref,
+        data_class,
+        system=step.system,
+        standing=known.standing,
+        newest=known.newest,
+    )
+
+
+def _free(snap: Snapshot, erasure: Erasure, step: Step, data_class: str) -> Disposition:
+    """What is deleted, but for registered records that a duty of their own keeps (another jurisdiction)."""
+    if step.system == OWN:
+        return Disposition(DELETE)
+    known = frozen.read(snap, erasure).standing
+    records = own_dates.of_records(snap, erasure.subject_ref, data_class, system=step.system, standing=known)
+    return Disposition(
+        DELETE, own=OwnDates(records=records) if any(day for day, _ in records.values()) else None
+    )
 
 
 def _was_told(snap: Snapshot, erasure: Erasure, step: Step, data_class: str) -> bool:

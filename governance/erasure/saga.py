@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
-from governance.erasure import frozen, keys, own, passes, planning, service, settling, store
+from governance.erasure import frozen, keys, own, passes, planning, registered, service, settling, store
 from governance.erasure.model import (
     DONE,
     FAILED,
@@ -33,6 +33,7 @@ from governance.systems import operations, task_reports
 from governance.systems import service as systems
 from governance.systems.model import COUNT, ERASE, Disposition, ErasurePlan, Outcome, SubjectKeys, failed
 from governance.systems.operations import Operation
+from governance.systems.own_dates import OwnDates
 from governance.work import Opener, Snapshot, Work
 
 ACTOR = Actor("job:run-erasures", "job")
@@ -224,6 +225,7 @@ def _disposition(document: Mapping[str, str]) -> Disposition:
         document["disposition"],
         None if until is None else date.fromisoformat(until),
         document.get("because", ""),
+        OwnDates.read(document.get(planning.OWN_DATES)),
     )
 
 
@@ -280,6 +282,8 @@ def _end(work: Work, found: Erasure, step: Step, outcome: Outcome, left: Mapping
         ended = replace(ended, status=HELD, next_at=work.now + _HOLD_LOOK, done_at=None)
     _write(work, found, ended)
     _say(work, found, "erasure.step_failed" if has_failed else "erasure.step_done", ended)
+    if not has_failed:
+        registered.ended(work, found, ended, outcome.records)
     return 1
 
 
@@ -287,7 +291,8 @@ def _rule(step: Step, part: Part) -> str | None:
     """The rule by which a system was told to keep a class until this day."""
     asked = (step.plan or {}).get(part.data_class, {})
     until = None if part.until is None else part.until.isoformat()
-    return asked.get("rule") if until is not None and asked.get("until") == until else None
+    dated = planning.OWN_DATES in asked and part.because == asked.get("because")
+    return asked.get("rule") if until is not None and (dated or asked.get("until") == until) else None
 
 
 def _write(work: Snapshot, found: Erasure, step: Step) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from governance.erasure import planning, service, store
+from governance.erasure import planning, registered, service, store
 from governance.erasure.certificate import certify
 from governance.erasure.model import (
     CANCELLED,
@@ -64,6 +64,8 @@ def _close(work: Work, found: Erasure, status: str) -> None:
     signed = {"certificate": certificate, "undated_since": undated}
     store.change(work.connection, work.tenant_id, found.erasure_id, signed)
     person = subjects.find_by_ref(work, found.subject_ref)
+    if person is not None and person.erased:
+        registered.let_go(work, closed)
     if person is not None and not person.erased and not closed.awaits_lifting:
         service.free(work, found)
     work.record(

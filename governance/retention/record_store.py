@@ -61,6 +61,19 @@ def remove(connection: Connection, tenant_id: str, system: str, record_id: str) 
     return gone.rowcount == 1
 
 
+def set_free(connection: Connection, tenant_id: str, system: str, record_id: str) -> None:
+    """Make a record nobody's."""
+    connection.execute(
+        sa.update(governed_record)
+        .where(
+            governed_record.c.tenant_id == tenant_id,
+            governed_record.c.system == system,
+            governed_record.c.record_id == record_id,
+        )
+        .values(subject_ref=None)
+    )
+
+
 def people(connection: Connection, tenant_id: str, external_ids: Iterable[str]) -> dict[str, str]:
     """The references of people by the CRM's id; of those merged away, the survivor's."""
     rows = connection.execute(

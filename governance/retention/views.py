@@ -111,12 +111,7 @@ def explanation(
     asked = service.verdict(snap, ref, data_class, system=system, record=record, occasion=REQUEST)
     shown = {
         "subject": subjects.external_ids(snap, [ref]).get(ref),
-        "data_class": found.circumstances.data_class,
-        "today": found.today.isoformat(),
-        **verdict_document(found.verdict),
-        "winner": None if found.outcome.winner is None else rule_document(found.outcome.winner),
-        "blockers": _blockers(found),
-        "rules": [_weighed(line) for line in found.outcome.weighed],
+        **weighing(found),
         "clocks": _clocks(found),
         "states": sorted(found.circumstances.states),
         "on_request": verdict_document(asked),
@@ -124,6 +119,18 @@ def explanation(
     if record is not None:
         return {**shown, "system": system, "record": record}
     return {**shown, "records": _records(snap, person, data_class)}
+
+
+def weighing(found: Explained) -> dict[str, Any]:
+    """What becomes of data, the winner, what stands in the way, and every rule with why it lost."""
+    return {
+        "data_class": found.circumstances.data_class,
+        "today": found.today.isoformat(),
+        **verdict_document(found.verdict),
+        "winner": None if found.outcome.winner is None else rule_document(found.outcome.winner),
+        "blockers": _blockers(found),
+        "rules": [_weighed(line) for line in found.outcome.weighed],
+    }
 
 
 def _records(snap: Snapshot, person: Subject, data_class: str) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from governance.errors import InvalidError
+from governance.systems.own_dates import OwnDates
 
 COLLECT = "collect"
 COUNT = "count"
@@ -107,11 +108,13 @@ class Disposition:
     """What becomes of the data of one class. `until` and `because` belong to `keep_until`.
 
     `until` is the first day on which nothing keeps the data any more; `because` is a sentence for the letter.
+    `own`: what counts instead for data that tell their own date; connectors that cannot tell go by `until`.
     """
 
     kind: str
     until: date | None = None
     because: str = ""
+    own: OwnDates | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no connector could carry out."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from governance.bootstrap import Runtime
+from retention_jobs import run_erasures
 from tests.api.conftest import Caller, new_component
 
 OLD = "2015-03-04T10:00:00Z"
@@ -198,3 +199,37 @@ def test_each_right_has_its_scope(caller: Caller, runtime: Runtime) -> None:
     writer = Caller(caller.client, new_component(runtime, "retention:write", "holds:write"))
     assert writer.post("/v1/holds/hold_x/release").status_code == 403
     assert writer.post("/v1/retention/runs/run_x/approve").status_code == 403
+
+
+def test_why_something_of_an_erased_person_is_kept_is_told_without_saying_who(
+    any_caller: Caller, any_runtime: Runtime
+) -> None:
+    caller = any_caller
+    caller.put(
+        "/v1/systems/paper", {"kind": "manual", "config": {"owner": "x"}, "data_classes": ["invoices"]}
+    )
+    person = {
+        "identifiers": [{"type": "email", "value": "anna@example.org"}],
+        "attributes": {"country": "DE"},
+    }
+    caller.put("/v1/subjects/crm-1", person)
+    told = {"subject": {"id": "crm-1"}, "data_class": "invoices", "created_at": "2024-03-01T00:00:00Z"}
+    caller.put("/v1/records/paper/inv-1", told | {"jurisdiction": "DE"})
+    case = caller.post("/v1/erasures", {"subject": {"id": "crm-1"}, "reason": "tidy_up"}).get_json()
+    second = Caller(caller.client, new_component(any_runtime, "erasures:approve"))
+    assert second.post(f"/v1/erasures/{case['id']}/approve").status_code == 200
+    run_erasures.run(any_runtime)
+    assert caller.get("/v1/subjects/crm-1").status_code == 404
+    asked = "/v1/retention/explain?subject=crm-1&data_class=invoices"
+    shown = caller.get(f"{asked}&system=paper&record=inv-1")
+    assert shown.status_code == 200
+    said = shown.get_json()
+    assert (said["erased"], said["subject"], said["disposition"]) == (True, None, "keep")
+    assert (said["rule"], said["free_from"]) == ("de.vouchers", "2033-01-01")
+    assert [each["id"] for each in said["erasures"]] == [case["id"]]
+    assert "anna" not in shown.text
+    assert "crm-1" not in shown.text
+    assert not {"clocks", "states"} & said.keys()
+    assert caller.get(asked).get_json()["records"] == [{"system": "paper", "record": "inv-1"}]
+    assert caller.get(f"{asked}&system=paper&record=inv-2").status_code == 404
+    assert caller.get("/v1/retention/explain?subject=crm-77&data_class=invoices").status_code == 404

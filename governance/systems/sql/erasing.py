@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from governance.systems.connector import Context, Problem
 from governance.systems.model import DONE, Disposal, ErasurePlan, Outcome, StepOutcome, SubjectKeys
-from governance.systems.sql import disposing, fates, links, passes
+from governance.systems.sql import dates, disposing, fates, links, passes
 from governance.systems.sql.disposing import RecordFinder
 from governance.systems.sql.fates import Fate, Fates
 from governance.systems.sql.mapping import SqlMapping, TableMap
@@ -93,6 +93,8 @@ class Erasing:
         records: dict[str, str] = {}
         if self.disposal is not None and self.records is not None:
             records = disposing.outcomes(self.schema, self.disposal, self.records, decided)
+        else:
+            records = dates.records(self.schema.maps, self.plan, decided)
         return Outcome(DONE, steps=steps, warnings=warnings, records=records, changed=changed)
 
     def check(self, decided: Fates | None = None) -> tuple[StepOutcome, ...]:

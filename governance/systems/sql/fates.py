@@ -8,7 +8,7 @@ person refer to it becomes an empty shell.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from governance.systems.connector import Problem
@@ -26,7 +26,7 @@ from governance.systems.model import (
     StepOutcome,
     SubjectKeys,
 )
-from governance.systems.sql import passes
+from governance.systems.sql import dates, passes
 from governance.systems.sql.mapping import TableMap
 from governance.systems.sql.matching import is_text
 from governance.systems.sql.rows import Row, RowKey, Rows
@@ -49,7 +49,8 @@ class Fate:
     """What becomes of one row. `classes` says it class by class; only what the plan speaks of.
 
     `bare`: it must be found again, and no key column is left that would find it. `linked`: what keeps the
-    link to a row that is left; without `until` the plan does not speak of the link.
+    link to a row that is left; without `until` the plan does not speak of the link. `dated`: the classes
+    whose day is counted from a date that the row tells, or rows that it belongs to.
     """
 
     table: str
@@ -61,6 +62,7 @@ class Fate:
     bare: bool = False
     linked: Disposition | None = None
     classes: dict[str, Disposition] = field(default_factory=dict)
+    dated: set[str] = field(default_factory=set)
 
     def outcome_of(self, data_class: str) -> tuple[str, date | None, str]:
         """Outcome, day and reason of one class in this row."""
@@ -101,29 +103,40 @@ def decide(
                 classes[each] = _narrowed(table, row, Disposition(DELETE), today)
             if not classes:
                 continue
+            fate = fates[name][key] = Fate(name, key, row, False, key in rows[name].shared, classes=classes)
+            fate.dated = {each for each in classes if _is_dated(table, row, plan.of(each))}
             if table.keep is None:
-                _inherit(table, row, classes, fates)
-            left = key in rows[name].shared
+                _inherit(table, row, plan, fate, fates)
             every = len(classes) == len(table.classes)
             whole = every and all(each.kind == DELETE for each in classes.values())
-            fates[name][key] = Fate(name, key, row, whole and not left, left, classes=classes)
+            fate.deleted = whole and not fate.left
     return fates
 
 
+def _is_dated(table: TableMap, row: Row, wanted: Disposition | None) -> bool:
+    return wanted is not None and dates.tells_its_own(table, row, wanted)
+
+
 def _inherit(
-    table: TableMap, row: Row, classes: dict[str, Disposition], fates: Mapping[str, Mapping[RowKey, Fate]]
+    table: TableMap, row: Row, plan: ErasurePlan, fate: Fate, fates: Mapping[str, Mapping[RowKey, Fate]]
 ) -> None:
-    """What belongs to kept rows of the same class is kept as long as the longest of them."""
+    """What belongs to kept rows of the same class is kept as long as the longest of them.
+
+    That is no longer than the rows themselves, where they tell their own date and this one does not.
+    """
+    theirs: dict[str, list[Fate]] = {}
     for link in table.belongs_to:
         for parent in fates.get(link.table, {}).values():
-            if parent.row[link.references or ""] != row[link.column or ""]:
-                continue
-            for data_class, theirs in parent.classes.items():
-                mine = classes.get(data_class)
-                if mine is None or theirs.until is None:
-                    continue
-                if mine.until is None or theirs.until > mine.until:
-                    classes[data_class] = theirs
+            if parent.row[link.references or ""] == row[link.column or ""]:
+                for data_class in parent.classes.keys() & fate.classes.keys():
+                    theirs.setdefault(data_class, []).append(parent)
+    for data_class, parents in theirs.items():
+        mine, wanted = fate.classes[data_class], plan.of(data_class)
+        if data_class not in fate.dated and all(data_class in each.dated for each in parents):
+            fate.dated.add(data_class)
+            if wanted is not None:
+                mine = Disposition(table.disposition)
+        fate.classes[data_class] = dates.longest([mine, *(each.classes[data_class] for each in parents)])
 
 
 def mark_bare(
@@ -163,33 +176,13 @@ def _classes(table: TableMap, row: Row, plan: ErasurePlan, today: date) -> dict[
 
 
 def _narrowed(table: TableMap, row: Row, wanted: Disposition, today: date) -> Disposition:
-    """The plan's disposition, held back by the table's own rule; the later of two days wins."""
-    until, because = wanted.until, wanted.because
-    if table.keep is not None:
-        ours = table.keep.until(_day(table, row))
-        if until is None or ours > until:
-            until, because = ours, table.keep.because
+    """The plan's disposition for a row, held back by what keeps the row."""
+    until, because = dates.until(table, row, wanted)
     if until is not None and until > today:
         return Disposition(KEEP_UNTIL, until, because)
     if wanted.kind in (DELETE, KEEP_UNTIL):
         return Disposition(table.disposition)
     return wanted
-
-
-def _day(table: TableMap, row: Row) -> date:
-    assert table.keep is not None
-    value = row[table.keep.column]
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError:
-        raise Problem(
-            f"A row of table {table.name} has no date in {table.keep.column}, so nobody can say until when "
-            "it must be kept. Fill the date in, then repeat."
-        ) from None
 
 
 def new_values(
