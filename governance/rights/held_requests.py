@@ -13,13 +13,15 @@ import sqlalchemy as sa
 from governance.clock import wire
 from governance.rights import letters, recipients, sealing, store
 from governance.rights.intake import content_of, value_of
-from governance.rights.model import Identity, Letter
+from governance.rights.model import Identity, Letter, Request
+from governance.rights.opening import is_lost
 from governance.rights.recipient_store import rights_correction, rights_recipient
 from governance.rights.states import PROVED
 from governance.rights.tables import rights_identity
 from governance.work import Snapshot
 
-Rows = list[tuple[dict[str, Any], datetime | None]]
+Rows = list[tuple[dict[str, Any], datetime | None, tuple[str, ...]]]
+"""Of each row its values, when its term begins, and the names of values that could not be opened."""
 
 
 def read(snap: Snapshot, refs: Sequence[str]) -> dict[str, Rows]:
@@ -49,13 +51,19 @@ def read(snap: Snapshot, refs: Sequence[str]) -> dict[str, Rows]:
             "received_at": wire(found.received_at),
             "due_at": wire(found.due_at),
             "closed_at": None if found.closed_at is None else wire(found.closed_at),
-            "identities": [value_of(snap, each) for each in named if each.state == PROVED],
+            "identities": [
+                value
+                for each in named
+                if each.state == PROVED and (value := value_of(snap, each)) is not None
+            ],
             "content": content_of(snap, found) if whole else None,
             "changes": _changes(snap, request_id) if whole else None,
         }
-        requests.append((_said(told), found.closed_at or found.received_at))
+        requests.append((_said(told), found.closed_at or found.received_at, _lost(snap, found, named, whole)))
         for letter in store.parts_of(snap.connection, snap.tenant_id, request_id, Letter) if whole else ():
-            written.append((_letter(snap, letter), letter.written_at))
+            place = sealing.letter_place(letter.letter_id)
+            lost = ("text",) if is_lost(snap, request_id, place, letter.content_sealed) else ()
+            written.append((_letter(snap, letter), letter.written_at, lost))
     return {"requests": requests, "letters": written, "told": _told(snap, refs)}
 
 
@@ -78,13 +86,33 @@ def _letter(snap: Snapshot, letter: Letter) -> dict[str, Any]:
     return _said({"request": letter.request_id} | {name: told[name] for name in names})
 
 
+def _lost(snap: Snapshot, request: Request, named: Sequence[Identity], whole: bool) -> tuple[str, ...]:
+    """Which of what was written to a request is there and could not be opened."""
+    request_id = request.request_id
+    sealed = [
+        ("identities", sealing.identity_place(each.identity_id), each.value_sealed)
+        for each in named
+        if each.state == PROVED
+    ]
+    if whole:
+        sealed.append(("content", sealing.content_place(request_id), request.content_sealed))
+        changes = _changes_sealed(snap, request_id)
+        sealed.append(("changes", recipients.changes_place(request_id), changes))
+    lost = [name for name, place, value in sealed if is_lost(snap, request_id, place, value)]
+    return tuple(dict.fromkeys(lost))
+
+
 def _changes(snap: Snapshot, request_id: str) -> Any:
+    sealed = _changes_sealed(snap, request_id)
+    opened = sealing.reveal(snap, request_id, recipients.changes_place(request_id), sealed)
+    return None if opened is None else opened.get("changes")
+
+
+def _changes_sealed(snap: Snapshot, request_id: str) -> bytes | None:
     at = rights_correction.c
     query = sa.select(at.changes_sealed).where(at.tenant_id == snap.tenant_id, at.request_id == request_id)
-    opened = sealing.reveal(
-        snap, request_id, recipients.changes_place(request_id), snap.connection.scalar(query)
-    )
-    return None if opened is None else opened.get("changes")
+    sealed: bytes | None = snap.connection.scalar(query)
+    return sealed
 
 
 def _told(snap: Snapshot, refs: Sequence[str]) -> Rows:
@@ -106,6 +134,7 @@ def _told(snap: Snapshot, refs: Sequence[str]) -> Rows:
                 }
             ),
             row.answered_at,
+            (),
         )
         for row in snap.connection.execute(query)
     ]

@@ -186,7 +186,7 @@ HELD: tuple[Held, ...] = (
     Held(
         "dispositions", "=data_class", disposition,
         ("system", "record_id", "data_class", "demand", "rule", "kept_until", "state", "because", "outcome",
-         "proposed_at", "changed_at"),
+         "sentence", "proposed_at", "changed_at"),
         "proposed_at",
         _all(INNER, "disposition_id", "run_id") | _all(STAFF, "decided_by", "owner")
         | _all(MACHINE, "rows_changed", "fence", "lease_until"),

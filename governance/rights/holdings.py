@@ -22,9 +22,9 @@ from governance.ledger.store import ledger_entry
 from governance.retention import service as retention
 from governance.rights import held_requests
 from governance.rights.held_tables import HELD, Held
+from governance.rights.opening import open_value
 from governance.subjects import service as subjects
 from governance.vault.model import EVIDENCE, Place, evidence_place, read_payload, unpack_evidence
-from governance.vault.service import Vault
 from governance.work import Snapshot
 
 _CHUNK = 400
@@ -34,13 +34,17 @@ _WITHHELD = "retention.hold%"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: values by name, as JSON; `at` begins its term, `system` and `record` name a registered one."""
+    """One row: values by name, as JSON; `at` begins its term, `system` and `record` name a registered one.
+
+    `unreadable`: names of values that are there and could not be opened.
+    """
 
     values: dict[str, Any]
     at: datetime | None
     closed_at: datetime | None = None
     system: str | None = None
     record: str | None = None
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ def own(snap: Snapshot, subject_ref: str) -> list[Section]:
     found.append(Section("access_logs", "acts", reader.acts()))
     found.append(Section("rights_requests", "holds", _holds(snap, subject_ref)))
     for title, rows in held_requests.read(snap, refs).items():
-        found.append(Section("rights_requests", title, [Row(values, at) for values, at in rows]))
+        told = [Row(values, at, unreadable=lost) for values, at, lost in rows]
+        found.append(Section("rights_requests", title, told))
     return [each for each in found if each.rows]
 
 
@@ -69,12 +74,14 @@ class _Reader:
 
     def __init__(self, snap: Snapshot, refs: Sequence[str]) -> None:
         self._snap, self._refs = snap, tuple(refs)
-        self._vault = snap.resource(Vault)
         self._addresses: dict[str, str] = {}
         self._hashes: dict[str, str] = {}
         for ref in refs:
             for point in subjects.points(snap, ref):
-                value = subjects.reveal_point(snap, point)
+                try:
+                    value = subjects.reveal_point(snap, point)
+                except UnreadableError:  # told with the contact point itself
+                    continue
                 self._addresses[point.point_ref] = value
                 self._hashes[point.suppression_hash] = value
         self._shown: set[str] = set()
@@ -101,9 +108,11 @@ class _Reader:
         for entry in self._snap.connection.execute(query):
             if entry.event_id in self._shown:
                 continue
-            told = self._opened(_keeper(entry), entry.event_id, entry.payload)
-            if told:
-                found.append(Row({"act": entry.kind, "occurred_at": wire(entry.at), "told": told}, entry.at))
+            lost: list[str] = []
+            told = self._opened(_keepers(entry), entry.event_id, entry.payload, "told", lost)
+            if told or lost:
+                values = {"act": entry.kind, "occurred_at": wire(entry.at)} | ({"told": told} if told else {})
+                found.append(Row(values, entry.at, unreadable=tuple(lost)))
         return found
 
     def _rows(self, held: Held) -> Iterator[Mapping[str, Any]]:
@@ -126,9 +135,12 @@ class _Reader:
             yield from (dict(row) for row in connection.execute(query).mappings())
 
     def _row(self, held: Held, row: Mapping[str, Any]) -> Row:
+        lost: list[str] = []
         values = {name: _plain(row[name]) for name in held.shown}
-        values |= {name.removesuffix("_sealed"): self._revealed(held, row, name) for name in held.sealed}
-        values |= self._more(held, row)
+        values |= {
+            name.removesuffix("_sealed"): self._revealed(held, row, name, lost) for name in held.sealed
+        }
+        values |= self._more(held, row, lost)
         shown = {name: value for name, value in values.items() if value not in (None, "", [], {})}
         record = held.title in ("records", "dispositions")
         return Row(
@@ -137,19 +149,20 @@ class _Reader:
             row["closed_at"] if held.title == "records" else None,
             row["system"] if record else None,
             row["record_id"] if record else None,
+            tuple(lost),
         )
 
-    def _more(self, held: Held, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _more(self, held: Held, row: Mapping[str, Any], lost: list[str]) -> dict[str, Any]:
         """What belongs to a row and lies elsewhere: the address, the evidence of an act, a message's fate."""
         if held.by == "suppression_hash":
             told: dict[str, Any] = {"contact_point": self._hashes.get(row["suppression_hash"])}
             if held.title == "suppressions":
-                told["evidence"] = self._evidence(row["event_id"], row["suppression_id"])
+                told["evidence"] = self._evidence(row["event_id"], row["suppression_id"], lost)
             return told
         if held.title in ("consents", "messages"):
             told = {"contact_point": self._addresses.get(row["point_ref"] or "")}
             if held.title == "consents":
-                return told | {"evidence": self._evidence(row["event_id"], row["subject_ref"])}
+                return told | {"evidence": self._evidence(row["event_id"], row["subject_ref"], lost)}
             return told | {"outcomes": self._outcomes(row["message_ref"])}
         return {}
 
@@ -158,7 +171,7 @@ class _Reader:
         told = [each.document() for each in messages.outcomes(*at)]
         return told + [{"refused_at": wire(each.refused_at)} for each in messages.refusals(*at)]
 
-    def _evidence(self, event_id: str, keeper: str) -> dict[str, Any] | None:
+    def _evidence(self, event_id: str, keeper: str, lost: list[str]) -> dict[str, Any] | None:
         at = ledger_entry.c
         query = sa.select(at.payload, at.subject_ref).where(
             at.tenant_id == self._snap.tenant_id, at.event_id == event_id
@@ -167,34 +180,30 @@ class _Reader:
         self._shown.add(event_id)
         if entry is None or entry.payload is None:
             return None
-        return self._opened(entry.subject_ref or keeper, event_id, entry.payload)
+        return self._opened((entry.subject_ref or keeper,), event_id, entry.payload, "evidence", lost)
 
-    def _opened(self, keeper: str, event_id: str, payload: bytes) -> dict[str, Any] | None:
-        try:
-            packed = self._vault.reveal(
-                self._snap.tenant_id, keeper, EVIDENCE, evidence_place(event_id), payload
-            )
-            return read_payload(unpack_evidence(packed)[1])
-        except UnreadableError:
-            return None
+    def _opened(
+        self, keepers: Sequence[str], event_id: str, payload: bytes, name: str, lost: list[str]
+    ) -> dict[str, Any] | None:
+        opened = open_value(self._snap, keepers, EVIDENCE, evidence_place(event_id), payload)
+        if opened.plain is not None:
+            return read_payload(unpack_evidence(opened.plain)[1])
+        if opened.lost:
+            lost.append(name)
+        return None
 
-    def _revealed(self, held: Held, row: Mapping[str, Any], column: str) -> Any:
-        if row[column] is None:
-            return None
+    def _revealed(self, held: Held, row: Mapping[str, Any], column: str, lost: list[str]) -> Any:
         place = Place(held.table.name, column, str(row[held.row_id]))
-        try:
-            plain = self._vault.reveal(
-                self._snap.tenant_id, row[held.by], held.sealed[column], place, row[column]
-            )
-        except UnreadableError:
-            return None
-        return _read(plain)
+        opened = open_value(self._snap, (row[held.by],), held.sealed[column], place, row[column])
+        if opened.lost:
+            lost.append(column.removesuffix("_sealed"))
+        return None if opened.plain is None else _read(opened.plain)
 
 
-def _keeper(entry: Any) -> str:
-    """Under whose key an act's payload lies: that of the request that it is about, else the person's."""
+def _keepers(entry: Any) -> tuple[str, ...]:
+    """Under whose key an act's payload may lie: that of the request that it is about, else the person's."""
     request = json.loads(entry.leaf)["facts"].get("request") if entry.kind.startswith("rights.") else None
-    return str(request or entry.subject_ref)
+    return (entry.subject_ref,) if request is None else (str(request), entry.subject_ref)
 
 
 def _holds(snap: Snapshot, subject_ref: str) -> list[Row]:

@@ -2,8 +2,9 @@
 
 Collected from every connected system and from here, for exactly the people whom the request was proved to
 mean, and only after that: `people_of` is asked before anything is collected and again before anything is
-kept. No transaction is open while a system works. A system that does not answer is named; the request then
-stays open and is tried again. The file lies in pieces, sealed under the request's own key, until its term.
+kept. No transaction is open while a system works. A system that does not answer is named, and so is a value
+that cannot be opened though its key was not destroyed on purpose; the request then stays open and is tried
+again. The file lies in pieces, sealed under the request's own key, until its term.
 """
 
 import io
@@ -44,7 +45,7 @@ def due(snap: Snapshot, *, limit: int = 50) -> list[str]:
 
 
 def build(opener: Opener, tenant_id: str, request_id: str) -> bool:
-    """Collect and keep a request's package, and answer the request if nothing is missing; gives whether so.
+    """Collect and keep a request's package, and answer the request if it is whole; gives whether so.
 
     Raises ConflictError `not-verified`, `no-package` for a request of another type.
     """
@@ -61,8 +62,7 @@ def build(opener: Opener, tenant_id: str, request_id: str) -> bool:
         dossier = open_dossier(work, request_id)
         if _run(dossier) != run:
             return False
-        _keep(work, dossier, people, collected)
-        if collected.missing:
+        if not _keep(work, dossier, people, collected):
             return False
         handling.fulfil(work, request_id)
         return True
@@ -160,7 +160,8 @@ def _asked(opener: Opener, tenant_id: str, asked: Operation) -> Outcome:
     return operations.run(opener, ACTOR, tenant_id, asked)
 
 
-def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collected) -> None:
+def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collected) -> bool:
+    """Keep the package; gives whether it is whole: no system is missing, and all held here could be read."""
     document = package_document.document(work, dossier, people, collected)
     said = page_words(dossier.request.language, work.resource(Settings).policies_dir)
     vault, request_id = work.resource(Vault), dossier.request_id
@@ -170,17 +171,16 @@ def _keep(work: Work, dossier: Dossier, people: Sequence[str], collected: Collec
         for number, piece in enumerate(_pieces(content))
     ]
     package_store.put(work.connection, work.tenant_id, request_id, work.now, pieces)
-    if not collected.missing:  # else what was found, by hand perhaps, is wanted again with the rest
+    whole = not collected.missing and not document["unreadable"]
+    if whole:  # else what was found, by hand perhaps, is wanted again with the rest
         for system_id in collected.items:
             for ref in people:
                 operations.forget_items(work, f"{_run(dossier)}/{system_id}/{ref}/collect")
-    keep(
-        work,
-        dossier,
-        "package_made",
-        facts={"systems": len(collected.items), "missing": sorted(collected.missing)},
-        waits_for=INCOMPLETE if collected.missing else None,
-    )
+    facts: dict[str, Any] = {"systems": len(collected.items), "missing": sorted(collected.missing)}
+    if document["unreadable"]:
+        facts["unreadable"] = document["unreadable"]
+    keep(work, dossier, "package_made", facts=facts, waits_for=None if whole else INCOMPLETE)
+    return whole
 
 
 def _zip(document: dict[str, Any], page: str, collected: Collected) -> bytes:

@@ -74,6 +74,7 @@ def document(
         "not_answered": [
             {"system": name, "because": because} for name, because in sorted(collected.missing.items())
         ],
+        "unreadable": sum(len(names) for each in here for names in each["unreadable"]),
         "about": _about(told, every),
         "recipients": _distinct(one for each in every for one in each["recipients"]),
         "rights": _rights(snap, dossier, told),
@@ -93,6 +94,7 @@ def _section(describer: Describer, told: Reasons, ref: str, section: Section) ->
         ),
         "recipients": describer.recipients(section.data_class),
         "rows": [each.values for each in section.rows],
+        "unreadable": [list(each.unreadable) for each in section.rows],
         "kept": [
             _said(
                 told,

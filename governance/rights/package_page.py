@@ -34,6 +34,9 @@ dl{margin:.5rem 0}dt{font-weight:bold}dd{margin:0 0 .3rem 1rem}td{white-space:pr
 <h1>{{ say('title') }}</h1>
 <p>{{ made }}</p>
 <p>{{ say('intro') }}</p>
+{% if unreadable %}
+<p>{{ unreadable }}</p>
+{% endif %}
 <h2>{{ say('here') }}</h2>
 {% for part in here %}
 {{ show(part) }}
@@ -126,6 +129,9 @@ def render(document: Mapping[str, Any], words: PageWords) -> str:
         ),
         here=[page.section(each) for each in document["held_here"]],
         systems=[page.system(each) for each in document["systems"]],
+        unreadable=words.say("unreadable_text", count=str(document["unreadable"]))
+        if document["unreadable"]
+        else "",
         missing=[words.quoted(each["system"]) for each in document["not_answered"]],
         about=[page.about(each) for each in document["about"]],
         transfers=[page.transfer(each) for each in document["transfers"]],
@@ -156,11 +162,14 @@ class _Page:
         rows = [
             self._row(
                 number,
-                [(words.field(name), self._own(name, value)) for name, value in row.items()],
+                [(words.field(name), self._own(name, value)) for name, value in row.items()]
+                + [(words.field(name), self._say("unreadable")) for name in lost],
                 kept,
                 len(section["rows"]),
             )
-            for number, (row, kept) in enumerate(zip(section["rows"], section["kept"], strict=True), 1)
+            for number, (row, lost, kept) in enumerate(
+                zip(section["rows"], section["unreadable"], section["kept"], strict=True), 1
+            )
         ]
         notes = [self._say("hold_text")] if section["title"] == "holds" else []
         return {"title": title, "told": self._told(section), "notes": notes, "rows": rows}
