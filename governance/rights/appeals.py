@@ -36,6 +36,7 @@ from governance.rights.model import (
     NEED_PROOF,
     OPEN_STATES,
     OPENDSR,
+    RECEIVED,
     REFUSED,
     REOPENABLE,
     VERIFIED,
@@ -154,7 +155,11 @@ def grant(work: Work, dossier: Dossier, original: Dossier, *, partly: bool, beca
     told, outcome = {"because": because}, GRANTED[partly]
     dossier = keep(work, dossier, kind, case=case, facts=facts, told=told, outcome=outcome)
     again = _reopen(work, original, dossier, partly)
-    proved = again.request.state == VERIFIED
+    _go_on(work, again)
+    # Written last: only now it is known whether what was proved still does.
+    again = open_dossier(work, original.request_id)
+    proof = request.type in NEED_PROOF and again.request.state in (RECEIVED, VERIFYING)
+    goes_on = again.request.state in OPEN_STATES and not proof
     letters.send(
         work,
         again,
@@ -165,10 +170,9 @@ def grant(work: Work, dossier: Dossier, original: Dossier, *, partly: bool, beca
         partly=partly,
         whole=not partly,
         acted=request.type in ACT_ON_RECEIPT,
-        proof=request.type in NEED_PROOF and not proved,
-        due=_day(work, again, reading_of(work, again).due_on) if proved else "",
+        proof=proof,
+        due=_day(work, again, reading_of(work, again).due_on) if goes_on else "",
     )
-    _go_on(work, again)
     return open_dossier(work, dossier.request_id)
 
 
@@ -289,8 +293,10 @@ def _go_on(work: Work, dossier: Dossier) -> None:
 
 
 def _ask_for_proof(work: Work, dossier: Dossier) -> None:
-    """Write a code to each identity that still has to be proved and can be by one."""
+    """Write a code to each identity that has to be proved, can be by one, and was sent none just now."""
     for identity in dossier.identities:
+        if identity.challenge_expires_at == work.now + challenges.LASTS:
+            continue
         offered = challenges.methods(work, dossier, identity)
         if any(each["method"] == "code" for each in offered):
             challenges.challenge(work, dossier.request_id, identity.identity_id)

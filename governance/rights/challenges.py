@@ -17,6 +17,7 @@ from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.letter_files import words
 from governance.rights.model import BY_ADDRESS, NEED_PROOF, Identity
 from governance.rights.periods import local_day
+from governance.rights.reach import still_holds
 from governance.settings import Settings
 from governance.subjects import service as subjects
 from governance.vault.service import Vault
@@ -93,10 +94,11 @@ def challenge(work: Work, request_id: str, identity_id: str, *, point_ref: str |
 def challenge_again(work: Work, dossier: Dossier, identities: Sequence[Identity]) -> Dossier:
     """Write to those who proved an address by code or link, and have to prove it anew: who waits is told.
 
-    `identities`: as they were when proved. One that no code can be sent to any more is left to staff.
+    `identities`: as they were when proved. One that no code can be sent to any more, or whose address is not
+    the person's any more, is left to staff.
     """
     for before in identities:
-        if before.proof not in BY_ADDRESS:
+        if before.proof not in BY_ADDRESS or (before.kind != "id" and not still_holds(work, before)):
             continue
         identity = dossier.identity(before.identity_id)
         refs = [

@@ -12,6 +12,7 @@ from governance.rights.intake import content_of
 from governance.rights.letter_files import language_of
 from governance.rights.model import (
     ACCESS,
+    BY_ADDRESS,
     ERASURE,
     HUMAN_REVIEW,
     IN_PROGRESS,
@@ -21,6 +22,7 @@ from governance.rights.model import (
     VERIFIED,
     Identity,
 )
+from governance.rights.reach import still_holds
 from governance.rights.states import PROVED
 from governance.subjects import service as subjects
 from governance.systems.model import CORRECT, RESTRICT
@@ -36,16 +38,20 @@ PROOF = "proof"
 """What a request waits for that has to be verified anew."""
 
 
-def people_of(work: Work, dossier: Dossier) -> tuple[Dossier, tuple[str, ...] | None]:
+def people_of(
+    work: Work, dossier: Dossier, *, begins: bool = False
+) -> tuple[Dossier, tuple[str, ...] | None]:
     """The people whom a request may be answered about, now; None if it has to be verified anew.
 
     A record that was merged into another since it was proved is proved anew: whoever proved to be one person
     has not proved to be the other. Whoever proved it by an address is written to, with the whole time again.
-    Raises ConflictError `not-verified`.
+    `begins`: something is begun on an earlier proof; that of an address which is the person's no longer does
+    not do for it. Raises ConflictError `not-verified`.
     """
     case = dossier.case
     states.entitled(case)
     anew: list[Identity] = []
+    because = "merged"
     for identity in dossier.identities:
         if identity.state != PROVED or identity.subject_ref is None:
             continue
@@ -53,9 +59,12 @@ def people_of(work: Work, dossier: Dossier) -> tuple[Dossier, tuple[str, ...] | 
         if person is not None and person.subject_ref != identity.subject_ref:
             case = states.mean(case, identity.identity_id, person.subject_ref)
             anew.append(identity)
+        elif begins and identity.proof in BY_ADDRESS and not still_holds(work, identity):
+            case, because = states.unsettle(case, identity.identity_id), "address-changed"
+            anew.append(identity)
     if case == dossier.case:
         return dossier, states.entitled(case)
-    dossier = keep(work, dossier, "unsettled", case=case, facts={"because": "merged"}, waits_for=PROOF)
+    dossier = keep(work, dossier, "unsettled", case=case, facts={"because": because}, waits_for=PROOF)
     return challenges.challenge_again(work, dossier, anew), None
 
 
@@ -63,7 +72,7 @@ def settle_and_begin(work: Work, dossier: Dossier) -> Dossier:
     """Begin on a request that has just become verified; else leave it as it is."""
     if dossier.request.state != VERIFIED:
         return dossier
-    dossier, people = people_of(work, dossier)
+    dossier, people = people_of(work, dossier, begins=True)
     if people is None:
         return dossier
     language = _language(work, dossier, people)
@@ -89,7 +98,7 @@ def go_on(work: Work, dossier: Dossier) -> Dossier:
     """Go on with an erasure request that waited for the person: order anew what was taken back meanwhile."""
     if dossier.request.type != ERASURE or dossier.request.state != IN_PROGRESS:
         return dossier
-    dossier, people = people_of(work, dossier)
+    dossier, people = people_of(work, dossier, begins=True)
     if people is not None:
         _start(work, dossier, people)
     return dossier

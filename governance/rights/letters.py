@@ -87,7 +87,7 @@ def send(
     letter_id = work.new_id("ltr")
     written = write(said, kind, {**_SILENT, **_facts(work, dossier, said, proved=to), **values})
     content = {
-        "to": None if to is None else address_of(work, to),
+        "to": None if to is None else address_of(work, _as_proved(work, dossier, to)),
         "subject": written.subject,
         "text": written.text,
         "html": written.html,
@@ -194,11 +194,21 @@ def address_of(snap: Snapshot, identity: Identity) -> dict[str, str] | None:
     return reached_at(snap, identity.subject_ref, first=identity.point_ref)
 
 
+def _as_proved(snap: Snapshot, dossier: Dossier, identity: Identity) -> Identity:
+    """An identity of an appeal or complaint as that of the request that it is about: letters go there too."""
+    about = dossier.request.appeal_of
+    if about is None or identity.blind_index is None:
+        return identity
+    of_request = store.parts_of(snap.connection, snap.tenant_id, about, Identity)
+    return next((each for each in of_request if each.blind_index == identity.blind_index), identity)
+
+
 def reached_at(snap: Snapshot, subject_ref: str, *, first: str | None = None) -> dict[str, str] | None:
     """Where a person is reached by letter, `first` before others; None if nowhere by e-mail or telephone."""
+    person = subjects.find_by_ref(snap, subject_ref)
     points = [
         point
-        for point in subjects.points(snap, subject_ref)
+        for point in subjects.points(snap, subject_ref if person is None else person.subject_ref)
         if point.state == "open" and point.type in ("email", "phone")
     ]
     points.sort(key=lambda point: (point.point_ref != first, point.type, not point.verified, point.since))

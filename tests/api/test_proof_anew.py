@@ -117,3 +117,69 @@ def test_an_agents_authority_does_not_stretch_to_somebody_who_is_named_later(cal
     prove(caller, made)
     looked = {"method": "staff", "evidence": {"looked_at": "the contract"}}
     assert act(caller, made, "verify", identity=second, **looked)["status"] == "verifying"
+
+
+def moved_on(caller: Caller) -> None:
+    """The CRM corrects the address of crm-1, and gives the old one to the person whose it is."""
+    right = {"identifiers": [{"type": "email", "value": "right@example.org"}]}
+    assert caller.put("/v1/subjects/crm-1", right).status_code == 200
+    person(caller, "crm-2", "wrong@example.org")
+
+
+def test_an_appeal_leads_on_only_while_the_address_is_the_persons(any_caller: Caller) -> None:
+    caller = any_caller
+    person(caller, email="wrong@example.org", country="US", region="US-VA")
+    made = ask(caller, "erasure", identities=[{"email": "wrong@example.org"}])
+    prove(caller, made)
+    act(caller, made, "refuse", ground="manifestly-unfounded-or-excessive")
+    moved_on(caller)
+    appeal = act(caller, made, "appeal", 201)
+    act(caller, appeal, "fulfil")
+    shown = caller.get(f"{PATH}/{made['id']}").get_json()
+    assert (shown["status"], shown["waits_for"]) == ("verifying", "proof")
+    for each in ("crm-1", "crm-2"):
+        assert caller.get(f"/v1/subjects/{each}").get_json()["standing"]["erasure_pending"] is False
+    told = newest(caller, made, "reopened")
+    assert "make sure that the request comes from you" in told["text"]
+    assert "It will be done by" not in told["text"]
+
+
+def test_what_is_said_of_an_appeal_goes_where_the_person_is_reached_now(caller: Caller) -> None:
+    person(caller, email="wrong@example.org", country="US", region="US-VA")
+    made = ask(caller, identities=[{"email": "wrong@example.org"}])
+    prove(caller, made)
+    act(caller, made, "refuse", ground="manifestly-unfounded-or-excessive")
+    moved_on(caller)
+    appeal = act(caller, made, "appeal", 201)
+    act(caller, appeal, "refuse", ground="not-upheld", because="The debt of 3,000 is open.")
+    sent = letters(caller, appeal)
+    assert {each["to"]["value"] for each in sent} == {"right@example.org"}
+    assert len(sent) == 2
+
+
+def test_an_erasure_that_waited_is_ordered_again_only_while_the_address_is_the_persons(
+    caller: Caller,
+) -> None:
+    person(caller, email="wrong@example.org", country="GB")
+    made = ask(caller, "erasure", identities=[{"email": "wrong@example.org"}])
+    prove(caller, made)
+    act(caller, made, "pause", reason="fee")
+    moved_on(caller)
+    act(caller, made, "resume")
+    assert caller.get(f"{PATH}/{made['id']}").get_json()["status"] == "verifying"
+    assert caller.get("/v1/subjects/crm-1").get_json()["standing"]["erasure_pending"] is False
+
+
+def test_after_a_merge_an_appeal_says_that_proof_is_needed_and_sends_one_code(caller: Caller) -> None:
+    person(caller, country="US", region="US-VA")
+    person(caller, "crm-2", country="US", region="US-VA")
+    made = ask(caller, identity={"id": "crm-1"})
+    prove(caller, made)
+    act(caller, made, "refuse", ground="manifestly-unfounded-or-excessive")
+    assert caller.post("/v1/subjects/crm-1/merge", {"into": "crm-2"}).status_code == 200
+    before = sum(each["kind"] == "verification" for each in letters(caller, made))
+    act(caller, act(caller, made, "appeal", 201), "fulfil")
+    told = newest(caller, made, "reopened")
+    assert told["to"] is not None
+    assert "make sure that the request comes from you" in told["text"]
+    assert sum(each["kind"] == "verification" for each in letters(caller, made)) == before + 1
