@@ -6,15 +6,18 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
+from api import background
 from api.configuration import etag, if_match
 from api.rooms import Room
-from api.runtime import reply, request_snapshot, request_work
-from api.shapes import Answer, Listing
-from governance.erasure import mappings
+from api.runtime import Reply, act, reply, request_snapshot, request_work
+from api.shapes import Answer, Listing, Shape, Text
+from governance.clock import wire
+from governance.erasure import mappings, retiring
 from governance.systems import registry
 from governance.systems import service as systems
 from governance.systems.findings import Report
 from governance.systems.model import System
+from governance.work import Work
 
 room = Room("systems", description="Connected systems and how personal data is reached in them.")
 
@@ -28,6 +31,12 @@ class SystemBody(ma.Schema):
         unknown = ma.INCLUDE
 
 
+class RetireBody(Shape):
+    """Why it goes although it is waited for."""
+
+    because = Text(500)
+
+
 class SystemReply(Answer):
     """A system as registered. `secrets` names the members of the config that are sealed."""
 
@@ -38,6 +47,9 @@ class SystemReply(Answer):
     secrets = ma.fields.List(ma.fields.String(), required=True)
     data_classes = ma.fields.List(ma.fields.String(), required=True)
     depends_on = ma.fields.List(ma.fields.String(), required=True)
+    retired_at = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "Since when it gets no new orders."}
+    )
 
 
 class SystemsReply(Listing):
@@ -66,7 +78,7 @@ class ReportReply(Answer):
 def list_systems() -> Response:
     """List the connected systems, without their secrets."""
     with request_snapshot() as snapshot:
-        items = [_system(each) for each in systems.every(snapshot)]
+        items = [_system(each) for each in systems.registered(snapshot)]
     return reply({"items": items, "next": None, "kinds": list(registry.kinds())})
 
 
@@ -95,6 +107,26 @@ def put_system(body: Mapping[str, Any], system_id: str) -> Response:
     return reply({**_system(put), "warnings": told}, 200 if exists else 201, etag(put.version))
 
 
+@room.post("/v1/systems/<system_id>/retire", scope="systems:write")
+@room.body(RetireBody)
+@room.refuses(404)
+@room.refuses(409)
+@room.answers(200, SystemReply)
+def retire_system(body: Mapping[str, Any], system_id: str) -> Response:
+    """Take a system out of service: it gets no new orders. A PUT brings it back.
+
+    409 `system-awaited` while erasures or other questions wait for it, unless `because` says why: each
+    becomes a task, that names the system, for whoever retires it.
+    """
+
+    def effect(work: Work) -> Reply:
+        return Reply(200, _system(retiring.retire(work, system_id, body.get("because"))))
+
+    answer = act(effect)
+    background.kick()
+    return answer
+
+
 @room.post("/v1/systems/<system_id>/test", scope="systems:write", effect=False)
 @room.answers(200, ReportReply)
 def test_system(system_id: str) -> Response:
@@ -115,6 +147,9 @@ def _system(each: System) -> dict[str, object]:
         "secrets": list(each.secrets),
         "data_classes": list(each.data_classes),
         "depends_on": list(each.depends_on),
+        "retired_at": None if each.retired_at is None else wire(each.retired_at),
+        "retired_by": each.retired_by,
+        "retired_because": each.retired_because,
     }
 
 

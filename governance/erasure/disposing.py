@@ -42,7 +42,7 @@ ACTOR = Actor("job:carry-out-retention", "job")
 REASON = "retention"
 BATCH = 100
 MOST_ATTEMPTS = 8
-_UNKNOWN = "unknown-system"
+_UNKNOWN, _RETIRED = _CODES = ("unknown-system", "retired-system")
 _NO_ANSWER = timedelta(minutes=15)
 _TROUBLED = 2
 """After so many records in a row that a system did not answer about, the rest waits: it is the system."""
@@ -121,6 +121,10 @@ def _dispose(opener: Opener, tenant_id: str, group: Sequence[Disposition]) -> No
 
 def _ask(opener: Opener, tenant_id: str, part: Sequence[Disposition]) -> Outcome:
     first = part[0]
+    with opener.snapshot(tenant_id, ACTOR) as snap:
+        found = systems.find(snap, first.system)
+    if found is not None and found.retired_at is not None:
+        return Outcome(FAILED, _RETIRED)
     alone = f"dispose/{first.disposition_id}"
     name = alone if len(part) == 1 else f"{alone}/{first.fence}/{len(part)}"
     ids = tuple(each.record_id for each in part)
@@ -137,7 +141,7 @@ def _is_for_each_alone(outcome: Outcome, part: Sequence[Disposition]) -> bool:
 
     What may pass by itself is waited for once before.
     """
-    if outcome.status != FAILED or outcome.because == _UNKNOWN or outcome is _GIVEN_UP:
+    if outcome.status != FAILED or outcome.because in _CODES or outcome is _GIVEN_UP:
         return False
     return not outcome.transient or min(each.fence for each in part) > 1
 
@@ -159,8 +163,8 @@ def _settle(work: Work, one: Disposition, outcome: Outcome) -> None:
     elif outcome.transient and one.fence < MOST_ATTEMPTS:
         dispositions.rest(work, one, until=work.now + timedelta(minutes=2**one.fence))
     else:
-        unknown = outcome.because == _UNKNOWN
-        because, sentence = (_UNKNOWN, None) if unknown else ("system-failed", outcome.because or None)
+        code = outcome.because in _CODES
+        because, sentence = (outcome.because, None) if code else ("system-failed", outcome.because or None)
         dispositions.settle(work, one, outcome="failed", because=because, sentence=sentence)
 
 

@@ -60,11 +60,11 @@ class Answer:
 
 def first_steps(snap: Snapshot, scope: tuple[str, ...] | None) -> tuple[Step, ...]:
     """One step per system that holds anything in scope, in the order of what is derived from what."""
-    registered = systems.every(snap)
-    of = {each.system_id: each for each in registered}
+    registered = systems.registered(snap)
+    of = {each.system_id: each for each in registered if each.retired_at is None}
     steps = []
     for batch, ids in enumerate(erasure_order(registered)):
-        for system_id in ids:
+        for system_id in (each for each in ids if each in of):
             classes = tuple(each for each in of[system_id].data_classes if scope is None or each in scope)
             if classes:
                 steps.append(_fresh(system_id, batch, classes))
@@ -105,7 +105,7 @@ def widened(snap: Snapshot, erasure: Erasure, step: Step, more: tuple[str, ...])
 
 def before(snap: Snapshot) -> Before:
     """Which systems come before which: what was derived goes before what it was derived from."""
-    depends_on = {each.system_id: each.depends_on for each in systems.every(snap)}
+    depends_on = {each.system_id: each.depends_on for each in systems.registered(snap)}
     first: dict[str, set[str]] = {each: set() for each in depends_on}
     for system_id in depends_on:
         reached = list(depends_on[system_id])

@@ -143,7 +143,7 @@ def _unmake(work: Work, request: Request, people: Iterable[str]) -> None:
         return
     package_store.remove(work.connection, work.tenant_id, request_id)
     package_store.end_links(work.connection, work.tenant_id, request_id, work.now)
-    for each in systems.every(work):
+    for each in systems.registered(work):
         for ref in people:
             operations.forget_items(work, f"{request_id}/{each.system_id}/{ref}/collect")
 
@@ -153,7 +153,7 @@ def _forget(work: Work, request_id: str, mistaken: set[str]) -> None:
     if not mistaken:
         return
     recipients.forget_changes(work.connection, work.tenant_id, request_id)
-    for each in systems.every(work):
+    for each in systems.registered(work):
         for ref in mistaken:
             task_reports.no_longer_asked(work, f"{request_id}/{each.system_id}/{ref}/")
 

@@ -54,7 +54,7 @@ def build(opener: Opener, tenant_id: str, request_id: str) -> bool:
         if people is None:
             return False
         run, keys = _run(dossier), [keys_of(work, ref) for ref in people]
-        registered = systems.every(work)
+        registered = systems.every(work, since=dossier.request.received_at)
     collected = _collect(opener, tenant_id, run, keys, [each.system_id for each in registered])
     with opener.work(tenant_id, ACTOR) as work:
         if not _is_proved_still(work, request_id, people):

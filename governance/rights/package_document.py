@@ -44,7 +44,7 @@ def document(
 ) -> dict[str, Any]:
     """The package of a request about these people: what is held here, and what the systems gave."""
     items = collected.items
-    registered = {each.system_id: each for each in systems.every(snap)}
+    registered = {each.system_id: each for each in systems.registered(snap)}
     told = reasons(dossier.request.language, snap.resource(Settings).policies_dir)
     describer = Describer(snap, list(registered.values()), items)
     held = [(ref, section) for ref in people for section in holdings.own(snap, ref)]

@@ -120,7 +120,7 @@ def report(snap: Snapshot, dossier: Dossier) -> tuple[str, str]:
     """Who confirmed, and who did not or cannot, as lists for the letter."""
     if dossier.request.type not in TYPES:
         return "", ""
-    names = {each.system_id: each.processor or each.system_id for each in systems.every(snap)}
+    names = {each.system_id: each.processor or each.system_id for each in systems.registered(snap)}
     told: dict[str, None] = {}
     untold: dict[str, None] = {}
     for each in of_request(snap, dossier.request_id):
@@ -201,7 +201,7 @@ def forget(work: Work, request_id: str) -> None:
 
 def documents(snap: Snapshot, request_id: str) -> list[dict[str, Any]]:
     """The recipients of a request as the API shows them: the receipts, without anybody's data."""
-    names = {each.system_id: each for each in systems.every(snap)}
+    names = {each.system_id: each for each in systems.registered(snap)}
     return [
         {
             "system": each.system_id,

@@ -64,7 +64,8 @@ class System:
 
     `data_classes` are codes of the catalogue. A system that `depends_on` another holds data derived from it
     and is erased before it (children before parents). `country` (ISO 3166-1) and `processor` say where it is
-    and who runs it (GDPR Art. 30(1)(d), (e)).
+    and who runs it (GDPR Art. 30(1)(d), (e)). `retired_at`: since then it gets no new orders, and what it was
+    asked before is somebody's to do by hand.
     """
 
     system_id: str
@@ -76,6 +77,9 @@ class System:
     depends_on: tuple[str, ...]
     secrets: tuple[str, ...]
     version: int
+    retired_at: datetime | None = None
+    retired_by: str | None = None
+    retired_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

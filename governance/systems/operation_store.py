@@ -70,6 +70,20 @@ def due(connection: Connection, tenant_id: str, now: datetime, limit: int) -> li
     return list(connection.execute(query).scalars())
 
 
+def open_of(connection: Connection, tenant_id: str, system_id: str) -> list[str]:
+    """Ids of what a system was asked and has not answered for good."""
+    rows = connection.execute(
+        sa.select(operation.c.operation_id)
+        .where(
+            operation.c.tenant_id == tenant_id,
+            operation.c.system_id == system_id,
+            operation.c.status.in_((WAITING, "started")),
+        )
+        .order_by(operation.c.operation_id)
+    )
+    return list(rows.scalars())
+
+
 def begin(connection: Connection, tenant_id: str, new: Record, now: datetime) -> bool:
     """Insert an operation; False if it is there already."""
     values = {name: getattr(new, name) for name in Record.__slots__}

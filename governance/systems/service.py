@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import rfc8785
@@ -12,7 +13,7 @@ from governance.errors import InvalidError, NotFoundError, StaleError
 from governance.events import Fact
 from governance.purposes import catalogue
 from governance.settings import Settings
-from governance.systems import checking, registry, store
+from governance.systems import checking, registry, retiring, store
 from governance.systems.checking import Checked, Surroundings
 from governance.systems.connector import Connector, Context, Draft
 from governance.systems.dependencies import circle
@@ -46,6 +47,8 @@ def put(work: Work, system_id: str, body: Mapping[str, Any], if_match: int | Non
         known = _reveal(work, present)
     checked = checking.check(system_id, newest + 1, body, known, surroundings(work))
     _refuse_circle(work, checked.system)
+    if present is not None and present.system.retired_at is not None:
+        retiring.ask_anew(work, system_id)
     return _write(work, checked)
 
 
@@ -60,8 +63,17 @@ def find(snap: Snapshot, system_id: str) -> System | None:
     return None if found is None else found.system
 
 
-def every(snap: Snapshot) -> list[System]:
-    """All systems of the tenant, by id."""
+def every(snap: Snapshot, *, since: datetime | None = None) -> list[System]:
+    """The systems that are in service, by id; `since`: with those that were at that instant."""
+    return [
+        each
+        for each in registered(snap)
+        if each.retired_at is None or (since is not None and each.retired_at > since)
+    ]
+
+
+def registered(snap: Snapshot) -> list[System]:
+    """All systems of the tenant, by id, with those that were taken out of service."""
     return store.every(snap.connection, snap.tenant_id)
 
 
@@ -69,9 +81,10 @@ def connect(snap: Snapshot, system_id: str, operation_id: str, subject_ref: str)
     """A system's connector, and a context with its secrets, to be used when no transaction is open."""
     found = _get(snap, system_id)
     around = surroundings(snap)
+    retired = found.system.retired_at is not None
     draft = Draft(
-        found.system.config,
-        _reveal(snap, found),
+        retiring.by_hand(found.system) if retired else found.system.config,
+        {} if retired else _reveal(snap, found),
         around.data_classes,
         found.system.country,
         around.allow,
@@ -90,7 +103,7 @@ def connect(snap: Snapshot, system_id: str, operation_id: str, subject_ref: str)
         resources=snap.resources,
         callback_url=callback_url(snap, system_id),
     )
-    return registry.connector(found.system.kind), context
+    return registry.connector(retiring.MANUAL if retired else found.system.kind), context
 
 
 def callback_url(snap: Snapshot, system_id: str) -> str:
@@ -121,7 +134,7 @@ def surroundings(snap: Snapshot) -> Surroundings:
         catalogue.vocabulary(settings.policies_dir).data_classes,
         allowed(settings, snap.tenant_id),
         (settings.database_url, settings.keyring_url, settings.decision_log_url),
-        {each.system_id: each for each in every(snap)},
+        {each.system_id: each for each in registered(snap)},
     )
 
 
@@ -143,7 +156,9 @@ def _find(snap: Snapshot, system_id: str) -> store.Stored | None:
 
 
 def _refuse_circle(work: Work, new: System) -> None:
-    depends_on = {each.system_id: each.depends_on for each in every(work)} | {new.system_id: new.depends_on}
+    depends_on = {each.system_id: each.depends_on for each in registered(work)} | {
+        new.system_id: new.depends_on
+    }
     way = circle(depends_on, new.system_id)
     if way:
         sentence = f"These depend on each other in a circle: {' → '.join(way)}."

@@ -28,6 +28,9 @@ system = sa.Table(
     sa.Column("secrets_sealed", sa.LargeBinary),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("retired_at", Instant),
+    sa.Column("retired_by", sa.Text),
+    sa.Column("retired_because", sa.Text),
 )
 """The systems. `secrets` names what is sealed in `secrets_sealed`, under the version that is stored."""
 
@@ -118,6 +121,12 @@ def write(connection: Connection, tenant_id: str, new: Stored, *, at: datetime, 
         system.c.version == new.system.version - 1,
     )
     return connection.execute(sa.update(system).where(*which).values(values)).rowcount == 1
+
+
+def retire(connection: Connection, tenant_id: str, system_id: str, values: Mapping[str, Any]) -> None:
+    """Write that a system is out of service; a new version brings it back."""
+    which = system.c.tenant_id == tenant_id, system.c.system_id == system_id
+    connection.execute(sa.update(system).where(*which).values(**values))
 
 
 def _system(row: Any) -> System:

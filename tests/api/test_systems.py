@@ -172,3 +172,21 @@ def test_whatever_is_sent_is_answered_and_never_breaks(caller: Caller, kind: str
         raw = json.dumps(body).encode()
         answer = caller.put("/v1/systems/odd", None, data=raw, content_type="application/json")
         assert 400 <= answer.status_code < 500, (body, answer.data)
+
+
+def test_a_system_is_taken_out_of_service_and_brought_back(any_caller: Caller) -> None:
+    any_caller.put("/v1/systems/paper", MANUAL)
+    assert any_caller.get("/v1/systems/paper").get_json()["retired_at"] is None
+    gone = any_caller.post("/v1/systems/paper/retire", {})
+    assert (gone.status_code, gone.get_json()["retired_at"] is None) == (200, False)
+    (listed,) = any_caller.get("/v1/systems").get_json()["items"]
+    assert listed["retired_at"] == gone.get_json()["retired_at"]
+    assert any_caller.post("/v1/systems/nothing/retire", {}).status_code == 404
+    back = any_caller.put("/v1/systems/paper", MANUAL, headers={"If-Match": '"1"'})
+    assert (back.status_code, back.get_json()["retired_at"]) == (200, None)
+    any_caller.put("/v1/subjects/crm-1", {})
+    case = any_caller.post("/v1/erasures", {"subject": {"id": "crm-1"}}).get_json()
+    assert "paper" in {each["system"] for each in case["steps"]}
+    refused = any_caller.post("/v1/systems/paper/retire", {})
+    assert (refused.status_code, refused.get_json()["type"].rsplit("/", 1)[-1]) == (409, "system-awaited")
+    assert any_caller.post("/v1/systems/paper/retire", {"because": "sold"}).status_code == 200
