@@ -4,10 +4,13 @@ An erasure is ordered when the request is verified (the person is frozen at once
 whatever ends the request in that time, or makes it wait, takes its erasure back (`leaving`). A job closes the
 request when every erasure is done; one that failed leaves it open, and its clock runs on. A legal hold stops
 what it covers: the person is told at once what stays, and is answered in part before the term ends, should it
-still stand.
+still stand. Nothing is ordered while the person is restricted (Art. 18 GDPR): they may need the data, so they
+are asked which of the two they want, and the request waits until the restriction ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import date
 
 from governance.erasure import service as erasure
 from governance.erasure.model import (
@@ -17,6 +20,7 @@ from governance.erasure.model import (
     FAILED,
     HELD,
     PARTLY_COMPLETE,
+    UNDO_WINDOW,
     Erasure,
 )
 from governance.errors import ConflictError
@@ -31,11 +35,20 @@ from governance.work import Snapshot, Work
 
 REASON = "rights_request"
 WAITS, FAILS, UNDONE, HOLD = "erasure", "erasure-failed", "erasure-undone", "legal-hold"
+RESTRICTED = "restriction"
 _DONE = (COMPLETE, PARTLY_COMPLETE)
+_GONE = ("erased", "anonymised")
 
 
 def start(work: Work, dossier: Dossier, people: Sequence[str]) -> str:
-    """Order the erasure of these people; whoever is erased already stays so."""
+    """Order the erasure of these people; whoever is erased already stays so.
+
+    Of nobody while one of them is restricted: they are told so whenever the request begins to wait for it.
+    """
+    if _is_restricted(work, people):
+        if dossier.request.waits_for != RESTRICTED:
+            _tell_of_restriction(work, dossier)
+        return RESTRICTED
     for identity in dossier.identities:
         _keep_address(work, dossier, identity)
     for subject_ref in people:
@@ -62,11 +75,19 @@ def standing(snap: Snapshot, dossier: Dossier) -> str | None:
     said = dossier.request
     if said.type != ERASURE or said.state != IN_PROGRESS or dossier.is_part:
         return None
-    statuses = {each.status for each in of_request(snap, dossier)}
+    restricted = _is_restricted(snap, states.entitled(dossier.case))
+    if said.waits_for == RESTRICTED:
+        return RESTRICTED if restricted else WAITS
+    found = of_request(snap, dossier)
+    statuses = {each.status for each in found}
     if CANCELLED in statuses or _is_anybody_left(snap, dossier):
         return UNDONE
     if statuses <= set(_DONE):
-        return None
+        if not any(_is_left_alone(snap, each) for each in found):
+            return None
+        return RESTRICTED if restricted else WAITS  # `probe-erasures` takes it up, now that it was lifted
+    if restricted and any(_may_undo(snap, dossier, each) for each in found):
+        return RESTRICTED
     if FAILED in statuses:
         return FAILS
     return HOLD if _held(snap, dossier) else WAITS
@@ -84,14 +105,56 @@ def held(snap: Snapshot, dossier: Dossier) -> str:
 
 def is_only_held(snap: Snapshot, dossier: Dossier) -> bool:
     """Whether everything is done but what a legal hold covers."""
-    steps = [step for each in of_request(snap, dossier) for step in each.steps]
-    return standing(snap, dossier) == HOLD and all(step.status in (DONE, HELD) for step in steps)
+    found = of_request(snap, dossier)
+    if standing(snap, dossier) != HOLD or any(_is_left_alone(snap, each) for each in found):
+        return False
+    return all(step.status in (DONE, HELD) for each in found for step in each.steps)
 
 
 def tell_of_hold(work: Work, dossier: Dossier) -> None:
     """Tell the person, once, what must stay for now."""
     if not letters.has(work, dossier, letters.HELD):
         letters.send(work, dossier, letters.HELD, held=held(work, dossier))
+
+
+def wait_for_lifting(work: Work, dossier: Dossier) -> None:
+    """Take back what the request ordered before the restriction, while it may be; tell the person.
+
+    What has begun leaves alone by itself what it has not erased yet.
+    """
+    for each in of_request(work, dossier):
+        if _may_undo(work, dossier, each):
+            subjects.lock(work, each.subject_ref)  # in the order in which an order locks
+            with suppress(ConflictError):  # it began this moment
+                erasure.cancel(work, each.erasure_id)
+    _tell_of_restriction(work, dossier)
+
+
+def _tell_of_restriction(work: Work, dossier: Dossier) -> None:
+    """Tell the person that nothing, or what, was not erased for the restriction, and what ends that."""
+    steps = [step for each in of_request(work, dossier) if _is_left_alone(work, each) for step in each.steps]
+    gone = any(part.outcome in _GONE for step in steps for part in (*step.parts, *step.kept))
+    kept = dict.fromkeys(name for step in steps for name in step.restricted) if gone else {}
+    left = letters.words_of(work, dossier).classes(kept)
+    letters.send(work, dossier, letters.RESTRICTED, held=left, whole=not gone)
+
+
+def _is_restricted(snap: Snapshot, people: Iterable[str]) -> bool:
+    """Whether the use of the data of one of these people is restricted."""
+    found = [subjects.find_by_ref(snap, subject_ref) for subject_ref in people]
+    return any(person is not None and person.restricted and not person.erased for person in found)
+
+
+def _is_left_alone(snap: Snapshot, each: Erasure) -> bool:
+    """Whether an erasure left something alone for a restriction, and nobody has erased it since."""
+    person = subjects.find_by_ref(snap, each.subject_ref) if each.awaits_lifting else None
+    return person is not None and not person.erased
+
+
+def _may_undo(snap: Snapshot, dossier: Dossier, each: Erasure) -> bool:
+    """Whether this request ordered it, and it has not begun."""
+    mine = each.request_id == dossier.request_id
+    return mine and each.status == UNDO_WINDOW and each.undo_until > snap.now
 
 
 def _held(snap: Snapshot, dossier: Dossier) -> tuple[str, ...]:
@@ -118,18 +181,24 @@ def check_done(snap: Snapshot, dossier: Dossier, *, partly: bool = False) -> Non
 def report(snap: Snapshot, dossier: Dossier) -> tuple[bool, str]:
     """Whether something was kept, and what, until when and why, in the language of the letter."""
     said = reasons(dossier.request.language, snap.resource(Settings).policies_dir)
-    kept = [
-        said.kept(part.data_class, part.because, part.until)
-        for each in of_request(snap, dossier)
-        for step in each.steps
-        for part in (*step.parts, *step.kept)
-        if part.outcome == "kept_until"
-    ]
-    return bool(kept), f"{'; '.join(dict.fromkeys(kept))}." if kept else ""
+    alike: dict[tuple[str, date | None], list[str]] = {}  # one sentence for all that is kept for it
+    for each in of_request(snap, dossier):
+        for step in each.steps:
+            for part in (*step.parts, *step.kept):
+                if part.outcome == "kept_until":
+                    alike.setdefault((part.because, part.until), []).append(part.data_class)
+    kept = [said.kept(classes, because, until) for (because, until), classes in alike.items()]
+    return bool(kept), f"{'; '.join(kept)}." if kept else ""
 
 
 def _newest(snap: Snapshot, subject_ref: str) -> Erasure | None:
     return next((each for each in erasure.of_subject(snap, subject_ref) if each.whole), None)
+
+
+def is_anybody_here(snap: Snapshot, dossier: Dossier) -> bool:
+    """Whether somebody whom the request means is not erased yet."""
+    found = [subjects.find_by_ref(snap, subject_ref) for subject_ref in states.entitled(dossier.case)]
+    return any(person is not None and not person.erased for person in found)
 
 
 def _is_anybody_left(snap: Snapshot, dossier: Dossier) -> bool:

@@ -95,13 +95,19 @@ def settle_and_begin(work: Work, dossier: Dossier) -> Dossier:
 
 
 def go_on(work: Work, dossier: Dossier) -> Dossier:
-    """Go on with an erasure request that waited for the person: order anew what was taken back meanwhile."""
+    """Go on with an erasure request that waited for the person: order anew what was taken back meanwhile.
+
+    Or what was never ordered because the person was restricted, once that was lifted.
+    """
     if dossier.request.type != ERASURE or dossier.request.state != IN_PROGRESS:
         return dossier
     dossier, people = people_of(work, dossier, begins=True)
-    if people is not None:
-        _start(work, dossier, people)
-    return dossier
+    if people is None:
+        return dossier
+    waits_for = _start(work, dossier, people)
+    if waits_for == dossier.request.waits_for:
+        return dossier
+    return keep(work, dossier, "delayed", facts={"waits_for": waits_for}, waits_for=waits_for)
 
 
 def _start(work: Work, dossier: Dossier, people: tuple[str, ...]) -> str:

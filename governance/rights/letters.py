@@ -28,7 +28,8 @@ from governance.work import Snapshot, Work
 STATUS_USE = "rights-status"
 ACKNOWLEDGEMENT, VERIFICATION, EXTENSION = "acknowledgement", "verification", "extension"
 REFUSAL, FULFILMENT, NOTHING_HELD, PACKAGE = "refusal", "fulfilment", "nothing_held", "package"
-HELD, RESTRICTION_OVER, REOPENED = "held", "restriction_over", "reopened"
+HELD, RESTRICTED = "held", "restricted"
+RESTRICTION_OVER, REOPENED = "restriction_over", "reopened"
 KINDS = (
     ACKNOWLEDGEMENT,
     VERIFICATION,
@@ -38,6 +39,7 @@ KINDS = (
     NOTHING_HELD,
     PACKAGE,
     HELD,
+    RESTRICTED,
     RESTRICTION_OVER,
     REOPENED,
 )

@@ -7,7 +7,7 @@ the installation's own policies folder adds to the shipped `de.yaml`. What has n
 is, and the letter says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -42,9 +42,9 @@ class Reasons:
         """A class of data as people call it."""
         return self.data_classes.get(data_class, data_class.replace("_", " "))
 
-    def kept(self, data_class: str, because: str, until: date | None) -> str:
+    def kept(self, data_classes: Iterable[str], because: str, until: date | None) -> str:
         """What is kept, until when, and why; without a full stop, since more may follow."""
-        what = self.name_of(data_class)
+        what = ", ".join(self.name_of(each) for each in dict.fromkeys(data_classes))
         form = self.forms["kept" if until is None else "kept_until"]
         when = "" if until is None else self.said.day(until)
         return form.format(what=what, until=when, because=self.say(because).removesuffix("."))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from governance.events import Fact
-from governance.rights import clocks, erasures, handling, states, store
+from governance.rights import clocks, erasures, execution, handling, states, store
 from governance.rights.clocks import Reading
 from governance.rights.dossier import Dossier, clock_of, keep, open_dossier, reading_of
 from governance.rights.matching import PUBLIC
@@ -117,9 +117,14 @@ def _fulfil_erasure(work: Work, dossier: Dossier) -> None:
 
 def _note_erasure(work: Work, dossier: Dossier) -> None:
     stands = erasures.standing(work, dossier)
+    if dossier.request.waits_for == erasures.RESTRICTED and erasures.is_anybody_here(work, dossier):
+        execution.go_on(work, dossier)  # it was lifted: what waited for that is ordered now
+        return
     dossier = keep(work, dossier, "delayed", facts={"waits_for": stands}, waits_for=stands)
     if stands == erasures.HOLD:
         erasures.tell_of_hold(work, dossier)
+    elif stands == erasures.RESTRICTED:
+        erasures.wait_for_lifting(work, dossier)
 
 
 def _answer_held(work: Work, dossier: Dossier) -> None:

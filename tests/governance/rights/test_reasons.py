@@ -79,7 +79,7 @@ def test_no_letter_quotes_an_english_sentence(language: str) -> None:
     classes = itertools.cycle(sorted(catalogue.vocabulary(None).data_classes))
     every = [*REASONS, *(f"{each} {NOT_BEGUN}" for each in REASONS)]
     for because, data_class in zip(every, classes, strict=False):
-        kept = told.kept(data_class, because, UNTIL)
+        kept = told.kept([data_class], because, UNTIL)
         text = letter(file, because=kept, complaint=told.say(COMPLAINTS[0]))
         assert not ENGLISH.search(text), text
         assert kept in text
@@ -128,7 +128,7 @@ def test_what_has_no_translation_is_quoted_and_marked() -> None:
     assert said("de").say(law) == f"{law} (dazu liegt uns nur dieser Wortlaut vor)"
     assert said("de").say("") == ""
     assert said("en").say(law) == law
-    assert said("en").kept("own_class", law, None) == "own class: Invoices are kept for ten years (tax law)"
+    assert said("en").kept(["own_class"], law, None) == "own class: Invoices are kept for ten years (tax law)"
 
 
 def test_an_installation_adds_its_own_sentences_and_classes(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_an_installation_adds_its_own_sentences_and_classes(tmp_path: Path) -> N
         encoding="utf-8",
     )
     told = reasons("de", tmp_path)
-    kept = told.kept("telemetry", f"Invoices are kept for ten years. {NOT_BEGUN}", UNTIL)
+    kept = told.kept(["telemetry"], f"Invoices are kept for ten years. {NOT_BEGUN}", UNTIL)
     assert kept == (
         "Messwerte, bis 2. Januar 2035: Rechnungen bleiben zehn Jahre. Die Frist hat noch nicht begonnen"
     )
@@ -180,3 +180,9 @@ def test_an_own_file_of_another_form_is_refused_with_its_name(tmp_path: Path, wr
     own.write_text(wrong, encoding="utf-8")
     with pytest.raises(InvalidError, match=r"letters/de\.yaml"):
         words("de", tmp_path)
+
+
+def test_what_is_kept_for_one_reason_is_one_sentence() -> None:
+    kept = said("de").kept(["notes", "invoices", "notes"], STOCK[2], UNTIL)
+    assert kept.startswith("Notizen, Rechnungen und Belege, bis 2. Januar 2035: ")
+    assert kept.count(said("de").say(STOCK[2]).removesuffix(".")) == 1
