@@ -1,9 +1,9 @@
 """Looks whom new requests mean: those that the public form took in without looking anybody up."""
 
-from governance.bootstrap import HaltedError, Runtime
+from governance.bootstrap import Runtime
 from governance.events import Actor
 from governance.rights import service as rights
-from retention_jobs import log
+from retention_jobs.alone import Alone
 
 ACTOR = Actor("job:match-rights-requests", "job")
 JOB = "match-rights-requests"
@@ -15,7 +15,7 @@ def run(runtime: Runtime) -> int:
 
     One that fails is logged and left for the next run: it does not keep anybody else from their answer.
     """
-    done = failed = 0
+    done, alone = 0, Alone(JOB)
     for tenant_id in runtime.tenant_ids():
         after = ""
         while True:
@@ -23,18 +23,12 @@ def run(runtime: Runtime) -> int:
                 waiting = rights.unmatched(snapshot, after=after, limit=_BATCH)
             for request_id in waiting:
                 runtime.heed()
-                try:
+                with alone():
                     with runtime.work(tenant_id, ACTOR) as work:
                         rights.match(work, request_id)
                     done += 1
-                except HaltedError:
-                    raise
-                except Exception as error:
-                    log.failed(JOB, error)
-                    failed += 1
             if len(waiting) < _BATCH:
                 break
             after = waiting[-1]
-    if failed:
-        log.left(JOB, failed)
+    alone.end()
     return done

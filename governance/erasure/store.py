@@ -89,8 +89,8 @@ def due(connection: Connection, tenant_id: str, now: datetime, limit: int) -> li
     return list(connection.scalars(statement))
 
 
-def to_probe(connection: Connection, tenant_id: str, now: datetime, limit: int) -> list[str]:
-    """Ids of finished erasures whose systems are to be read a second time now."""
+def to_probe(connection: Connection, tenant_id: str, now: datetime, after: str, limit: int) -> list[str]:
+    """Ids, after an id, of finished erasures whose systems are to be read a second time now."""
     statement = (
         sa.select(erasure.c.erasure_id)
         .where(
@@ -98,6 +98,7 @@ def to_probe(connection: Connection, tenant_id: str, now: datetime, limit: int) 
             erasure.c.status.in_((COMPLETE, PARTLY_COMPLETE)),
             erasure.c.probe_at <= now,
             erasure.c.probed_at.is_(None),
+            erasure.c.erasure_id > after,
         )
         .order_by(erasure.c.erasure_id)
         .limit(limit)
@@ -105,8 +106,10 @@ def to_probe(connection: Connection, tenant_id: str, now: datetime, limit: int) 
     return list(connection.scalars(statement))
 
 
-def with_evidence_over(connection: Connection, tenant_id: str, today: date, limit: int) -> list[str]:
-    """Ids of finished erasures whose evidence has reached its term."""
+def with_evidence_over(
+    connection: Connection, tenant_id: str, today: date, after: str, limit: int
+) -> list[str]:
+    """Ids, after an id, of finished erasures whose evidence has reached its term."""
     statement = (
         sa.select(erasure.c.erasure_id)
         .where(
@@ -114,6 +117,7 @@ def with_evidence_over(connection: Connection, tenant_id: str, today: date, limi
             erasure.c.evidence_until < today,
             erasure.c.evidence_shredded_at.is_(None),
             erasure.c.status.not_in((*OPEN, CANCELLED)),
+            erasure.c.erasure_id > after,
         )
         .order_by(erasure.c.erasure_id)
         .limit(limit)

@@ -5,6 +5,8 @@ open; write down what happened. Killed anywhere in between, a status is told aga
 """
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -42,10 +44,15 @@ class Parcel:
     body: bytes
 
 
-def run_due(opener: Opener, egress: Egress) -> int:
+Alone = Callable[[], AbstractContextManager[None]]
+"""Does one piece: what fails in it is noted and left for the next time, and the rest goes on."""
+
+
+def run_due(opener: Opener, egress: Egress, alone: Alone = nullcontext) -> int:
     """Note changes and send what is due, for all tenants; gives how many reports were taken.
 
-    Without a usable certificate nothing is sent, and what is due waits.
+    `alone`: within which each request and each report is done. Without a usable certificate nothing is sent,
+    and what is due waits.
     """
     try:
         signs = signer(opener.settings)
@@ -53,45 +60,53 @@ def run_due(opener: Opener, egress: Egress) -> int:
         signs = None
     count = 0
     for tenant_id in opener.tenant_ids():
-        _note(opener, tenant_id)
+        _note(opener, tenant_id, alone)
         opener.heed()
         if signs is not None:
-            count += _tell(opener, egress, signs, tenant_id)
+            count += _tell(opener, egress, signs, tenant_id, alone)
     return count
 
 
-def _note(opener: Opener, tenant_id: str) -> None:
+def _note(opener: Opener, tenant_id: str, alone: Alone) -> None:
     with opener.snapshot(tenant_id, WORKER) as snap:
         waiting = store.unfinished(snap.connection, tenant_id)
     for each in waiting:
-        with opener.work(tenant_id, WORKER) as work:
+        with alone(), opener.work(tenant_id, WORKER) as work:
             found = store.find(work.connection, tenant_id, each.client_id, each.subject_request_id)
             if found is not None:
                 service.note(work, found)
         opener.heed()
 
 
-def _tell(opener: Opener, egress: Egress, signs: Signer, tenant_id: str) -> int:
-    count = 0
+def _tell(opener: Opener, egress: Egress, signs: Signer, tenant_id: str, alone: Alone) -> int:
+    count, parcels = 0, []
     with opener.snapshot(tenant_id, WORKER) as snap:
-        parcels = [_parcel(snap, each) for each in store.due(snap.connection, tenant_id, snap.now, BATCH)]
+        for each in store.due(snap.connection, tenant_id, snap.now, BATCH):
+            with alone():
+                parcels.append(_parcel(snap, each))
     for parcel in parcels:
-        attempt = _send(opener, egress, signs, parcel)
-        fate = _fate(parcel, attempt)
-        with opener.work(tenant_id, WORKER) as work:
-            with work.bookkeeping():
-                store.settle(work.connection, tenant_id, fate)
-            if fate.state != "pending":
-                facts: dict[str, Fact] = {
-                    "client": fate.client_id,
-                    "report": fate.report_id,
-                    "status": fate.status,
-                    "attempts": fate.attempts,
-                }
-                work.record("opendsr.reported" if attempt.delivered else "opendsr.undelivered", facts=facts)
-        count += attempt.delivered
+        with alone():
+            count += _told(opener, signs, egress, tenant_id, parcel)
         opener.heed()
     return count
+
+
+def _told(opener: Opener, signs: Signer, egress: Egress, tenant_id: str, parcel: Parcel) -> bool:
+    """Send one report and write what became of it; gives whether it was taken."""
+    attempt = _send(opener, egress, signs, parcel)
+    fate = _fate(parcel, attempt)
+    with opener.work(tenant_id, WORKER) as work:
+        with work.bookkeeping():
+            store.settle(work.connection, tenant_id, fate)
+        if fate.state != "pending":
+            facts: dict[str, Fact] = {
+                "client": fate.client_id,
+                "report": fate.report_id,
+                "status": fate.status,
+                "attempts": fate.attempts,
+            }
+            work.record("opendsr.reported" if attempt.delivered else "opendsr.undelivered", facts=facts)
+    return attempt.delivered
 
 
 def _parcel(snap: Snapshot, report: Report) -> Parcel:

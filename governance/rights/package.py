@@ -30,6 +30,7 @@ from governance.systems import operations
 from governance.systems import service as systems
 from governance.systems.model import COLLECT, DONE, Item, Outcome, SubjectKeys
 from governance.systems.operations import Operation
+from governance.systems.texts import keepable
 from governance.vault.model import EVIDENCE, Place
 from governance.vault.service import Vault
 from governance.work import Opener, Snapshot, Work
@@ -39,9 +40,9 @@ WAITS, INCOMPLETE = "package", "package-incomplete"
 _PIECE = 262_144
 
 
-def due(snap: Snapshot, *, limit: int = 50) -> list[str]:
-    """Ids of verified requests whose package has still to be made or completed."""
-    return package_store.due(snap.connection, snap.tenant_id, (WAITS, INCOMPLETE), _TYPES, limit)
+def due(snap: Snapshot, *, after: str = "", limit: int = 50) -> list[str]:
+    """Ids, after an id, of verified requests whose package has still to be made or completed, in order."""
+    return package_store.due(snap.connection, snap.tenant_id, (WAITS, INCOMPLETE), _TYPES, after, limit)
 
 
 def build(opener: Opener, tenant_id: str, request_id: str) -> bool:
@@ -191,7 +192,7 @@ def _zip(document: dict[str, Any], page: str, collected: Collected) -> bytes:
             ("your-data.html", page),
             ("your-data.json", json.dumps(document, ensure_ascii=False, indent=1)),
         ):
-            archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(name), keepable(text).encode(), zipfile.ZIP_DEFLATED)
         for name, _, content in attachments.files(collected.items):
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()

@@ -248,7 +248,7 @@ class _Page:
         if isinstance(value, bool):
             return self._words.value("", value)
         if isinstance(value, Mapping | list):
-            return json.dumps(value, ensure_ascii=False)
+            return json.dumps(value, ensure_ascii=False)  # what UTF-8 cannot hold, `package` replaces
         return "" if value is None else str(value)
 
     def _told(self, of: Mapping[str, Any], system: str = "") -> list[tuple[str, list[str]]]:

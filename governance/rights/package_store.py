@@ -63,9 +63,14 @@ class Link:
 
 
 def due(
-    connection: Connection, tenant_id: str, waits_for: Sequence[str], types: Sequence[str], limit: int
+    connection: Connection,
+    tenant_id: str,
+    waits_for: Sequence[str],
+    types: Sequence[str],
+    after: str,
+    limit: int,
 ) -> list[str]:
-    """Ids of requests in progress that wait for their package."""
+    """Ids, after an id, of requests in progress that wait for their package, in order."""
     query = (
         sa.select(rights_request.c.request_id)
         .where(
@@ -73,8 +78,9 @@ def due(
             rights_request.c.state == IN_PROGRESS,
             rights_request.c.type.in_(types),
             rights_request.c.waits_for.in_(waits_for),
+            rights_request.c.request_id > after,
         )
-        .order_by(rights_request.c.due_at)
+        .order_by(rights_request.c.request_id)
         .limit(limit)
     )
     return list(connection.scalars(query))

@@ -124,9 +124,11 @@ def change(connection: Connection, tenant_id: str, each: Recipient, values: Mapp
     )
 
 
-def due(connection: Connection, tenant_id: str, now: datetime, limit: int) -> list[Recipient]:
-    """Rows whose time has come, and rows whose system has reported meanwhile, the oldest first."""
-    asked = system_operation.c
+def due(
+    connection: Connection, tenant_id: str, now: datetime, after: Recipient | None, limit: int
+) -> list[Recipient]:
+    """Rows, after one, whose time has come or whose system has reported meanwhile, the oldest first."""
+    asked, order = system_operation.c, (_AT.next_at, _AT.request_id, _AT.system_id, _AT.subject_ref, _AT.verb)
     reported = (
         sa.select(asked.operation_id)
         .where(
@@ -143,9 +145,12 @@ def due(connection: Connection, tenant_id: str, now: datetime, limit: int) -> li
             _AT.status.in_((PENDING, WAITING)),
             sa.or_(_AT.next_at <= now, sa.and_(_AT.status == WAITING, reported)),
         )
-        .order_by(_AT.next_at, _AT.request_id, _AT.system_id, _AT.subject_ref)
+        .order_by(*order)
         .limit(limit)
     )
+    if after is not None:
+        last = (after.next_at, after.request_id, after.system_id, after.subject_ref, after.verb)
+        query = query.where(sa.tuple_(*order) > last)
     return [Recipient(*row) for row in connection.execute(query)]
 
 

@@ -25,17 +25,21 @@ from governance.work import Opener, Snapshot, Work
 ACTOR = Actor("job:tell-recipients", "job")
 
 
-def due(snap: Snapshot, *, limit: int = 50) -> list[Recipient]:
-    """Whom to tell now, or to ask again, or who has reported."""
-    return store.due(snap.connection, snap.tenant_id, snap.now, limit)
+def due(snap: Snapshot, *, after: Recipient | None = None, limit: int = 50) -> list[Recipient]:
+    """Whom to tell now, or to ask again, or who has reported; those after one, in order."""
+    return store.due(snap.connection, snap.tenant_id, snap.now, after, limit)
 
 
-def unsettled(snap: Snapshot, *, after: str = "", limit: int = 50) -> list[str]:
-    """Ids of requests that wait for recipients otherwise than they say, after an id, in order."""
-    found = store.open_requests(
+def waiting(snap: Snapshot, *, after: str = "", limit: int = 50) -> list[str]:
+    """Ids of requests that wait for recipients, after an id, in order."""
+    return store.open_requests(
         snap.connection, snap.tenant_id, (recipients.WAITS, recipients.FAILS), after, limit
     )
-    return [each for each in found if _is_unsettled(snap, open_dossier(snap, each))]
+
+
+def is_unsettled(snap: Snapshot, request_id: str) -> bool:
+    """Whether a request waits for recipients otherwise than it says."""
+    return _is_unsettled(snap, open_dossier(snap, request_id))
 
 
 def tell(opener: Opener, tenant_id: str, row: Recipient) -> bool:

@@ -28,6 +28,7 @@ from governance.systems.model import (
     StepOutcome,
     failed,
 )
+from governance.systems.texts import keepable_json
 
 _OUTCOMES = (ERASED, ANONYMISED, KEPT_UNTIL, NOT_FOUND, FAILED, CORRECTED, RESTRICTED, RELEASED)
 _MOST = 100_000
@@ -88,9 +89,9 @@ def refusal(status: int) -> Outcome:
 
 
 def read_object(body: bytes) -> Mapping[str, Any]:
-    """Read a JSON object; Problem if it is none."""
+    """Read a JSON object, text as `texts.keepable`; Problem if it is none, or nested too deeply."""
     try:
-        document = json.loads(body)
+        document = keepable_json(json.loads(body))
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, Mapping):

@@ -12,6 +12,7 @@ from typing import Any
 
 from governance.errors import InvalidError
 from governance.systems.own_dates import OwnDates
+from governance.systems.texts import keepable, keepable_json
 
 COLLECT = "collect"
 COUNT = "count"
@@ -224,6 +225,13 @@ class Item:
     free_text: tuple[str, ...] = ()
     shared: bool = False
     media: str = ""
+
+    def __post_init__(self) -> None:
+        """Put U+FFFD for what no text can hold, whoever gave it; ValueError if it is nested too deeply."""
+        for name in ("data_class", "table", "row"):
+            object.__setattr__(self, name, keepable(getattr(self, name)))
+        object.__setattr__(self, "values", keepable_json(self.values))
+        object.__setattr__(self, "free_text", tuple(keepable(each) for each in self.free_text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ import base64
 import csv
 import io
 import json
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -21,6 +23,7 @@ from governance.egress.client import Limits
 from governance.systems import far_side
 from governance.systems.connector import Context, Problem
 from governance.systems.model import WAITING, Item, Outcome
+from governance.systems.texts import keepable_json
 
 MOST_BYTES = 16 * 1_048_576
 """How large an answer may be, and what a ZIP may unpack to: twice that."""
@@ -32,6 +35,12 @@ _FIRST_PAUSE = timedelta(minutes=5)
 _NOT_YET = frozenset({202, 204, 404, 408, 409, 425, 429})
 _CLASS = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _OURS = "your-data.json"
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError, OSError,
+    ValueError, struct.error, LookupError,
+)  # fmt: skip
+"""What a damaged ZIP raises: for a name that is no UTF-8, a place before its beginning, and more."""
+
 _MEDIA = {
     "pdf": "application/pdf", "txt": "text/plain", "html": "text/html", "png": "image/png",
     "jpg": "image/jpeg", "jpeg": "image/jpeg", "json": "application/json", "csv": "text/csv",
@@ -117,7 +126,7 @@ def _unpacked(context: Context, body: bytes) -> Iterator[Item]:
                 if not (ours and each.filename == "your-data.html"):
                     name = each.filename.replace("\\", "/").rpartition("/")[2]
                     yield from _file(context, name, "", content)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError):
+    except _DAMAGED:
         raise Problem("The processor's results are a ZIP that cannot be opened; ask it for them.") from None
 
 
@@ -140,7 +149,7 @@ def _file(context: Context, name: str, media: str, content: bytes) -> Iterator[I
 def _json(context: Context, name: str, content: bytes) -> list[Item] | None:
     """The objects of a JSON file; None if there are none that could be told apart."""
     try:
-        document = json.loads(content)
+        document = keepable_json(json.loads(content))
     except (ValueError, RecursionError):
         return None
     if isinstance(document, dict) and {"held_here", "systems", "not_answered"} <= set(document):

@@ -16,6 +16,7 @@ from governance.errors import ConflictError
 from governance.rights import package
 from governance.rights import service as rights
 from governance.rights.intake import NewRequest
+from governance.rights.package_document import Collected
 from governance.settings import Settings
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
@@ -183,6 +184,71 @@ def test_a_file_that_a_system_gave_lies_beside_the_page_under_no_name_of_its_own
         "attached": "attached-1.bin",
     }
     assert "../../&lt;b&gt;.html" in page
+
+
+def test_half_characters_that_a_system_gave_make_a_package_all_the_same(
+    any_runtime: Runtime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where they were kept as they came, and where they stand in names of fields and files."""
+    with any_runtime.work("acme", ACTOR) as work:
+        subjects.put(work, "crm-1", SubjectChange(country="DE"))
+        systems.put(work, "paper", {"kind": "manual", "config": {"owner": "staff-7"}}, None)
+    request_id = asked(any_runtime)
+    assert build_packages.run(any_runtime) == 0
+    half = "tea \ud800"
+    values = {"a": half, "b": {half: [half]}}
+    items = Item("notes", half, half, values), Item("notes", "x", "2", values, (half,))
+    object.__setattr__(items[0], "values", values)  # as it was before anything was replaced
+    with any_runtime.work("acme", ACTOR) as work:
+        (task,) = tasks.page(work, state="open", after="", limit=10)
+        operations.finish(work, task.operation_id, Outcome("done", items=items))
+    assert build_packages.run(any_runtime) == 1
+    page, document = opened(any_runtime, request_id)
+    assert page.count("tea \ufffd") >= 4
+    first, second = (each["values"] for each in document["systems"][0]["items"])
+    assert first == second == {"a": "tea \ufffd", "b": {"tea \ufffd": ["tea \ufffd"]}}
+    assert "job-failed" not in capsys.readouterr().err
+
+
+def test_page_and_file_are_written_whatever_stands_in_them() -> None:
+    content = package._zip({"name": "\udc80"}, "<p>\ud800</p>", Collected({}, {}, {}))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read("your-data.html").decode() == "<p>\ufffd</p>"
+        assert json.loads(archive.read("your-data.json")) == {"name": "\ufffd"}
+
+
+def test_a_request_that_fails_keeps_no_other_from_its_answer(
+    any_runtime: Runtime,
+    far: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    clock: HandClock,
+) -> None:
+    made = package.build
+    monkeypatch.setattr(build_packages, "_BATCH", 1)
+    bad = asked(any_runtime)
+    with any_runtime.work("acme", ACTOR) as work:
+        new = rights.submit(work, NewRequest("access", [SubjectReference(id="crm-4")]))
+        rights.check(work, new.request_id, new.identities[0].identity_id, method="staff", evidence=EVIDENCE)
+
+    def build(opener: Any, tenant_id: str, request_id: str) -> bool:
+        if request_id == bad:
+            raise ValueError("anna@example.org")
+        return made(opener, tenant_id, request_id)
+
+    monkeypatch.setattr(package, "build", build)
+    assert build_packages.run(any_runtime) == 1
+    assert state_of(any_runtime, new.request_id)[0] == "fulfilled"
+    told = capsys.readouterr().err
+    assert "job-failed" in told
+    assert "anna" not in told
+    clock.forward(timedelta(days=30))
+    build_packages.run(any_runtime)
+    with any_runtime.snapshot("acme", ACTOR) as snap:
+        assert snap.connection.exec_driver_sql("SELECT count(*) FROM rights_package_piece").scalar() == 0
+    monkeypatch.setattr(package, "build", made)
+    assert build_packages.run(any_runtime) == 1
+    assert state_of(any_runtime, bad)[0] == "fulfilled"
 
 
 def test_a_system_that_said_when_to_ask_again_is_let_alone_until_then(

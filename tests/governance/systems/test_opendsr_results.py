@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import lzma
 import zipfile
 from datetime import timedelta
 
@@ -204,3 +205,54 @@ def test_hosts_of_results_are_names(registered: Runtime, far: FarSystem, hosts: 
     with pytest.raises(InvalidError) as refused:
         put(registered, far, 1, results_hosts=hosts)
     assert any("results_hosts" in path for path in refused.value.fields)
+
+
+def test_half_characters_become_marks(registered: Runtime, processor: Processor) -> None:
+    body = rb'[{"a\ud800": "\ud800", "b": ["x\udc00\u0000"]}]'
+    (item,) = collected(registered, processor, 200, "application/json", body).items
+    assert item.values == {"a\ufffd": "\ufffd", "b": ["x\ufffd\ufffd"]}
+
+
+def test_what_is_nested_too_deeply_is_an_attached_file(registered: Runtime, processor: Processor) -> None:
+    body = b'{"a": ' + b"[" * 300 + b"]" * 300 + b"}"
+    (item,) = collected(registered, processor, 200, "application/json", body).items
+    assert base64.b64decode(item.values["base64"]) == body
+
+
+def _bad_name() -> bytes:
+    content = zipped(ää=b"x")
+    return content.replace("ää".encode(), b"\xff\xff\xff\xff")
+
+
+def _bad_lzma() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a", b"x" * 1000)
+    content = bytearray(buffer.getvalue())
+    start = 30 + 1  # a local header and the name
+    content[start + 4 : start + 9] = b"\xff" * 5
+    return bytes(content)
+
+
+def _bad_place() -> bytes:
+    """A ZIP whose directory is said to begin where a file would have to begin before the answer does."""
+    content = bytearray(zipped(a=b"x"))
+    end = content.rindex(b"PK\x05\x06")
+    size = int.from_bytes(content[end + 12 : end + 16], "little")
+    content[end + 16 : end + 20] = (end - size + 50).to_bytes(4, "little")
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("body", "raised"),
+    [(_bad_name(), UnicodeDecodeError), (_bad_lzma(), lzma.LZMAError), (_bad_place(), ValueError)],
+    ids=["name", "lzma", "place"],
+)
+def test_a_damaged_zip_is_a_failure_for_good(
+    registered: Runtime, processor: Processor, body: bytes, raised: type[Exception]
+) -> None:
+    with pytest.raises(raised), zipfile.ZipFile(io.BytesIO(body)) as archive:
+        archive.read(archive.infolist()[0])
+    failed = collected(registered, processor, 200, "application/zip", body)
+    assert (failed.status, failed.transient) == ("failed", False)
+    assert "cannot be opened" in failed.because

@@ -103,7 +103,7 @@ def test_an_order_is_signed_names_the_person_and_is_proven_by_a_count(
         (lambda request: (200, {}, b"\xff{"), "no JSON object"),
         (lambda request: (200, {}, b"[" * 100_000), "no JSON object"),
         (lambda request: (302, {"Location": "http://169.254.169.254/"}, b""), "302"),
-        (lambda request: (200, {}, b" " * 1_100_000), "mebibyte"),
+        (lambda request: (200, {}, b" " * 1_100_000), "larger than"),
     ],
 )
 def test_an_answer_that_cannot_be_relied_on_is_a_failure(
@@ -268,3 +268,12 @@ def test_a_test_pings_the_system_and_is_good_only_if_that_is_answered(
         assert probed() == (False, "The system cannot be reached.")
     with registered.snapshot("acme", ACTOR) as snap:
         assert operations.standing(snap, "test") is None, "nothing is kept of it"
+
+
+def test_half_characters_in_items_are_kept_as_marks(registered: Runtime, far: FarSystem) -> None:
+    item = {"data_class": "identification", "table": "people", "row": "1\ud800", "free_text": ["n\udfff"]}
+    values = {"n\udfff": "\ud800", "n\x00": {"deep": ["\U0001f375", "\ud83c"]}}
+    far.answer = lambda request: reply(200, {"status": "done", "items": [item | {"values": values}]})
+    (found,) = ask(registered, "collect").items
+    assert (found.row, found.free_text) == ("1\ufffd", ("n\ufffd",))
+    assert found.values == {"n\ufffd": "\ufffd", "n\ufffd\ufffd": {"deep": ["\U0001f375", "\ufffd"]}}
