@@ -156,8 +156,12 @@ def or_trouble(page: Callable[[], Response]) -> Response:
     try:
         return page()
     except GovernanceError as error:
-        wanted = request.accept_mimetypes.best_match([problems.MEDIA_TYPE, "text/html"])
         for kind, status in _TROUBLE:
-            if isinstance(error, kind) and wanted == "text/html":
+            if isinstance(error, kind) and wants_page():
                 return _page(say(f"trouble.{status}"), say(f"trouble.{status}.text"), status=status)
         raise
+
+
+def wants_page() -> bool:
+    """Whether a browser asks, which is shown a page, and no program."""
+    return request.accept_mimetypes.best_match([problems.MEDIA_TYPE, "text/html"]) == "text/html"

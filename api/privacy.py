@@ -4,24 +4,21 @@ Works without scripts and cookies. The form's answer is the same, to the byte, f
 nothing, a POST acts.
 """
 
-import gettext
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
 from typing import Any
 
-import pycountry
 from flask import Response, render_template, request
 from werkzeug.exceptions import Forbidden
 
-from api import links
-from api.pages import or_trouble, tenant_of
+from api import links, places
+from api.pages import or_trouble, tenant_of, wants_page
 from api.rooms import PUBLIC, Room
 from api.runtime import this_runtime
 from governance.database import for_reading
-from governance.errors import ExpiredError, InvalidError, NotFoundError
-from governance.rights import package, package_links, public, verification
+from governance.errors import ConflictError, ExpiredError, InvalidError, NotFoundError
+from governance.rights import leaving, package, package_links, public, verification
 from governance.rights import service as rights
 from governance.rights.dossier import reading_of
 from governance.rights.letter_files import LANGUAGES, Words, words
@@ -31,6 +28,7 @@ from governance.rights.public import Form
 from governance.rights.service import Dossier
 from governance.tenants import store as tenants
 from governance.tenants.model import Tenant
+from governance.work import Snapshot
 
 room = Room("privacy", description="The form for requests about one's data, and how far a request is.")
 
@@ -51,6 +49,16 @@ class _Shown:
 
     values: Mapping[str, str]
     wrong: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the page of a request shows besides the request. `begun`: an erasure that cannot be taken back."""
+
+    due_on: date
+    begun: bool
+    asks: bool
+    link: str | None
 
 
 @room.get("/privacy/requests", scope=PUBLIC)
@@ -95,14 +103,7 @@ def send_form() -> Response:
 def status(token: str) -> Response:
     """Show how far a request is; with the link of a verification letter, ask whether it was this person."""
 
-    def page() -> Response:
-        with this_runtime().snapshot(tenant_of(token), links.PERSON) as snapshot:
-            dossier, identity = verification.status_of(snapshot, token)
-            link = package_links.for_holder(snapshot, dossier, identity)
-            due = reading_of(snapshot, dossier).due_on
-        return _status(dossier, due, asks=identity is not None and identity.state == "challenged", link=link)
-
-    return or_trouble(page)
+    return or_trouble(lambda: _status_behind(token))
 
 
 @room.post("/privacy/requests/<token>", scope=PUBLIC)
@@ -124,10 +125,18 @@ def answer(token: str) -> Response:
                 dossier = rights.withdraw(work, found.request_id, outcome="withdrawn-by-page")
             else:
                 raise InvalidError("Press one of the buttons of the page.", fields={"action": ["Unknown."]})
-            due = reading_of(work, dossier).due_on
-        return _status(dossier, due, asks=False)
+            seen = _seen(work, dossier)
+        return _status(dossier, seen)
 
-    return or_trouble(page)
+    def page_or_too_late() -> Response:
+        try:
+            return page()
+        except ConflictError as error:
+            if error.reason != "too-late" or not wants_page():
+                raise
+            return _status_behind(token, status=409)
+
+    return or_trouble(page_or_too_late)
 
 
 @room.get("/privacy/packages/<token>", scope=PUBLIC)
@@ -219,20 +228,35 @@ def _form(controller: Tenant, shown: _Shown, status: int = 200) -> Response:
         form=token,
         values=shown.values,
         wrong=shown.wrong,
-        countries=_countries(said.language),
-        regions=_regions(),
+        countries=places.countries(said.language),
+        regions=places.regions(),
         longest=(public.LONGEST_NAME, public.LONGEST_DETAILS),
     )
     return _page(said, body, status)
 
 
-def _status(dossier: Dossier, due_on: date, *, asks: bool, link: str | None = None) -> Response:
+def _status_behind(token: str, status: int = 200) -> Response:
+    """The page behind a link, as things stand."""
+    with this_runtime().snapshot(tenant_of(token), links.PERSON) as snapshot:
+        dossier, identity = verification.status_of(snapshot, token)
+        asks = identity is not None and identity.state == "challenged"
+        link = package_links.for_holder(snapshot, dossier, identity)
+        seen = _seen(snapshot, dossier, asks=asks, link=link)
+    return _status(dossier, seen, status)
+
+
+def _seen(snap: Snapshot, dossier: Dossier, *, asks: bool = False, link: str | None = None) -> _Seen:
+    begun = leaving.is_too_late(snap, dossier.request, dossier.case)
+    return _Seen(reading_of(snap, dossier).due_on, begun, asks, link)
+
+
+def _status(dossier: Dossier, seen: _Seen, status: int = 200) -> Response:
     """The page of a request. Before proof it shows nothing that depends on whether somebody is known."""
     said, asked = _words(), dossier.request
     closed = asked.state in CLOSED_STATES
     proved = asked.verified_at is not None
     again = None if dossier.taken_up is None else dossier.taken_up.reopening.at
-    due = said.day(due_on) if proved and not closed else None
+    due = said.day(seen.due_on) if proved and not closed else None
     body = render_template(
         "privacy_status.html",
         lang=said.language,
@@ -244,11 +268,12 @@ def _status(dossier: Dossier, due_on: date, *, asks: bool, link: str | None = No
         state="granted" if asked.outcome in GRANTED else asked.state,
         steps=[(step, step in _reached(asked.state, proved)) for step in _STEPS],
         reference=asked.request_id,
-        asks=asks and not closed,
+        asks=seen.asks and not closed,
         closed=closed,
-        package=link,
+        begun=seen.begun,
+        package=seen.link,
     )
-    return _page(said, body)
+    return _page(said, body, status)
 
 
 def _reached(state: str, proved: bool) -> tuple[str, ...]:
@@ -278,24 +303,3 @@ def _words() -> Words:
 def _page(said: Words, body: str, status: int = 200) -> Response:
     headers = {"Content-Language": said.language, "Vary": "Accept-Language"}
     return Response(body, status, headers, content_type="text/html; charset=utf-8")
-
-
-@cache
-def _countries(language: str) -> list[tuple[str, str]]:
-    """Countries by code and by their name in this language, in the order of the names."""
-    names = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=[language], fallback=True)
-    found = [
-        (each.alpha_2, names.gettext(getattr(each, "common_name", each.name))) for each in pycountry.countries
-    ]
-    return sorted(found, key=lambda pair: pair[1])
-
-
-@cache
-def _regions() -> list[tuple[str, str]]:
-    """States and provinces that have laws of their own, by code and name."""
-    found = [
-        (each.code, each.name)
-        for country in ("CA", "US")
-        for each in pycountry.subdivisions.get(country_code=country)  # type: ignore[no-untyped-call]
-    ]
-    return sorted(found, key=lambda pair: pair[1])

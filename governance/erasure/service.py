@@ -104,6 +104,13 @@ def cancel(work: Work, erasure_id: str) -> Erasure:
     return _get(work, erasure_id)
 
 
+def is_undoable(snap: Snapshot, found: Erasure) -> bool:
+    """Whether an order can still be undone, as `cancel` sees it."""
+    if found.status != UNDO_WINDOW or found.undo_until <= snap.now:
+        return False
+    return not snap.resource(Vault).is_shredded(snap.tenant_id, found.subject_ref)
+
+
 def approve(work: Work, erasure_id: str) -> Erasure | Refused:
     """Let a second person end the undo window now: the one way to a shorter window.
 

@@ -27,7 +27,7 @@ from governance.rights.model import (
     WITHDRAWN,
     Request,
 )
-from governance.rights.states import Case
+from governance.rights.states import PROVED, Case
 from governance.subjects import service as subjects
 from governance.systems import operations, task_reports
 from governance.systems import service as systems
@@ -56,7 +56,7 @@ def leave(work: Work, request: Request, before: Case, after: Case) -> None:
         return
     people = _people(before)
     if request.type in PACKAGED:
-        _unmake(work, request, people)
+        _unmake(work, request, people, anew=after.state == VERIFYING)
     if after.state == VERIFYING:
         _forget(work, request.request_id, people - _people(after))
 
@@ -66,6 +66,16 @@ def is_exit(before: str, after: str) -> bool:
     if before == after or before in CLOSED_STATES:
         return False
     return after in CLOSED_STATES or (before in (IN_PROGRESS, WAITING) and after != IN_PROGRESS)
+
+
+def is_too_late(snap: Snapshot, request: Request, case: Case) -> bool:
+    """Whether an erasure that a proved request ordered has begun and cannot be taken back any more."""
+    if request.type != ERASURE or case.state in CLOSED_STATES:
+        return False
+    if not any(each.state == PROVED for each in case.proofs):
+        return False  # nobody is looked for before somebody is proved
+    people = _people(case) | _survivors(snap, case)
+    return any(not erasure.is_undoable(snap, each) for each in ordered(snap, request, people))
 
 
 def ordered(snap: Snapshot, request: Request, people: Iterable[str]) -> list[Erasure]:
@@ -106,22 +116,28 @@ def _take_back(work: Work, request: Request, before: Case) -> None:
 def _release(work: Work, request: Request, before: Case, after: Case) -> None:
     """End the restrictions that rest on this request alone; ConflictError `restriction-in-force` for a no.
 
+    Nobody who is restricted is told that they will not be, whoever else asked for it.
     Whoever withdraws wants it ended: it ends at once. One that is only proved anew stays in force for whoever
     it still means, who was not told that it ends (Art. 18(3) GDPR); so does one that nobody proved in time.
     """
     people = _survivors(work, before)
     if after.state == VERIFYING:
         people -= _survivors(work, after)
-    mine = [ref for ref in sorted(people) if releasing.rests_on(work, request, ref)]
-    if after.state == REFUSED and mine:
+    if after.state == REFUSED and before.is_proved and any(_is_restricted(work, ref) for ref in people):
         raise ConflictError(
             "The restriction that this request asks for is in force. Lift it first, which tells the person "
             "(PUT /v1/subjects/{id}/restriction); then refuse, or answer.",
             reason="restriction-in-force",
         )
+    mine = [ref for ref in sorted(people) if releasing.rests_on(work, request, ref)]
     if after.state in (WITHDRAWN, VERIFYING):
         for ref in mine:
             releasing.end(work, ref, because="rights-request")
+
+
+def _is_restricted(snap: Snapshot, subject_ref: str) -> bool:
+    person = subjects.find_by_ref(snap, subject_ref)
+    return person is not None and not person.erased and person.restricted
 
 
 def _check_none_waits(work: Work, request: Request, before: Case) -> None:
@@ -132,14 +148,15 @@ def _check_none_waits(work: Work, request: Request, before: Case) -> None:
         )
 
 
-def _unmake(work: Work, request: Request, people: Iterable[str]) -> None:
+def _unmake(work: Work, request: Request, people: Iterable[str], *, anew: bool) -> None:
     """Drop a package that was begun, and what was collected for it; no link opens it any more.
 
-    That of an earlier answer (the request was opened again since) stays what it was.
+    That of an earlier answer (the request was opened again since) stays what it was, unless the request has
+    to be proved anew: it may mean somebody else then.
     """
     request_id = request.request_id
     made_at = package_store.made_at(work.connection, work.tenant_id, request_id)
-    if made_at is not None and request.verified_at is not None and made_at < request.verified_at:
+    if made_at is not None and request.verified_at is not None and made_at < request.verified_at and not anew:
         return
     package_store.remove(work.connection, work.tenant_id, request_id)
     package_store.end_links(work.connection, work.tenant_id, request_id, work.now)

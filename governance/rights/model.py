@@ -37,6 +37,8 @@ RECEIVED, VERIFYING, VERIFIED = "received", "verifying", "verified"
 IN_PROGRESS, WAITING = "in_progress", "waiting"
 FULFILLED, PARTLY_FULFILLED, REFUSED = "fulfilled", "partly_fulfilled", "refused"
 WITHDRAWN, EXPIRED = "withdrawn", "expired"
+NOT_ME = "not-me"
+"""Outcome of a request that whoever holds the address did not make."""
 OPEN_STATES = (RECEIVED, VERIFYING, VERIFIED, IN_PROGRESS, WAITING)
 CLOSED_STATES = (FULFILLED, PARTLY_FULFILLED, REFUSED, WITHDRAWN, EXPIRED)
 STATES = (*OPEN_STATES, *CLOSED_STATES)

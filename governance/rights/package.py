@@ -70,13 +70,18 @@ def build(opener: Opener, tenant_id: str, request_id: str) -> bool:
 
 
 def read(snap: Snapshot, request_id: str) -> bytes:
-    """The ZIP of a request; ConflictError `not-ready` before it was made, `expired` after its term."""
+    """The ZIP of a request; ConflictError `not-ready` before it was made, `expired` after its term.
+
+    Of one that was opened again, that of the answer before, until there is a new one.
+    """
     dossier = open_dossier(snap, request_id)
-    if dossier.request.state != IN_PROGRESS and dossier.request.state not in ANSWERED:
-        raise ConflictError("This request has no package.", reason="not-ready")
     made_at = package_store.made_at(snap.connection, snap.tenant_id, request_id)
     if made_at is None:
-        raise ConflictError("The package has not been made yet.", reason="not-ready")
+        raise ConflictError("There is no package.", reason="not-ready")
+    if dossier.request.state not in (IN_PROGRESS, *ANSWERED) and not package_links.was_answer(
+        dossier, made_at
+    ):
+        raise ConflictError("This request has no package.", reason="not-ready")
     if made_at + TERM <= snap.now:
         raise ConflictError("The package could be fetched for 30 days; ask anew.", reason="expired")
     vault = snap.resource(Vault)

@@ -10,11 +10,21 @@ from datetime import datetime, timedelta
 
 from governance.communications import link_tokens
 from governance.errors import ConflictError, ExpiredError
-from governance.rights import letters, package_store, store
+from governance.rights import letters, package_store
 from governance.rights.dossier import Dossier, keep, open_dossier
 from governance.rights.leaving import PACKAGED as TYPES
 from governance.rights.letter_files import words
-from governance.rights.model import ANSWERED, BY_ADDRESS, Identity, Letter
+from governance.rights.model import (
+    ANSWERED,
+    BY_ADDRESS,
+    IN_PROGRESS,
+    NOT_ME,
+    REFUSED,
+    WAITING,
+    WITHDRAWN,
+    Identity,
+    Letter,
+)
 from governance.rights.package_store import Link
 from governance.rights.periods import local_day
 from governance.rights.reach import still_holds
@@ -25,6 +35,9 @@ from governance.work import Snapshot, Work
 USE = "rights-package"
 TERM = timedelta(days=30)
 """How long a package can be fetched after it was made."""
+
+_STAYS = (IN_PROGRESS, WAITING, REFUSED, WITHDRAWN)
+"""Where a request that was opened again may be while what answered it before can be fetched."""
 
 
 def issue(work: Work, dossier: Dossier) -> dict[str, str]:
@@ -54,7 +67,9 @@ def reissue(work: Work, request_id: str) -> tuple[Letter, Link]:
     Raises NotFoundError, ConflictError `not-ready` where there is no package (any more).
     """
     dossier = open_dossier(work, request_id)
-    told = issue(work, dossier) if dossier.request.state in ANSWERED else {}
+    before = package_store.newest_link(work.connection, work.tenant_id, request_id)
+    answered = dossier.request.state in ANSWERED or (before is not None and _stands_still(dossier))
+    told = issue(work, dossier) if answered else {}
     if not told:
         raise ConflictError("There is no package that could be fetched (any more).", reason="not-ready")
     letter = letters.send(
@@ -80,7 +95,7 @@ def look(snap: Snapshot, token: str) -> Link:
     link = package_store.link(snap.connection, snap.tenant_id, link_tokens.read(snap, USE, token))
     if link is None:
         raise link_tokens.unknown()
-    if link.ended_at is not None or link.expires_at <= snap.now:
+    if not _opens(snap, link):
         raise ExpiredError("This link was used or has run out; ask for a new one.")
     return link
 
@@ -105,30 +120,64 @@ def for_holder(snap: Snapshot, dossier: Dossier, identity: Identity | None) -> s
     if not still_holds(snap, identity):
         return None
     found = package_store.newest_link(snap.connection, snap.tenant_id, dossier.request_id)
-    if found is None or found.ended_at is not None or found.expires_at <= snap.now:
+    return None if found is None or not _opens(snap, found) else url(snap, found)
+
+
+def was_answer(dossier: Dossier, at: datetime) -> bool:
+    """Whether what was made at an instant answered a request before it was opened again, and still may."""
+    again = dossier.taken_up
+    return again is not None and at < again.reopening.at and _stands_still(dossier)
+
+
+def _stands_still(dossier: Dossier) -> bool:
+    """Whether the answer before a request was opened again stands for whom the request means now.
+
+    Not once anybody was proved anew since then: it might mean somebody else.
+    """
+    said, again = dossier.request, dossier.taken_up
+    if again is None or said.state not in _STAYS or said.outcome == NOT_ME:
+        return False
+    return said.verified_at == again.reopening.at and dossier.case.is_proved
+
+
+def _opens(snap: Snapshot, link: Link) -> bool:
+    """Whether a link gives a package now: its answer stands, and so does that whose package it opens."""
+    if link.ended_at is not None or link.expires_at <= snap.now:
+        return False
+    dossier = open_dossier(snap, link.request_id)
+    if dossier.request.state not in ANSWERED and not _stands_still(dossier):
+        return False
+    if link.package_of != link.request_id:
+        dossier = open_dossier(snap, link.package_of)
+    return _made_at(snap, dossier) is not None
+
+
+def _made_at(snap: Snapshot, dossier: Dossier) -> datetime | None:
+    """When the package was made that answers a request, or did before it was opened again; None for none."""
+    made_at = package_store.made_at(snap.connection, snap.tenant_id, dossier.request_id)
+    if made_at is None or made_at + TERM <= snap.now:
         return None
-    return url(snap, found)
+    return made_at if dossier.request.state in ANSWERED or was_answer(dossier, made_at) else None
 
 
 def _package(snap: Snapshot, dossier: Dossier) -> tuple[str, datetime] | None:
     """Whose package answers a request, its own or that of the one it repeats, and when it was made."""
     if dossier.request.type not in TYPES:
         return None
-    for request_id in (dossier.request_id, _first(snap, dossier)):
-        made = request_id and package_store.made_at(snap.connection, snap.tenant_id, request_id)
-        if request_id and made and made + TERM > snap.now:
-            return request_id, made
+    for each in (dossier, _first(snap, dossier)):
+        made_at = None if each is None else _made_at(snap, each)
+        if each is not None and made_at is not None:
+            return each.request_id, made_at
     return None
 
 
-def _first(snap: Snapshot, dossier: Dossier) -> str | None:
+def _first(snap: Snapshot, dossier: Dossier) -> Dossier | None:
     """The request that this one repeats, if it was answered, about exactly the people proved here too."""
     if dossier.request.duplicate_of is None:
         return None
-    at = (snap.connection, snap.tenant_id, dossier.request.duplicate_of)
-    first = store.find(*at)
-    same = _proved(store.parts_of(*at, Identity)) == _proved(dossier.identities)
-    return first.request_id if first is not None and first.state in ANSWERED and same else None
+    first = open_dossier(snap, dossier.request.duplicate_of)
+    same = _proved(first.identities) == _proved(dossier.identities)
+    return first if first.request.state in ANSWERED and same else None
 
 
 def _proved(identities: Iterable[Identity]) -> set[str | None]:

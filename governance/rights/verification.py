@@ -17,7 +17,7 @@ from governance.rights import letters, states, store
 from governance.rights.challenges import MOST_ATTEMPTS, USE, code_of
 from governance.rights.dossier import Dossier, keep, open_dossier, record
 from governance.rights.execution import settle_and_begin
-from governance.rights.model import BY_ADDRESS, CLOSED_STATES, CONTROLLER, PROOFS, Identity
+from governance.rights.model import BY_ADDRESS, CLOSED_STATES, CONTROLLER, NOT_ME, PROOFS, Identity
 from governance.rights.reach import reached, still_holds
 from governance.work import Snapshot, Work
 
@@ -63,7 +63,7 @@ def decline(work: Work, token: str) -> Dossier:
     """
     dossier, _ = by_link(work, token)
     case = states.move(dossier.case, states.WITHDRAW)
-    return keep(work, dossier, "withdrawn", case=case, facts={"because": "not-me"}, outcome="not-me")
+    return keep(work, dossier, "withdrawn", case=case, facts={"because": NOT_ME}, outcome=NOT_ME)
 
 
 def by_link(snap: Snapshot, token: str) -> tuple[Dossier, Identity]:
