@@ -1,8 +1,9 @@
 """Carrying out what retention decided: records end in their systems, people who are due are erased.
 
-Dispositions are claimed under a lease and weighed again in that transaction; the system is asked with no
-transaction open; what it answered is settled under the fence. Killed anywhere, the next worker claims them
-again after the lease: a record that is gone already is `not_found`, and nothing happens twice.
+Dispositions are claimed under a lease and weighed again in that transaction, and once more before each later
+part of what was claimed is asked for; the system is asked with no transaction open; what it answered is
+settled under the fence. Killed anywhere, the next worker claims them again after the lease: a record that is
+gone already is `not_found`, and nothing happens twice.
 
 Records that are ended together share a transaction at the far side, so one that cannot go stops all of them:
 then each half is asked alone, down to the record, and the others go.
@@ -61,11 +62,11 @@ def carry_out(opener: Opener, tenant_id: str) -> int:
     with opener.work(tenant_id, ACTOR) as work:
         looked, taken = dispositions.claim_batch(work, most=BATCH)
         groups = list(_groups(work, taken))
-    for group in groups:
+    for number, group in enumerate(groups):
         if group[0].system == OWN:
             _erase(opener, tenant_id, group[0])
         else:
-            _dispose(opener, tenant_id, group)
+            _dispose(opener, tenant_id, group, just_claimed=number == 0)
     return looked
 
 
@@ -95,14 +96,17 @@ def _erase(opener: Opener, tenant_id: str, one: Disposition) -> None:
         dispositions.settle(work, one, outcome=outcome)
 
 
-def _dispose(opener: Opener, tenant_id: str, group: Sequence[Disposition]) -> None:
-    """End records in their system, and write what it answered about each."""
-    parts, troubled, first = [group], 0, True
+def _dispose(opener: Opener, tenant_id: str, group: Sequence[Disposition], *, just_claimed: bool) -> None:
+    """End records in their system, and write what it answered about each.
+
+    What was asked before may have taken its time: only what was just claimed is not weighed again.
+    """
+    parts, troubled = [group], 0
     while parts:
         part = parts.pop()
-        if not first:
-            part = _still_ours(opener, tenant_id, part)
-        first = False
+        if not just_claimed:
+            part = _still_to_go(opener, tenant_id, part)
+        just_claimed = False
         if not part:
             continue
         outcome = _GIVEN_UP if troubled >= _TROUBLED else _ask(opener, tenant_id, part)
@@ -146,10 +150,10 @@ def _is_for_each_alone(outcome: Outcome, part: Sequence[Disposition]) -> bool:
     return not outcome.transient or min(each.fence for each in part) > 1
 
 
-def _still_ours(opener: Opener, tenant_id: str, part: Sequence[Disposition]) -> list[Disposition]:
-    """Those whose lease we still have, for as long again: the parts before may have taken their time."""
+def _still_to_go(opener: Opener, tenant_id: str, part: Sequence[Disposition]) -> list[Disposition]:
+    """Those that are still ours, for as long again, and still may go: a hold may have been placed since."""
     with opener.work(tenant_id, ACTOR) as work:
-        return [each for each in part if dispositions.renew(work, each)]
+        return dispositions.weigh_again(work, part)
 
 
 def _settle(work: Work, one: Disposition, outcome: Outcome) -> None:

@@ -5,7 +5,7 @@ weighed again: a hold or a new contract stops it), does the work outside any tra
 the fence. What was stopped is proposed again by the next run in which it is still due.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from governance import persons
@@ -140,8 +140,7 @@ def claim_batch(
     """The same, with how many were looked at: those that were stopped count too."""
     taken = []
     free = disposition_store.free(work.connection, work.tenant_id, work.now, most, systems)
-    # In the order of the people, who are locked: two executors never wait for each other in a circle.
-    for each in sorted(free, key=lambda one: (one.subject_ref or "", one.disposition_id)):
+    for each in _in_order(free):
         stopped = _stopped(work, each)
         if stopped is not None:
             _stop(work, each, stopped)
@@ -176,6 +175,23 @@ def rest(work: Work, taken: Disposition, *, until: datetime) -> bool:
 def renew(work: Work, taken: Disposition) -> bool:
     """Give a sign of life; False if the disposition is not ours any more."""
     return rest(work, taken, until=work.now + LEASE)
+
+
+def weigh_again(work: Work, taken: Sequence[Disposition]) -> list[Disposition]:
+    """Those of claimed dispositions that are still ours, renewed, and may still be carried out.
+
+    What was placed, signed or ordered since the claim stops a disposition here as it does there.
+    """
+    going = []
+    for each in _in_order(taken):
+        if not renew(work, each):
+            continue
+        stopped = _stopped(work, each)
+        if stopped is None:
+            going.append(each)
+        else:
+            _stop(work, each, stopped)
+    return going
 
 
 def settle(
@@ -248,6 +264,11 @@ def verdict(snap: Snapshot, found: Disposition) -> RetentionVerdict:
         created_at=created_at,
         occasion=REQUEST if decided else SCHEDULE,
     )
+
+
+def _in_order(some: Iterable[Disposition]) -> list[Disposition]:
+    """In the order of the people, who are locked: two executors never wait for each other in a circle."""
+    return sorted(some, key=lambda one: (one.subject_ref or "", one.disposition_id))
 
 
 def _stopped(work: Work, each: Disposition) -> str | None:

@@ -1,6 +1,7 @@
 """What retention decided is carried out: records end in their systems, people who are due are erased."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
@@ -12,10 +13,10 @@ from governance.erasure import service as erasures
 from governance.events import Actor
 from governance.retention import dispositions, holds, records, runs, settings, sweeping
 from governance.retention.disposition_store import Disposition
-from governance.retention.model import read_filter
+from governance.retention.model import HoldScope, read_filter
 from governance.retention.records import NewRecord
 from governance.subjects import service as subjects
-from governance.subjects.model import SubjectChange
+from governance.subjects.model import SubjectChange, SubjectReference
 from governance.systems import operations
 from governance.systems.model import Outcome, failed
 from governance.systems.operations import Operation
@@ -29,12 +30,13 @@ from tests.governance.erasure.conftest import OFFICER, SECOND, World
 OLD = datetime(2012, 3, 4, tzinfo=UTC)
 
 
-def approve(runtime: Runtime, *ids: str, system: str = "crm") -> None:
-    """Register records of nobody, have them proposed, and let a second person look and approve."""
+def approve(runtime: Runtime, *ids: str, system: str = "crm", of: Mapping[str, str] | None = None) -> None:
+    """Register records of nobody (or `of` people), have them proposed, and let a second person approve."""
     with runtime.work("acme", OFFICER) as work:
         settings.put(work, percent=100, count=1000)
         for each in ids:
-            records.put(work, NewRecord(system, each, None, "financial", OLD))
+            whose = SubjectReference(of[each]) if of else None
+            records.put(work, NewRecord(system, each, whose, "invoices" if of else "financial", OLD))
         made = runs.create(work, dry_run=False)
     assert sweeping.run(runtime, "acme", made.run_id)
     with runtime.snapshot("acme", SECOND) as snapshot:
@@ -155,6 +157,56 @@ def test_a_record_that_cannot_go_stops_no_other_and_says_why(world: World, bad: 
     crm.run(world.url, "DELETE FROM dunning;\n")
     assert carry_out_retention.run(world.runtime) == len(bad), "only these are proposed again"
     assert gone(before, world.dump())["invoice"] == 2
+
+
+@pytest.mark.parametrize("since", ["hold", "erasure"])
+def test_what_happens_after_the_first_part_stops_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, since: str
+) -> None:
+    """One record cannot go, so that halves are asked; after the first deletion something stops the rest."""
+    tables = json.loads(json.dumps(crm.tables(keep_invoices=False)).replace("financial", "invoices"))
+    world.put_system(tables=tables)
+    people = list(world.refs)
+    of = {"R-1": people[0], "R-2": people[0], "R-3": people[1]} | {
+        f"R-{n}": people[2] for n in range(500, 509)
+    }
+    approve(world.runtime, *of, of=of)
+    refer_to(world, "R-2")
+    ask, asked = operations.run, list[str]()
+    happened_at: list[int] = []
+
+    def then_something_happens(opener: Opener, actor: Actor, tenant_id: str, one: Operation) -> Outcome:
+        assert one.disposal is not None
+        outcome = ask(opener, actor, tenant_id, one)
+        asked.extend(one.disposal.record_ids if outcome.status == "done" or happened_at else ())
+        if outcome.status == "done" and not happened_at:
+            happened_at.append(len(asked))
+            for each in people:
+                happens(world, each, since)
+        return outcome
+
+    monkeypatch.setattr(operations, "run", then_something_happens)
+    carry_out_retention.run(world.runtime)
+    assert happened_at == [len(asked)], "nothing is asked for after it"
+    found = all_of(world.runtime)
+    failed_before = {name for name, each in found.items() if each.because == "system-failed"}
+    stopped = {name: each.because for name, each in found.items() if name not in {*asked, *failed_before}}
+    why = {"hold": "legal-hold", "erasure": "erasure-pending"}[since]
+    assert len(stopped) >= 5
+    assert failed_before <= {"R-2"}
+    assert set(stopped.values()) == {why}
+    assert {found[name].state for name in stopped} == {"blocked"}
+    assert {found[name].state for name in asked} == {"done"}
+
+
+def happens(world: World, external_id: str, what: str) -> None:
+    """What stops the end of anybody's records."""
+    ref = world.refs[external_id]
+    if what == "hold":
+        with world.runtime.work("acme", OFFICER) as work:
+            holds.place(work, matter="M-1", reason="a claim", scope=HoldScope("subject", subject_ref=ref))
+    else:
+        world.order(external_id, hours=24)
 
 
 def test_a_system_that_does_not_answer_is_not_asked_about_every_record(
