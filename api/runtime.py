@@ -12,6 +12,7 @@ from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
 from api import disclosures, strict_json
 from api.bearers import Reader, opens
+from api.crossing import carried_through
 from api.disclosures import Discloses
 from api.tokens import Caller, InvalidToken
 from governance.bootstrap import Runtime
@@ -159,13 +160,19 @@ def act(effect: Effect, *, again: Again | None = None, body: bytes | None = None
     """Run an effect in this request's unit of work, once per Idempotency-Key, and answer after the commit.
 
     `again` renders the answer to a repeat from what was kept; without it, what was kept is the answer. `body`
-    tells requests apart where the body is not JSON.
+    tells requests apart where the body is not JSON. The effect may run again (`crossing`): it changes
+    nothing outside its unit of work.
     """
     key = idempotency_key()
-    with request_work() as work:
-        pending = start(work, effect, again, key=key, body=_fingerprint(body) if key else b"")
-        work.seal()
-        made = finish(work, pending)
+    sent = _fingerprint(body) if key else b""
+
+    def once() -> Reply | Response:
+        with request_work() as work:
+            pending = start(work, effect, again, key=key, body=sent)
+            work.seal()
+            return finish(work, pending)
+
+    made = carried_through(once)
     return made if isinstance(made, Response) else reply(made.document, made.status, made.headers)
 
 

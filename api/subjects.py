@@ -7,6 +7,7 @@ import marshmallow as ma
 from flask import Response
 
 from api import subject_documents
+from api.crossing import carried_through
 from api.disclosures import disclose, left_of, of_person, of_those_named
 from api.problems import problem
 from api.rooms import Room
@@ -139,14 +140,18 @@ class SplitBody(Shape):
 @room.answers(200, SubjectReply)
 def put_subject(change: SubjectChange, external_id: str) -> Response:
     """Create or update a person."""
-    with request_work() as work:
-        outcome = subjects.put(work, external_id, consent.sourced(work, change))
-        if outcome.blocked:
-            return resurrection_blocked()
-        person = subjects.get_by_ref(work, outcome.subject_ref)
-        document = subject_documents.person(work, person, values=False)
-        document = left_of(work, person.subject_ref, document)
-    return reply(document, 201 if outcome.created else 200)
+
+    def once() -> Response:
+        with request_work() as work:
+            outcome = subjects.put(work, external_id, consent.sourced(work, change))
+            if outcome.blocked:
+                return resurrection_blocked()
+            person = subjects.get_by_ref(work, outcome.subject_ref)
+            document = subject_documents.person(work, person, values=False)
+            document = left_of(work, person.subject_ref, document)
+            return reply(document, 201 if outcome.created else 200)
+
+    return carried_through(once)
 
 
 @room.get(

@@ -11,7 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from governance.subjects import point_store, store, tombstone_store
-from governance.subjects.lookups import group, lock, points
+from governance.subjects.lookups import group, lock_with_addresses, points
 from governance.subjects.model import Subject
 from governance.subjects.sealing import EXTERNAL_ID, external_id_hash, hold, reveal_point
 from governance.subjects.store import contact_point, relationship_event
@@ -77,12 +77,12 @@ def set_erasure_pending(work: Work, subject_ref: str, pending: bool) -> Subject:
 
     While frozen, every gate says no, except to the erasure and its letters.
     """
-    person = lock(work, subject_ref)
+    person = lock_with_addresses(work, subject_ref)
     if person.erasure_pending != pending and not person.erased:
         values = {"erasure_pending": pending, "updated_at": work.now}
         work.touch(subject_ref)
         store.update(work.connection, work.tenant_id, subject_ref, values)
-    return lock(work, subject_ref)
+    return lock_with_addresses(work, subject_ref)
 
 
 def bury(work: Work, subject_ref: str, *, fence: datetime | None = None) -> int:
@@ -97,7 +97,7 @@ def bury(work: Work, subject_ref: str, *, fence: datetime | None = None) -> int:
     tombstones = []
     count = 0
     for ref in refs:
-        person = lock(work, ref)
+        person = lock_with_addresses(work, ref)
         if person.external_id != ref:
             hashed = external_id_hash(work, person.external_id)
             tombstones.append(

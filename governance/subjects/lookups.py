@@ -80,15 +80,23 @@ def lock(work: Work, subject_ref: str) -> Subject:
 
     Follows no merge. On SQLite a unit of work is alone anyway. NotFoundError if there is none.
     """
-    return _existing(store.find(work.connection, work.tenant_id, subject_ref, lock=True))
+    return _existing(store.find(work.connection, work.tenant_id, subject_ref, lock="person"))
+
+
+def lock_with_addresses(work: Work, subject_ref: str) -> Subject:
+    """Lock a person, and let nobody give one of their addresses to another record until the work ends.
+
+    For what freezes or ends a person, or moves their addresses; waits for whoever is giving one away.
+    """
+    return _existing(store.find(work.connection, work.tenant_id, subject_ref, lock="addresses"))
 
 
 def find_for_change(work: Work, external_id: str) -> Subject | None:
     """The person of this CRM id, locked; a merge is followed."""
-    found = store.find_by_external_id(work.connection, work.tenant_id, external_id, lock=True)
+    found = store.find_by_external_id(work.connection, work.tenant_id, external_id, lock="person")
     if found is None or found.merged_into is None:
         return found
-    return store.find(work.connection, work.tenant_id, found.merged_into, lock=True)
+    return store.find(work.connection, work.tenant_id, found.merged_into, lock="person")
 
 
 def points(snap: Snapshot, subject_ref: str) -> list[ContactPoint]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from governance.errors import ConflictError, InvalidError
 from governance.subjects import point_store, store
 from governance.subjects.changes import check_not_frozen
-from governance.subjects.lookups import group, lock, points
+from governance.subjects.lookups import group, lock, lock_with_addresses, points
 from governance.subjects.model import ACQUIRED, ContactPoint, Subject
 from governance.subjects.relations import standing_from
 from governance.subjects.sealing import handed_over, hold, reveal_text, seal_text
@@ -42,9 +42,7 @@ def move_to(work: Work, from_ref: str, into_ref: str) -> Merged:
     """
     if from_ref == into_ref:
         raise InvalidError("A record cannot be merged into itself; name another person in `into`.")
-    first, second = sorted((from_ref, into_ref))
-    locked = {ref: lock(work, ref) for ref in (first, second)}
-    gone, stays = locked[from_ref], locked[into_ref]
+    gone, stays = _both(work, from_ref, into_ref)
     _check_apart(gone, stays)
     keys = hold(work, [from_ref, into_ref])
     mapping = _move_points(work, keys, points(work, from_ref), points(work, into_ref), into_ref)
@@ -81,7 +79,7 @@ def split(work: Work, from_ref: str, *, point_refs: Sequence[str] | None = None)
     gone = lock(work, from_ref)
     if gone.merged_into is None:
         raise ConflictError("This record was not merged into another.", reason="not-merged")
-    stays = lock(work, gone.merged_into)
+    gone, stays = _both(work, from_ref, gone.merged_into)
     check_not_frozen(stays)
     held = points(work, stays.subject_ref)
     if point_refs is None:
@@ -104,6 +102,19 @@ def split(work: Work, from_ref: str, *, point_refs: Sequence[str] | None = None)
         "subject.split", subject_ref=from_ref, facts={"from": stays.subject_ref, "points": len(mapping)}
     )
     return Merged(from_ref, mapping)
+
+
+def _both(work: Work, one: str, other: str) -> tuple[Subject, Subject]:
+    """Lock two records with their addresses.
+
+    First as whoever changes one does, who may yet want to share an address of the other: nobody waits for us
+    then who has what we wait for.
+    """
+    refs = sorted((one, other))
+    for ref in refs:
+        lock(work, ref)
+    locked = {ref: lock_with_addresses(work, ref) for ref in refs}
+    return locked[one], locked[other]
 
 
 def _check_apart(gone: Subject, stays: Subject) -> None:

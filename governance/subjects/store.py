@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -132,15 +132,23 @@ subject_tombstone = sa.Table(
 )
 """What erased persons were known by, as keyed hashes only. `type` is a contact point's, or `external_id`."""
 
+Lock = Literal["person", "addresses"]
+"""`person`: nobody else changes the row until the transaction ends. `addresses`: nor is anybody about to give
+one of the person's addresses to another record (`point_store.frozen`), which the former does not wait for."""
+
 _COLUMNS = [subject.c[name] for name in Subject.__slots__]
 
 
-def _by(column: sa.Column[str]) -> dict[bool, sa.Select[Any]]:
+def _by(column: sa.Column[str]) -> dict[Lock | None, sa.Select[Any]]:
     """The query for one person, plain and locking; built once, because every act runs it."""
     plain = sa.select(*_COLUMNS).where(
         subject.c.tenant_id == sa.bindparam("tenant"), column == sa.bindparam("which")
     )
-    return {False: plain, True: plain.with_for_update()}
+    return {
+        None: plain,
+        "person": plain.with_for_update(key_share=True),
+        "addresses": plain.with_for_update(),
+    }
 
 
 _BY_REF = _by(subject.c.subject_ref)
@@ -186,25 +194,27 @@ def release_external_id(connection: Connection, tenant_id: str, external_id: str
     return list(connection.scalars(released))
 
 
-def find(connection: Connection, tenant_id: str, subject_ref: str, *, lock: bool = False) -> Subject | None:
-    """The person of this reference; with `lock` nobody else changes the row until the transaction ends."""
+def find(
+    connection: Connection, tenant_id: str, subject_ref: str, *, lock: Lock | None = None
+) -> Subject | None:
+    """The person of this reference."""
     return _one(connection, _BY_REF[lock], tenant_id, subject_ref)
 
 
 def find_by_external_id(
-    connection: Connection, tenant_id: str, external_id: str, *, lock: bool = False
+    connection: Connection, tenant_id: str, external_id: str, *, lock: Lock | None = None
 ) -> Subject | None:
     """The person of this CRM id, merged away or not."""
     return _one(connection, _BY_EXTERNAL_ID[lock], tenant_id, external_id)
 
 
 def find_many(connection: Connection, tenant_id: str, external_ids: Iterable[str]) -> dict[str, Subject]:
-    """The persons of these CRM ids, by id, locked."""
+    """The persons of these CRM ids, by id, locked as `person`."""
     statement = (
         sa.select(*_COLUMNS)
         .where(subject.c.tenant_id == tenant_id, subject.c.external_id.in_(list(external_ids)))
         .order_by(subject.c.subject_ref)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return {row.external_id: Subject(*row) for row in connection.execute(statement)}
 
