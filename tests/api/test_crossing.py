@@ -145,3 +145,21 @@ def test_a_request_that_the_database_stops_is_done_again(
     thread.join(10)
     assert stopped == ["40P01"]
     assert [each.status_code for each in answers] == [200]
+
+
+def test_a_merge_waits_for_whoever_shares_an_address_that_it_moves(
+    app: Flask, postgres_runtime: Runtime
+) -> None:
+    """Else the survivor could be ordered erased while a copy of the address is on its way."""
+    runtime, answers = postgres_runtime, list[TestResponse]()
+    (caller,) = _callers(app, runtime, 1)
+    _people(runtime, "one", "other")
+    thread = Thread(target=lambda: answers.append(caller.post("/v1/subjects/one/merge", {"into": "other"})))
+    with runtime.work("acme", ACTOR) as work:
+        subjects.put(work, "copy", SubjectChange(identifiers=[Identifier("email", _address("one"))]))
+        thread.start()
+        _wait_for_waiting(runtime)
+        thread.join(0.1)
+        assert not answers
+    thread.join(10)
+    assert [each.status_code for each in answers] == [200]
