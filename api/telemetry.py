@@ -11,7 +11,7 @@ import traceback
 from typing import Any
 
 import structlog
-from flask import Flask, Request, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, has_request_context, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -80,14 +80,18 @@ class Log:
         sys.stderr.write(json.dumps(line) + "\n")
 
     def unforeseen(self, error: BaseException) -> None:
-        """Note an error that nobody foresaw: its kind and where, never its message, which may hold data."""
+        """Note an error that nobody foresaw: its kind and where, never its message, which may hold data.
+
+        Also outside a request: the background thread must live on after an error.
+        """
+        asked = has_request_context()
         frames = traceback.extract_tb(error.__traceback__)[-6:]
         self._lines.error(
             "unforeseen",
             kind=type(error).__qualname__,
             where=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
-            route=route_template(),
-            request_id=g.get("log_id"),
+            route=route_template() if asked else None,
+            request_id=g.get("log_id") if asked else None,
         )
 
 
