@@ -27,7 +27,7 @@ def test_after_an_error_the_thread_goes_on_with_what_comes_next(
     assert background.wait(30)
     background.kick()
     assert background.wait(30)
-    assert len(looked) == 2
+    assert len(looked) > 1, "and looked again"
     (line,) = [json.loads(each) for each in capfd.readouterr().err.splitlines() if "unforeseen" in each]
     assert (line["kind"], line["route"], line["request_id"]) == ("OSError", None, None)
     assert "nobody may read" not in json.dumps(line)
