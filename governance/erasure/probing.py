@@ -28,6 +28,7 @@ from governance.erasure.model import (
     Look,
     Step,
 )
+from governance.erasure.returning import AGAIN, CAME_BACK, came_back
 from governance.events import Fact
 from governance.settings import Settings
 from governance.systems import operations, task_reports
@@ -36,7 +37,6 @@ from governance.systems.model import DONE as ANSWERED
 from governance.systems.operations import Operation
 from governance.work import Opener, Work
 
-_AGAIN = "Data of the person were there again when the system was read a second time."
 _NO_ANSWER = "It did not answer until the term of the second look, {day}. "
 
 
@@ -83,7 +83,9 @@ def _more(now: Mapping[str, int], left: Mapping[str, int]) -> bool:
 
 
 def _note(work: Work, found: Erasure, looks: Mapping[str, Look | None]) -> None:
-    """Write what the second look saw."""
+    """Write what the second look saw. Of whoever came back nothing is taken: it may be theirs anew."""
+    if None in looks.values() and (known := keys.read(work, found)) and came_back(work, found, known):
+        looks = {system: look or Look(NOT_PROBED, CAME_BACK) for system, look in looks.items()}
     done = [step for step in found.steps if step.system in looks and step.status == DONE]
     back = [step for step in done if looks[step.system] is None]
     if back:
@@ -94,7 +96,7 @@ def _note(work: Work, found: Erasure, looks: Mapping[str, Look | None]) -> None:
                 round=step.round + 1,
                 attempts=0,
                 next_at=work.now,
-                because=_AGAIN,
+                because=AGAIN,
                 probe=None,
             )
             _write(work, found, again)

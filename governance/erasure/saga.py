@@ -27,6 +27,7 @@ from governance.erasure.model import (
     ready,
     rest,
 )
+from governance.erasure.returning import AGAIN, CAME_BACK, came_back
 from governance.erasure.store import Claim
 from governance.events import Actor
 from governance.systems import operations, task_reports
@@ -192,9 +193,11 @@ def _take(opener: Opener, tenant_id: str, claim: Claim, step: Step) -> int | Non
         found = service.get(snap, claim.erasure_id)
         known = keys.read(snap, found)
         system = systems.find(snap, step.system)
+        # Since the second look; a retry says that somebody saw whose the data are.
+        returned = step.because == AGAIN and known is not None and came_back(snap, found, known)
     # What is under way at the far side was asked when it was still mapped: its report must speak of it.
     mapped = () if system is None else system.data_classes
-    lost = "" if step.status == WAITING else passes.unmapped(step, mapped)
+    lost = "" if step.status == WAITING else CAME_BACK if returned else passes.unmapped(step, mapped)
     outcome, left = (failed(lost), None) if lost else _ask(opener, tenant_id, found, step, known)
     with opener.work(tenant_id, ACTOR) as work:
         if not _renewed(work, claim):

@@ -7,10 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from governance.erasure import keys
+from governance.erasure import keys, returning, service
 from governance.erasure.model import NOT_PROBED, PROBED, Erasure
 from governance.ledger import service as ledger
 from governance.settings import Settings
+from governance.subjects import service as subjects
+from governance.subjects.identifiers import Identifier
+from governance.subjects.model import SubjectChange
 from governance.systems import service as systems
 from governance.systems import task_reports, task_store
 from governance.systems.manual import ManualConnector
@@ -132,3 +135,46 @@ def test_no_answer_is_told_and_ends_at_the_term(
     assert not _holds_keys(world, done), "never longer than the term"
     with world.runtime.snapshot("acme", ACTOR) as snap:
         assert task_store.page(snap.connection, "acme", "open", "", 10) == []
+
+
+@pytest.mark.parametrize("when", ["before the look", "after the look"])
+def test_what_is_found_of_somebody_who_came_back_is_left_to_people(
+    world: World, clock: HandClock, when: str
+) -> None:
+    """A customer anew: the second look must not take the rows of today for what was left of then."""
+    done = world.run(world.order("crm-1"))
+    clock.forward(DAY)
+    crm.run(
+        world.url,
+        "INSERT INTO support_case VALUES (9, 'anna@example.org', NULL, 'A new order', 'I am back');\n",
+    )
+    if when == "before the look":
+        _comes_back(world)
+    clock.forward(8 * DAY)
+    probe_erasures.run(world.runtime)
+    if when == "after the look":
+        assert world.look(done).status == "in_progress"
+        _comes_back(world)
+    run_erasures.run(world.runtime)
+    assert "I am back" in repr(world.dump()["support_case"])
+    found = world.look(done)
+    (step,) = [each for each in found.steps if each.system == "crm"]
+    if when == "before the look":
+        assert step.probe is not None
+        assert (found.status, step.probe.status, step.probe.because) == (
+            done.status,
+            NOT_PROBED,
+            returning.CAME_BACK,
+        )
+        return
+    assert (found.status, step.status, step.because) == ("failed", "failed", returning.CAME_BACK)
+    with world.runtime.work("acme", OFFICER) as work:
+        service.retry(work, done.erasure_id)
+    run_erasures.run(world.runtime)
+    assert "I am back" not in repr(world.dump()["support_case"]), "somebody looked, and said so"
+
+
+def _comes_back(world: World) -> None:
+    with world.runtime.work("acme", ACTOR) as work:
+        change = SubjectChange((Identifier("email", "anna@example.org"),), relationship="client")
+        subjects.put(work, "crm-9", change, by_act=True, acted_at=work.now)
