@@ -336,7 +336,8 @@ def test_an_unchecked_address_that_staff_settle_is_caught(
             work, story.requests["other"], story.identity(work, "other", 1).identity_id, "crm-1", True
         )
     monkeypatch.setattr("governance.rights.verification.reached", lambda work, index: {story.victim})
-    monkeypatch.setattr("governance.rights.verification.still_holds", lambda work, identity: True)
+    for room in ("verification", "execution"):
+        monkeypatch.setattr(f"governance.rights.{room}.still_holds", lambda work, identity: True)
     with runtime.work("acme", ACTOR) as work:
         story.answer(work, "other", 1, reads=IMPOSTOR)
     with pytest.raises(AssertionError):

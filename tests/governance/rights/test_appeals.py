@@ -31,10 +31,19 @@ from tests.governance.rights.test_erasures import SECOND, hold, jobs, verified
 EVIDENCE = {"seen": "passport at the desk"}
 
 
-def refused(
+def refused(runtime: Runtime, type_: str = "access", *, proved: bool = True, **more: Any) -> str:
+    """The id of a request that was refused, after proof or before."""
+    request_id = asked(runtime, type_, proved=proved, **more)
+    with runtime.work("acme", ACTOR) as work:
+        given = "no-such-right" if type_ == "restriction" else "exempt-from-disclosure"
+        rights.refuse(work, request_id, ground=given if proved else "identity-not-verified")
+    return request_id
+
+
+def asked(
     runtime: Runtime, type_: str = "access", *, region: str = "US-VA", proved: bool = True, **more: Any
 ) -> str:
-    """The id of a request that was refused, after proof or before."""
+    """The id of a request that is open, proved or not."""
     with runtime.work("acme", ACTOR) as work:
         change = SubjectChange(identifiers=(Identifier("email", "anna@example.org"),), country="US")
         subjects.put(work, "crm-1", replace(change, region=region))
@@ -42,8 +51,6 @@ def refused(
         if proved:
             identity = made.identities[0].identity_id
             rights.check(work, made.request_id, identity, method="staff", evidence=EVIDENCE)
-        given = "no-such-right" if type_ == "restriction" else "exempt-from-disclosure"
-        rights.refuse(work, made.request_id, ground=given if proved else "identity-not-verified")
     return made.request_id
 
 
@@ -271,7 +278,7 @@ def test_who_is_told_of_a_restriction_is_told_again_and_released_again(
 ) -> None:
     with runtime.work("acme", ACTOR) as work:
         systems.put(work, "paper", {"kind": "manual", "config": {"owner": "staff-7"}}, None)
-    request_id = refused(runtime, "restriction")
+    request_id = asked(runtime, "restriction")
 
     def turn(verb: str) -> list[tuple[str, str]]:
         with runtime.snapshot("acme", ACTOR) as snapshot:
@@ -283,6 +290,8 @@ def test_who_is_told_of_a_restriction_is_told_again_and_released_again(
         ref = dossier_of(runtime, request_id).identities[0].subject_ref or ""
         subjects.set_restriction(work, ref, False, because=None)
         releasing.release(work, ref)
+    with runtime.work("acme", ACTOR) as work:
+        rights.refuse(work, request_id, ground="no-such-right")
     assert turn("release")[0][0] == "pending"
     granted(runtime, request_id)
     assert turn("restrict") == [("pending", "/2")]
