@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from governance.erasure.model import Erasure
+from governance.errors import InvalidError
 from governance.subjects import service as subjects
 from governance.subjects.identifiers import Identifier
 from governance.subjects.lookups import read_value
@@ -36,7 +37,10 @@ def _people(snap: Snapshot, known: SubjectKeys) -> Iterator[Subject]:
     named |= {"device": known.devices, "social": known.socials}
     for kind, values in named.items():
         for value in values:
-            index = read_value(snap, Identifier(kind, value)).blind_index
+            try:
+                index = read_value(snap, Identifier(kind, value)).blind_index
+            except InvalidError:  # of a form that no record here can have: it finds nobody
+                continue
             for point in subjects.shared_points(snap, index):
                 person = subjects.find_by_ref(snap, point.subject_ref)
                 if person is not None:
